@@ -1,0 +1,96 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// The rooms of the house. A room may import only the rooms its row names, plus the C and
+// external modules listed there; `ArchitectureTests` checks every `import` against this table.
+// The order is the direction of the data: a room imports only rooms above it.
+let rooms: KeyValuePairs<String, [String]> = [
+  "TraceModel": [],
+  "TraceBytes": ["CLZ4", "CZstd"],
+  "TraceFiles": [],
+  "TracestoreV2": ["TraceModel"],
+  "TraceMerge": ["TraceModel", "TraceBytes"],
+  "TraceOTLP": ["TraceModel", "TraceBytes"],
+  "TraceColumns": ["TraceModel", "TraceBytes"],
+  "TraceAggregate": ["TraceModel", "TraceColumns"],
+  "TraceSource": ["TraceModel", "TraceBytes", "TraceColumns"],
+  "TraceWAL": ["TraceBytes", "TraceFiles"],
+  "TraceSegment": [
+    "TraceModel", "TraceBytes", "TraceFiles", "TraceMerge", "TraceOTLP", "TraceColumns", "TraceSource",
+  ],
+  "TraceManifest": ["TraceBytes", "TraceFiles"],
+  "TraceIngest": [
+    "TraceModel", "TraceBytes", "TraceFiles", "TraceMerge", "TraceOTLP", "TraceColumns", "TraceSource",
+    "TraceWAL", "TraceSegment", "TraceManifest",
+  ],
+  "TraceQuery": [
+    "TraceModel", "TraceBytes", "TracestoreV2", "TraceMerge", "TraceColumns", "TraceSource",
+    "TraceSegment", "TraceManifest",
+  ],
+  "TraceEngine": [
+    "TraceModel", "TraceBytes", "TraceFiles", "TracestoreV2", "TraceMerge", "TraceOTLP", "TraceColumns",
+    "TraceSource", "TraceWAL", "TraceSegment", "TraceManifest", "TraceIngest", "TraceQuery",
+  ],
+  "TracestoreTesting": ["TraceModel", "TracestoreV2"],
+  "TraceInspect": [
+    "TraceModel", "TraceBytes", "TraceFiles", "TraceMerge", "TraceOTLP", "TraceColumns", "TraceSource",
+    "TraceWAL", "TraceSegment", "TraceManifest",
+  ],
+]
+
+// External modules that a room may use besides its row.
+let externals: [String: [Target.Dependency]] = [:]
+
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let roomTargets: [Target] = rooms.map { name, imports in
+  .target(
+    name: name,
+    dependencies: imports.map { .target(name: $0) } + externals[name, default: []],
+    swiftSettings: settings)
+}
+
+func tests(_ name: String, _ imports: [String]) -> Target {
+  .testTarget(
+    name: name, dependencies: imports.map { .target(name: $0) }, path: "Tests/\(name)", swiftSettings: settings)
+}
+
+let package = Package(
+  name: "tracestore",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "TraceModel", targets: ["TraceModel"]),
+    .library(name: "TraceOTLP", targets: ["TraceOTLP"]),
+    .library(name: "TracestoreV2", targets: ["TracestoreV2"]),
+    .library(name: "TraceEngine", targets: ["TraceEngine"]),
+    .library(name: "TracestoreTesting", targets: ["TracestoreTesting"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: roomTargets + [
+    .systemLibrary(
+      name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"]), .brew(["lz4"])]),
+    .systemLibrary(
+      name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
+    tests("TraceModelTests", ["TraceModel"]),
+    tests("TraceBytesTests", ["TraceBytes"]),
+    tests("TraceFilesTests", ["TraceFiles"]),
+    tests("TracestoreV2Tests", ["TracestoreV2", "TraceModel"]),
+    tests("TraceMergeTests", ["TraceMerge", "TraceModel", "TraceBytes", "TraceOTLP"]),
+    tests("TraceOTLPTests", ["TraceOTLP", "TraceModel", "TraceBytes"]),
+    tests("TraceColumnsTests", ["TraceColumns", "TraceModel", "TraceBytes"]),
+    tests("TraceWALTests", ["TraceWAL", "TraceBytes", "TraceFiles"]),
+    tests("TraceManifestTests", ["TraceManifest", "TraceBytes", "TraceFiles"]),
+    tests(
+      "TraceSegmentTests",
+      ["TraceSegment", "TraceModel", "TraceBytes", "TraceFiles", "TraceOTLP", "TraceColumns", "TraceSource", "TraceMerge"]),
+    tests("TracestoreTestingTests", ["TracestoreTesting", "TracestoreV2", "TraceModel", "TraceOTLP"]),
+    tests("ArchitectureTests", []),
+  ]
+)
