@@ -1,10 +1,12 @@
 /// The 16-byte identity of a trace, ordered as its big-endian bytes.
-public struct TraceID: Hashable, Sendable, Comparable, Codable {
+@frozen
+public struct TraceID: Hashable, BitwiseCopyable, Sendable, Comparable, Codable {
   /// The first eight bytes, big-endian.
   public var high: UInt64
   /// The last eight bytes, big-endian.
   public var low: UInt64
 
+  @inlinable
   public init(high: UInt64, low: UInt64) {
     self.high = high
     self.low = low
@@ -32,11 +34,12 @@ public struct TraceID: Hashable, Sendable, Comparable, Codable {
 }
 
 /// The 8-byte identity of a span inside its trace, ordered as its big-endian bytes.
-public struct SpanID: Hashable, Sendable, Comparable, Codable {
+@frozen
+public struct SpanID: Hashable, BitwiseCopyable, Sendable, Comparable, Codable {
   /// The eight bytes, big-endian.
   public var rawValue: UInt64
 
-  public init(_ rawValue: UInt64) { self.rawValue = rawValue }
+  @inlinable public init(_ rawValue: UInt64) { self.rawValue = rawValue }
 
   /// Reads 1 to 16 hexadecimal digits, either case; shorter texts are zero-extended on the left.
   public init?(hex: some StringProtocol) {

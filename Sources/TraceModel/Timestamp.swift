@@ -1,10 +1,11 @@
 /// An instant in nanoseconds since 1970-01-01T00:00:00Z, unsigned as in OTLP (until the year 2554).
 ///
 /// Zero means "not set" wherever OTLP says so.
-public struct Timestamp: Hashable, Sendable, Comparable, Codable {
+@frozen
+public struct Timestamp: Hashable, BitwiseCopyable, Sendable, Comparable, Codable {
   public var nanoseconds: UInt64
 
-  public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+  @inlinable public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
   /// The instant that OTLP writes for "not set".
   public static let zero = Timestamp(nanoseconds: 0)

@@ -1,0 +1,91 @@
+/// A growable vector whose elements never move, so that readers may use what stood before while one writer appends.
+///
+/// A copy is a snapshot: it shares the slabs and keeps its own count. Publishing a copy to another thread must happen
+/// under a lock (or another release–acquire pair) taken after the elements were written.
+@frozen
+package struct SlabVector<Element: BitwiseCopyable>: @unchecked Sendable {
+  @usableFromInline let storage: SlabStorage<Element>
+  @usableFromInline let shift: Int
+  package var count: Int
+
+  /// - Parameters:
+  ///   - slabShift: a slab holds `1 << slabShift` elements.
+  ///   - maximumCount: the table of slab pointers is laid out once for this many elements.
+  package init(slabShift: Int, maximumCount: Int) {
+    shift = slabShift
+    storage = SlabStorage(slabShift: slabShift, slabCapacity: maximumCount >> slabShift + 1)
+    count = 0
+  }
+
+  /// True when the next append would exceed the maximum count.
+  @inlinable package var isFull: Bool { count >> shift >= storage.slabCapacity }
+
+  @inlinable
+  package subscript(index: Int) -> Element {
+    get {
+      assert(index >= 0 && index < count)
+      return storage.slabs[index &>> shift].unsafelyUnwrapped[index & ((1 &<< shift) &- 1)]
+    }
+  }
+
+  /// A pointer to an element; it is stable and, for the writer, mutable.
+  @inlinable
+  package func pointer(at index: Int) -> UnsafeMutablePointer<Element> {
+    assert(index >= 0 && index < count)
+    return storage.slabs[index &>> shift].unsafelyUnwrapped + (index & ((1 &<< shift) &- 1))
+  }
+
+  @inlinable
+  package mutating func append(_ element: Element) {
+    let slab = count &>> shift
+    if count & ((1 &<< shift) &- 1) == 0 { storage.allocate(slab) }
+    (storage.slabs[slab].unsafelyUnwrapped + (count & ((1 &<< shift) &- 1))).initialize(to: element)
+    count &+= 1
+  }
+
+  /// Calls `body` with each run of contiguous elements in `range`.
+  @inlinable
+  package func forEachRun(in range: Range<Int>, _ body: (UnsafeBufferPointer<Element>, _ firstIndex: Int) throws -> Void)
+    rethrows
+  {
+    var index = range.lowerBound
+    while index < range.upperBound {
+      let end = min(range.upperBound, ((index &>> shift) &+ 1) &<< shift)
+      let start = storage.slabs[index &>> shift].unsafelyUnwrapped + (index & ((1 &<< shift) &- 1))
+      try body(UnsafeBufferPointer(start: start, count: end - index), index)
+      index = end
+    }
+  }
+
+  /// Bytes held by the slabs.
+  package var byteCount: Int { storage.allocatedCount << shift * MemoryLayout<Element>.stride }
+}
+
+@usableFromInline
+final class SlabStorage<Element: BitwiseCopyable>: @unchecked Sendable {
+  @usableFromInline let slabs: UnsafeMutablePointer<UnsafeMutablePointer<Element>?>
+  @usableFromInline let slabCapacity: Int
+  let slabShift: Int
+  var allocatedCount = 0
+
+  init(slabShift: Int, slabCapacity: Int) {
+    self.slabShift = slabShift
+    self.slabCapacity = slabCapacity
+    slabs = .allocate(capacity: slabCapacity)
+    slabs.initialize(repeating: nil, count: slabCapacity)
+  }
+
+  deinit {
+    for index in 0..<slabCapacity { slabs[index]?.deallocate() }
+    slabs.deallocate()
+  }
+
+  @usableFromInline
+  func allocate(_ slab: Int) {
+    precondition(slab < slabCapacity, "a slab vector is appended past its maximum count")
+    if slabs[slab] == nil {
+      slabs[slab] = .allocate(capacity: 1 << slabShift)
+      allocatedCount += 1
+    }
+  }
+}

@@ -1,0 +1,229 @@
+package import TraceBytes
+package import TraceModel
+
+/// Spans as interned rows: what a memtable is made of, and what a segment is written from.
+///
+/// Text is a code in `strings`; an ordered list of (key, type) is a code in `shapes`; attribute values are 64-bit
+/// words in `values`, one for each slot of the shape. Rows never move and never change after they were appended,
+/// except that the newest row of a trace is found through `traces`. One writer appends; readers hold a `View`.
+package final class SpanTable: @unchecked Sendable {
+  package let strings: ByteDictionary
+  /// Entries are arrays of `ShapeSlot` raw values.
+  package let shapes: ByteDictionary
+  /// Entries are canonical `ResourceSpans` messages without spans.
+  package let resourceRecords: ByteDictionary
+  /// Entries are canonical `ScopeSpans` messages without spans.
+  package let scopeRecords: ByteDictionary
+  package private(set) var rows = SlabVector<SpanRow>(slabShift: 12, maximumCount: SpanTable.maximumRowCount)
+  package private(set) var values = SlabVector<UInt64>(slabShift: 15, maximumCount: 1 << 31)
+  package private(set) var events = SlabVector<EventRow>(slabShift: 10, maximumCount: 1 << 28)
+  package private(set) var links = SlabVector<LinkRow>(slabShift: 10, maximumCount: 1 << 28)
+  package private(set) var traces: TraceIndex
+  /// Indexed by the codes of `resourceRecords`.
+  package private(set) var resources: [ResourceEntry] = []
+  /// Indexed by the codes of `scopeRecords`.
+  package private(set) var scopes: [ScopeEntry] = []
+
+  /// Row numbers are 32-bit and one segment is written from one table: more rows only delay the seal.
+  package static let maximumRowCount = 1 << 24
+
+  package init(hash: SeededHash = .process) {
+    strings = ByteDictionary(hash: hash)
+    shapes = ByteDictionary(hash: hash, slabShift: 8)
+    resourceRecords = ByteDictionary(hash: hash, slabShift: 8)
+    scopeRecords = ByteDictionary(hash: hash, slabShift: 8)
+    traces = TraceIndex(hash: hash)
+    resources.append(ResourceEntry(resource: Resource(), service: 0))
+    scopes.append(ScopeEntry(scope: InstrumentationScope()))
+  }
+
+  package var rowCount: Int { rows.count }
+
+  /// Bytes held, within a few percent.
+  package var byteCount: Int {
+    rows.byteCount + values.byteCount + events.byteCount + links.byteCount + strings.byteCount + shapes.byteCount
+      + resourceRecords.byteCount + scopeRecords.byteCount + traces.byteCount
+  }
+
+  // MARK: Appending (the writer only)
+
+  /// The index of a resource, adding it when new. `record` is its canonical encoding; `make` decodes it.
+  package func resourceIndex(record: UnsafeRawBufferPointer, make: () throws -> Resource) rethrows -> UInt32 {
+    if let code = resourceRecords.code(of: record) { return code }
+    let resource = try make()
+    let code = resourceRecords.intern(record)
+    resources.append(ResourceEntry(resource: resource, service: strings.intern(resource.serviceName)))
+    return code
+  }
+
+  /// The index of a scope, adding it when new. `record` is its canonical encoding; `make` decodes it.
+  package func scopeIndex(record: UnsafeRawBufferPointer, make: () throws -> InstrumentationScope) rethrows -> UInt32 {
+    if let code = scopeRecords.code(of: record) { return code }
+    let scope = try make()
+    let code = scopeRecords.intern(record)
+    scopes.append(ScopeEntry(scope: scope))
+    return code
+  }
+
+  @inlinable package var nextValueIndex: UInt32 { UInt32(truncatingIfNeeded: values.count) }
+  @inlinable package var nextEventIndex: UInt32 { UInt32(truncatingIfNeeded: events.count) }
+  @inlinable package var nextLinkIndex: UInt32 { UInt32(truncatingIfNeeded: links.count) }
+
+  package func appendValue(_ value: UInt64) { values.append(value) }
+  package func appendEvent(_ event: EventRow) { events.append(event) }
+  package func appendLink(_ link: LinkRow) { links.append(link) }
+
+  /// Appends a row and threads it into its trace. `row.trace` and `row.previousInTrace` are set here.
+  package func appendRow(_ row: SpanRow) {
+    var row = row
+    let index = UInt32(rows.count)
+    (row.trace, row.previousInTrace) = traces.thread(
+      TraceID(high: row.traceHigh, low: row.traceLow), row: index, start: row.start)
+    rows.append(row)
+  }
+
+  // MARK: Reading
+
+  /// What stands in the table now. Take it under the writer's lock; use it anywhere.
+  package func view(rowCount: Int) -> View {
+    var visible = rows
+    visible.count = min(rowCount, rows.count)
+    return View(
+      table: self, rows: visible, values: values, events: events, links: links, strings: strings.entries,
+      shapes: shapes.entries, resources: resources, scopes: scopes)
+  }
+
+  /// An immutable prefix of a table.
+  package struct View: @unchecked Sendable {
+    package let table: SpanTable
+    package let rows: SlabVector<SpanRow>
+    package let values: SlabVector<UInt64>
+    package let events: SlabVector<EventRow>
+    package let links: SlabVector<LinkRow>
+    package let strings: SlabVector<ByteDictionary.Entry>
+    package let shapes: SlabVector<ByteDictionary.Entry>
+    package let resources: [ResourceEntry]
+    package let scopes: [ScopeEntry]
+
+    @inlinable
+    package func bytes(_ code: UInt32) -> UnsafeRawBufferPointer { ByteDictionary.bytes(strings[Int(code)]) }
+
+    /// The slots of a shape: one `ShapeSlot` raw value for each attribute, in order.
+    @inlinable
+    package func slots(_ shape: UInt32) -> UnsafeBufferPointer<UInt32> {
+      let bytes = ByteDictionary.bytes(shapes[Int(shape)])
+      return UnsafeBufferPointer(
+        start: bytes.baseAddress?.assumingMemoryBound(to: UInt32.self), count: bytes.count &>> 2)
+    }
+  }
+}
+
+/// One slot of a shape: the code of the key in `strings`, and the type of the value.
+@frozen
+package struct ShapeSlot: Hashable, Sendable {
+  package let rawValue: UInt32
+
+  @inlinable package init(rawValue: UInt32) { self.rawValue = rawValue }
+  @inlinable package init(key: UInt32, type: AttributeType) { rawValue = key << 4 | UInt32(type.rawValue) }
+  @inlinable package var key: UInt32 { rawValue >> 4 }
+  /// Shapes are built from valid types only.
+  @inlinable package var type: AttributeType { AttributeType(rawValue: UInt8(rawValue & 15)).unsafelyUnwrapped }
+}
+
+/// A span's fixed part.
+@frozen
+package struct SpanRow: BitwiseCopyable, Sendable {
+  package var traceHigh: UInt64 = 0
+  package var traceLow: UInt64 = 0
+  package var spanID: UInt64 = 0
+  package var parentSpanID: UInt64 = 0
+  package var start: UInt64 = 0
+  package var end: UInt64 = 0
+  /// Code in `strings`.
+  package var name: UInt32 = 0
+  /// Index in `resources`.
+  package var resource: UInt32 = 0
+  /// Index in `scopes`.
+  package var scope: UInt32 = 0
+  /// Code in `shapes`.
+  package var shape: UInt32 = 0
+  /// Index in `values` of the first attribute's value.
+  package var firstValue: UInt32 = 0
+  package var firstEvent: UInt32 = 0
+  package var eventCount: UInt32 = 0
+  package var firstLink: UInt32 = 0
+  package var linkCount: UInt32 = 0
+  /// Codes in `strings`.
+  package var traceState: UInt32 = 0
+  package var statusMessage: UInt32 = 0
+  package var unknownFields: UInt32 = 0
+  package var statusUnknownFields: UInt32 = 0
+  package var kind: Int32 = 0
+  package var statusCode: Int32 = 0
+  package var flags: UInt32 = 0
+  package var droppedAttributeCount: UInt32 = 0
+  package var droppedEventCount: UInt32 = 0
+  package var droppedLinkCount: UInt32 = 0
+  /// Index in the table's `traces`.
+  package var trace: UInt32 = 0
+  /// The row before this one in the same trace, or `noRow`.
+  package var previousInTrace: UInt32 = SpanRow.noRow
+  package var marks: SpanMarks = []
+
+  package init() {}
+
+  package static let noRow = UInt32.max
+
+  @inlinable package var durationNanoseconds: UInt64 { end > start ? end &- start : 0 }
+}
+
+/// Presence bits of a row.
+@frozen
+package struct SpanMarks: OptionSet, BitwiseCopyable, Sendable {
+  package let rawValue: UInt8
+  @inlinable package init(rawValue: UInt8) { self.rawValue = rawValue }
+  @inlinable package static var hasParent: SpanMarks { SpanMarks(rawValue: 1) }
+  @inlinable package static var hasStatus: SpanMarks { SpanMarks(rawValue: 2) }
+  /// The record is partial: a snapshot of an open span, or an enrichment.
+  @inlinable package static var isPartial: SpanMarks { SpanMarks(rawValue: 4) }
+}
+
+/// An event's fixed part.
+@frozen
+package struct EventRow: BitwiseCopyable, Sendable {
+  package var time: UInt64 = 0
+  package var name: UInt32 = 0
+  package var shape: UInt32 = 0
+  package var firstValue: UInt32 = 0
+  package var droppedAttributeCount: UInt32 = 0
+  package var unknownFields: UInt32 = 0
+  package init() {}
+}
+
+/// A link's fixed part.
+@frozen
+package struct LinkRow: BitwiseCopyable, Sendable {
+  package var traceHigh: UInt64 = 0
+  package var traceLow: UInt64 = 0
+  package var spanID: UInt64 = 0
+  package var traceState: UInt32 = 0
+  package var shape: UInt32 = 0
+  package var firstValue: UInt32 = 0
+  package var flags: UInt32 = 0
+  package var droppedAttributeCount: UInt32 = 0
+  package var unknownFields: UInt32 = 0
+  package var hasTraceID = false
+  package var hasSpanID = false
+  package init() {}
+}
+
+/// A resource that rows refer to, with the code of its service name.
+package struct ResourceEntry: Sendable {
+  package let resource: Resource
+  package let service: UInt32
+}
+
+/// A scope that rows refer to.
+package struct ScopeEntry: Sendable {
+  package let scope: InstrumentationScope
+}

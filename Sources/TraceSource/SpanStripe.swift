@@ -1,0 +1,153 @@
+package import TraceColumns
+package import TraceModel
+
+/// A set of spans that a query reads: a memtable, a segment, or the partial records of one.
+package protocol SpanSource: AnyObject, Sendable {
+  /// The stripes, in any order. Rows of different stripes are different records.
+  var stripes: [any SpanStripe] { get }
+
+  /// The rows of a trace, by stripe. Costs a probe of a resident filter when the trace is not here.
+  func rows(of trace: TraceID) throws -> [LocatedRows]
+
+  /// Calls `body` with each service name and how many spans have it.
+  func forEachService(_ body: (_ name: String, _ spanCount: Int) -> Void) throws
+
+  /// Calls `body` with each (span name, kind, span count) of a service; nil means every service.
+  func forEachOperation(
+    service: String?, _ body: (_ name: String, _ kind: SpanKind, _ spanCount: Int) -> Void) throws
+
+  /// Calls `body` with each attribute key, its level, type and how many values it has.
+  func forEachAttributeKey(_ body: (AttributeKeyCount) -> Void) throws
+
+  /// Calls `body` with each value (as text) of a key at a level, and how many spans have it. At most `limit` distinct
+  /// values are given by one source; true is returned when there were more.
+  func forEachAttributeValue(
+    key: String, level: ColumnLevel?, limit: Int, _ body: (_ text: String, _ spanCount: Int) -> Void) throws -> Bool
+}
+
+/// How often an attribute key occurs in a source.
+package struct AttributeKeyCount: Sendable {
+  package var key: String
+  package var level: ColumnLevel
+  /// The raw value of an `AttributeType`.
+  package var type: UInt8
+  package var valueCount: Int
+
+  package init(key: String, level: ColumnLevel, type: UInt8, valueCount: Int) {
+    self.key = key
+    self.level = level
+    self.type = type
+    self.valueCount = valueCount
+  }
+}
+
+/// Rows of one trace in one stripe, ascending.
+package struct LocatedRows: Sendable {
+  package var stripe: any SpanStripe
+  package var rows: [Int]
+
+  package init(stripe: any SpanStripe, rows: [Int]) {
+    self.stripe = stripe
+    self.rows = rows
+  }
+}
+
+/// What a stripe can say about its rows without reading them.
+package struct StripeBounds: Sendable {
+  package var minimumStart: UInt64 = .max
+  package var maximumStart: UInt64 = 0
+  package var maximumEnd: UInt64 = 0
+  package var minimumDuration: UInt64 = .max
+  package var maximumDuration: UInt64 = 0
+
+  package init() {}
+
+  package mutating func include(start: UInt64, end: UInt64) {
+    let duration = end > start ? end - start : 0
+    minimumStart = min(minimumStart, start)
+    maximumStart = max(maximumStart, start)
+    maximumEnd = max(maximumEnd, end)
+    minimumDuration = min(minimumDuration, duration)
+    maximumDuration = max(maximumDuration, duration)
+  }
+}
+
+/// One row that a search found: its sort key and its trace.
+package struct MatchedRow: Sendable {
+  package var row: Int
+  package var start: UInt64
+  package var duration: UInt64
+  package var trace: TraceID
+
+  package init(row: Int, start: UInt64, duration: UInt64, trace: TraceID) {
+    self.row = row
+    self.start = start
+    self.duration = duration
+    self.trace = trace
+  }
+}
+
+/// What a summary needs of a row.
+package struct SummaryRow: Sendable {
+  package var start: UInt64
+  package var end: UInt64
+  package var spanID: UInt64
+  package var parentSpanID: UInt64?
+  package var statusCode: Int32
+  package var isPartial: Bool
+  package var service: String
+  package var name: String
+
+  package init(
+    start: UInt64, end: UInt64, spanID: UInt64, parentSpanID: UInt64?, statusCode: Int32, isPartial: Bool,
+    service: String, name: String
+  ) {
+    self.start = start
+    self.end = end
+    self.spanID = spanID
+    self.parentSpanID = parentSpanID
+    self.statusCode = statusCode
+    self.isPartial = isPartial
+    self.service = service
+    self.name = name
+  }
+}
+
+/// A materialised record with the resource and scope it came under.
+package struct SourceSpan: Sendable {
+  package var resource: Resource
+  package var scope: InstrumentationScope
+  package var span: SpanRecord
+  package var isPartial: Bool
+
+  package init(resource: Resource, scope: InstrumentationScope, span: SpanRecord, isPartial: Bool) {
+    self.resource = resource
+    self.scope = scope
+    self.span = span
+    self.isPartial = isPartial
+  }
+}
+
+/// Rows that are read together. All methods are synchronous, thread-safe, and throw `TracestoreError(.corrupt)`
+/// naming file and page when bytes they need are damaged.
+package protocol SpanStripe: AnyObject, Sendable {
+  var rowCount: Int { get }
+  var bounds: StripeBounds { get }
+
+  /// False when no row of the stripe can pass; decided from resident data, without reading the stripe.
+  func mayMatch(_ leaf: SpanLeaf) throws -> Bool
+
+  /// Clears every row of `mask` that does not pass. Rows that are not set need not be looked at.
+  func filter(_ mask: inout RowMask, by leaf: SpanLeaf) throws
+
+  /// Calls `body` with every set row in ascending order.
+  func forEachMatch(_ mask: RowMask, _ body: (MatchedRow) -> Void) throws
+
+  /// The rows' span ids, in the order of `rows` (ascending).
+  func spanIDs(_ rows: [Int]) throws -> [UInt64]
+
+  func summaryRows(_ rows: [Int]) throws -> [SummaryRow]
+
+  /// The records in the order of `rows` (ascending).
+  func records(_ rows: [Int]) throws -> [SourceSpan]
+}
