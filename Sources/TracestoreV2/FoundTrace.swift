@@ -78,8 +78,8 @@ public struct SpanState: Hashable, Sendable {
 /// when their UTF-8 bytes are.
 public struct TraceSummary: Hashable, Sendable {
   public var traceID: TraceID
-  /// The service of the root: of the spans without a parent id the one that starts first. Equal starts: the lower
-  /// span id. Empty when every span names a parent, and when the root has no service name.
+  /// The service of the root: of the spans without a parent id (none, or all zero) the one that starts first; ties by
+  /// span id, then by names. Empty when every span names a parent, and when the root has no service name.
   public var rootServiceName: String
   /// The name of the root; empty when every span names a parent.
   public var rootOperationName: String
@@ -90,7 +90,8 @@ public struct TraceSummary: Hashable, Sendable {
   public var spanCount: Int
   /// Spans whose status code is error.
   public var errorSpanCount: Int
-  /// Spans that name a parent which is not in the trace. A span that is its own parent is none.
+  /// Spans that name a parent which is not in the trace; those that share their id count once. A span that is its own
+  /// parent is none.
   public var orphanSpanCount: Int
   /// Spans that are open or abandoned.
   public var openSpanCount: Int

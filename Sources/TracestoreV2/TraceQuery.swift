@@ -12,7 +12,9 @@ public struct TraceQuery: Hashable, Sendable {
   public var operationName: String
   /// Each has to match an attribute of the span, its resource, its scope, any of its events or any of its links.
   /// A text (`.string`, all that public APIs can say) matches a stored value of any type whose text it is, or that is
-  /// the number or truth value it reads as.
+  /// the number or truth value it reads as; a value of another type matches only an equal stored value of that type.
+  /// Keys such as `error`, `span.kind` and `otel.scope.name` mean fields: `AttributeCondition` in `TracestoreTesting`
+  /// is the exact definition.
   public var attributes: [Attribute]
   /// Equals the span's kind.
   public var spanKind: SpanKind?

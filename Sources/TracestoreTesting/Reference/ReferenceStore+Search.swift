@@ -1,0 +1,135 @@
+import Synchronization
+import TraceModel
+public import TracestoreV2
+
+extension ReferenceStore: TraceReader {
+  public func getTraces(
+    _ parameters: [GetTraceParameters], options: ReadOptions
+  ) async throws -> ResultStream<TraceChunk> {
+    let records = state.withLock { $0.records }
+    return ResultStream(parameters.compactMap { chunk($0.traceID, of: records, options) })
+  }
+
+  public func findTraces(_ query: TraceQuery) async throws -> ResultStream<TraceChunk> {
+    let page = try page(of: query)
+    return ResultStream(
+      page.traceIDs.compactMap { chunk($0, of: page.records, query.options) }, summary: page.summary)
+  }
+
+  public func findTraceIDs(_ query: TraceQuery) async throws -> ResultStream<FoundTrace> {
+    let page = try page(of: query)
+    let traces = summaries(of: page, query.options).map {
+      FoundTrace(traceID: $0.traceID, start: $0.minimumStart, end: $0.maximumEnd)
+    }
+    return ResultStream(traces, summary: page.summary)
+  }
+
+  public func findTraceSummaries(_ query: TraceQuery) async throws -> ResultStream<TraceSummary> {
+    let page = try page(of: query)
+    return ResultStream(summaries(of: page, query.options), summary: page.summary)
+  }
+
+  public func findSpans(_ query: TraceQuery) async throws -> ResultStream<FoundSpan> {
+    let records = state.withLock { $0.records }
+    try check(query)
+    let cursor = try query.pageToken.map { try PageCursor(token: $0, query, listing: .spans, storeID: storeID) }
+    var ranked = records.filter { Self.matches(query, $0) }
+      .map { (cursor: PageCursor(query.rank(of: $0.span), $0.span.traceID, $0.span.spanID, $0.key.hash64), record: $0) }
+      .filter { candidate in cursor.map { $0 < candidate.cursor } ?? true }
+    ranked.sort { $0.cursor < $1.cursor }
+    let shown = ranked.prefix(query.limit)
+    let isTruncated = ranked.count > shown.count
+    let continuation = isTruncated ? shown.last?.cursor.token(query, listing: .spans, storeID: storeID) : nil
+    return ResultStream(
+      shown.map { found($0.record, query.options) },
+      summary: ResultSummary(isTruncated: isTruncated, continuation: continuation))
+  }
+
+  public func searchCapabilities() async throws -> SearchCapabilities {
+    SearchCapabilities(
+      isServiceNameOptional: true, isSameSpanConjunction: true, isPaginated: true, hasSpanSearch: true,
+      hasTraceSummaries: true, hasAttributeDiscovery: true, orders: [.newest, .slowest])
+  }
+}
+
+extension ReferenceStore {
+  struct Page {
+    var traceIDs: [TraceID]
+    var records: [Record]
+    var summary: ResultSummary
+  }
+
+  /// Whether one span satisfies every condition of a query without a filter.
+  static func matches(_ query: TraceQuery, _ record: Record) -> Bool {
+    let span = record.span
+    func isText(_ text: String, _ condition: String) -> Bool {
+      condition.isEmpty || text.utf8.elementsEqual(condition.utf8)
+    }
+    guard isText(record.resource.serviceName, query.serviceName), isText(span.name, query.operationName) else {
+      return false
+    }
+    if let kind = query.spanKind, span.kind != kind { return false }
+    if let code = query.statusCode, (span.status?.code ?? .unset) != code { return false }
+    if let minimum = query.startMinimum, span.start < minimum { return false }
+    if let maximum = query.startMaximum, span.start > maximum { return false }
+    if let minimum = query.durationMinimumNanoseconds, span.durationNanoseconds < minimum { return false }
+    if let maximum = query.durationMaximumNanoseconds, span.durationNanoseconds > maximum { return false }
+    return query.attributes.allSatisfy { AttributeCondition.matches($0, record.resource, record.scope, span) }
+  }
+
+  func check(_ query: TraceQuery) throws {
+    try query.validate()
+    guard query.filter == nil else { throw TracestoreError.unsupported("structured filters") }
+    guard query.order == .newest || query.order == .slowest else {
+      throw TracestoreError.unsupported("the order \"\(query.order.rawValue)\"")
+    }
+  }
+
+  /// A trace ranks by its best matching span, so what lies below the cursor has no matching span above it: a trace
+  /// that gained a better match since the page before is left out rather than repeated.
+  func page(of query: TraceQuery) throws -> Page {
+    try check(query)
+    let cursor = try query.pageToken.map { try PageCursor(token: $0, query, listing: .traces, storeID: storeID) }
+    let records = state.withLock { $0.records }
+    var ranks: [TraceID: UInt64] = [:]
+    for record in records where Self.matches(query, record) {
+      ranks[record.span.traceID] = max(ranks[record.span.traceID] ?? 0, query.rank(of: record.span))
+    }
+    let ranked = ranks.map { PageCursor($0.value, $0.key) }.sorted()
+      .filter { candidate in cursor.map { $0 < candidate } ?? true }
+    let shown = ranked.prefix(query.limit)
+    let isTruncated = ranked.count > shown.count
+    let continuation = isTruncated ? shown.last?.token(query, listing: .traces, storeID: storeID) : nil
+    return Page(
+      traceIDs: shown.map(\.traceID), records: records,
+      summary: ResultSummary(isTruncated: isTruncated, continuation: continuation))
+  }
+
+  func chunk(_ traceID: TraceID, of records: [Record], _ options: ReadOptions) -> TraceChunk? {
+    let own = records.filter { $0.span.traceID == traceID }
+    guard !own.isEmpty else { return nil }
+    var chunk = TraceChunk(traceID: traceID, data: TraceData())
+    for (spanIndex, record) in own.enumerated() {
+      chunk.data.resourceSpans.append(
+        ResourceSpans(
+          resource: record.resource, scopeSpans: [ScopeSpans(scope: record.scope, spans: [record.span])]))
+      let state = found(record, options).state
+      if state != .final { chunk.states[spanIndex] = state }
+    }
+    return chunk
+  }
+
+  func summaries(of page: Page, _ options: ReadOptions) -> [TraceSummary] {
+    page.traceIDs.map { traceID in
+      TraceSummary(
+        traceID: traceID, spans: page.records.filter { $0.span.traceID == traceID }.map { found($0, options) })
+    }
+  }
+}
+
+extension TraceQuery {
+  /// What a matching span is ordered by, descending.
+  func rank(of span: SpanRecord) -> UInt64 {
+    order == .slowest ? span.durationNanoseconds : span.start.nanoseconds
+  }
+}
