@@ -70,6 +70,13 @@ package final class SpanTable: @unchecked Sendable {
   @inlinable package var nextLinkIndex: UInt32 { UInt32(truncatingIfNeeded: links.count) }
 
   package func appendValue(_ value: UInt64) { values.append(value) }
+  package func appendValues(_ words: UnsafeBufferPointer<UInt64>) {
+    var index = 0
+    while index < words.count {
+      values.append(words[index])
+      index &+= 1
+    }
+  }
   package func appendEvent(_ event: EventRow) { events.append(event) }
   package func appendLink(_ link: LinkRow) { links.append(link) }
 

@@ -19,10 +19,12 @@ package protocol SpanSource: AnyObject, Sendable {
   /// Calls `body` with each attribute key, its level, type and how many values it has.
   func forEachAttributeKey(_ body: (AttributeKeyCount) -> Void) throws
 
-  /// Calls `body` with each value (as text) of a key at a level, and how many spans have it. At most `limit` distinct
-  /// values are given by one source; true is returned when there were more.
+  /// Calls `body` with each distinct value of a key at a level (nil: any), and how often it occurs: once for every
+  /// span, event or link, and once for every distinct resource or scope. At most `limit` distinct values are given by
+  /// one source; true is returned when there were more. A value may be given several times with parts of its count.
   func forEachAttributeValue(
-    key: String, level: ColumnLevel?, limit: Int, _ body: (_ text: String, _ spanCount: Int) -> Void) throws -> Bool
+    key: String, level: ColumnLevel?, limit: Int, _ body: (_ value: AttributeValue, _ count: Int) -> Void
+  ) throws -> Bool
 }
 
 /// How often an attribute key occurs in a source.
@@ -142,6 +144,10 @@ package protocol SpanStripe: AnyObject, Sendable {
 
   /// Calls `body` with every set row in ascending order.
   func forEachMatch(_ mask: RowMask, _ body: (MatchedRow) -> Void) throws
+
+  /// Calls `body` with each attribute key of the set rows, their events, links, resources and scopes; every key may be
+  /// given several times with parts of its count.
+  func forEachAttributeKey(in mask: RowMask, _ body: (AttributeKeyCount) -> Void) throws
 
   /// The rows' span ids, in the order of `rows` (ascending).
   func spanIDs(_ rows: [Int]) throws -> [UInt64]

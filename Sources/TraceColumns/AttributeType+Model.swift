@@ -1,0 +1,25 @@
+package import TraceBytes
+package import TraceModel
+
+extension AttributeType {
+  /// The type under which an attribute is stored.
+  package init(of attribute: Attribute) {
+    guard attribute.unknownFields.isEmpty else {
+      self = .opaqueAttribute
+      return
+    }
+    self =
+      switch attribute.value {
+      case .absent: .absent
+      case .empty: .empty
+      case .string: .string
+      case .bool: .bool
+      case .int: .int
+      case .double: .double
+      case .bytes: .bytes
+      case .array: .array
+      case .map: .map
+      case .opaque: .opaque
+      }
+  }
+}
