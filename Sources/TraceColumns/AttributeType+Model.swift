@@ -4,12 +4,13 @@ package import TraceModel
 extension AttributeType {
   /// The type under which an attribute is stored.
   package init(of attribute: Attribute) {
-    guard attribute.unknownFields.isEmpty else {
-      self = .opaqueAttribute
-      return
-    }
+    self = attribute.unknownFields.isEmpty ? AttributeType(of: attribute.value) : .opaqueAttribute
+  }
+
+  /// The type under which a value is stored.
+  package init(of value: AttributeValue) {
     self =
-      switch attribute.value {
+      switch value {
       case .absent: .absent
       case .empty: .empty
       case .string: .string

@@ -1,7 +1,8 @@
 extension AttributeValue {
-  /// The value as text, as Jaeger and the OpenTelemetry Collector print it: strings as they are, `true`/`false`,
-  /// decimal integers, the shortest decimal that reads back as the same double (with an exponent below 1e-6 and from
-  /// 1e21), standard base64 for bytes, JSON for arrays and maps (keys in byte order), nothing for empty values.
+  /// The value as text, as searches by text and listings see it: strings as they are, `true`/`false`, decimal
+  /// integers, the shortest decimal that reads back as the same double (with an exponent below 1e-6 and from 1e21;
+  /// `NaN`, `Infinity`, `-Infinity`, `-0`), standard base64 for bytes, JSON without spaces for arrays and maps (members
+  /// in stored order, duplicates kept, everything without a text `null`), nothing for empty and opaque values.
   public var text: String {
     switch self {
     case .absent, .empty, .opaque: return ""
@@ -34,15 +35,11 @@ extension AttributeValue {
       text += "]"
     case .map(let attributes):
       text += "{"
-      let sorted = attributes.enumerated().sorted {
-        let (left, right) = ($0.element.key.utf8, $1.element.key.utf8)
-        return left.elementsEqual(right) ? $0.offset < $1.offset : left.lexicographicallyPrecedes(right)
-      }
-      for (index, item) in sorted.enumerated() {
+      for (index, attribute) in attributes.enumerated() {
         if index > 0 { text += "," }
-        Self.appendQuoted(item.element.key, to: &text)
+        Self.appendQuoted(attribute.key, to: &text)
         text += ":"
-        item.element.value.appendJSON(to: &text)
+        attribute.value.appendJSON(to: &text)
       }
       text += "}"
     }
@@ -57,6 +54,8 @@ extension AttributeValue {
       case "\n": text += "\\n"
       case "\r": text += "\\r"
       case "\t": text += "\\t"
+      case "\u{8}": text += "\\b"
+      case "\u{c}": text += "\\f"
       case "\u{0}"..<"\u{20}": text += "\\u00" + HexText.text(UInt64(scalar.value), digits: 2)
       default: text.unicodeScalars.append(scalar)
       }
@@ -67,10 +66,10 @@ extension AttributeValue {
 
 /// Numbers as text.
 enum NumberText {
-  /// The shortest decimal text that reads back as the same double, in the layout of Go's JSON encoder.
+  /// The shortest decimal text that reads back as the same double, positional unless very small or large.
   static func text(_ value: Double) -> String {
     if value.isNaN { return "NaN" }
-    if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
+    if value.isInfinite { return value < 0 ? "-Infinity" : "Infinity" }
     if value == 0 { return value.sign == .minus ? "-0" : "0" }
     let magnitude = value.magnitude
     // Swift prints the shortest digits; only their layout differs.
@@ -102,8 +101,7 @@ enum NumberText {
     if magnitude < 1e-6 || magnitude >= 1e21 {
       let power = pointPlace - 1
       let fraction = digits.count > 1 ? "." + body.dropFirst() : ""
-      let powerText = power.magnitude < 10 ? "0\(power.magnitude)" : "\(power.magnitude)"
-      return sign + body.prefix(1) + fraction + (power < 0 ? "e-" : "e+") + (power < 0 ? String(power.magnitude) : powerText)
+      return sign + body.prefix(1) + fraction + "e" + (power < 0 ? "-" : "+") + String(power.magnitude)
     }
     if pointPlace <= 0 { return sign + "0." + String(repeating: "0", count: -pointPlace) + body }
     if pointPlace >= digits.count { return sign + body + String(repeating: "0", count: pointPlace - digits.count) }

@@ -1,82 +1,147 @@
 package import TraceBytes
+import TraceColumns
 package import TraceModel
 
-/// Untyped text against a stored value: equal as text, or equal as the number or truth value that was stored.
+/// What a stored attribute value has to be.
 ///
-/// The text form of a value is that of `AttributeValue.text`.
+/// A text passes a stored value whose text (`AttributeValue.text`) it is, a stored number that it spells, and a stored
+/// truth value that it reads as. A condition of another type passes only an equal value of that type.
 package struct ValueTest: Sendable {
-  /// The text, as UTF-8.
+  /// The condition as it was asked.
+  package let condition: AttributeValue
+  /// True when the condition is text and types are crossed.
+  package let isText: Bool
+  /// The text, as UTF-8; empty for other conditions.
   package let bytes: [UInt8]
-  package let text: String
-  /// The bit pattern of the integer that the text spells, when it does.
-  package let int: Int64?
-  package let double: Double?
-  package let bool: Bool?
-  /// The bytes that the text spells in standard base64, when it does.
-  package let base64: [UInt8]?
+  /// What the text spells.
+  private let int: Int64?
+  private let double: Double?
+  private let bool: Bool?
+  private let base64: [UInt8]?
 
-  package init(text: String) {
-    self.text = text
+  package init(_ condition: AttributeValue) {
+    self.condition = condition
+    guard case .string(let text) = condition else {
+      isText = false
+      bytes = []
+      int = nil
+      double = nil
+      bool = nil
+      base64 = nil
+      return
+    }
+    isText = true
     bytes = Array(text.utf8)
-    int = Int64(text)
-    double = Double(text)
-    bool = ["1", "t", "T", "TRUE", "true", "True"].contains(text)
-      ? true : ["0", "f", "F", "FALSE", "false", "False"].contains(text) ? false : nil
+    let spellsNumber = Self.spellsNumber(bytes)
+    int = spellsNumber ? Int64(text) : nil
+    double = spellsNumber ? Double(text) : Self.nonFinite[text]
+    bool = Self.truthValue(text)
     base64 = Base64.decode(bytes)
+  }
+
+  /// A name under which an answer for this test may be remembered.
+  package var cacheKey: String { isText ? "text \(bytes)" : "typed \(condition)" }
+
+  private static let nonFinite: [String: Double] = ["NaN": .nan, "Infinity": .infinity, "-Infinity": -.infinity]
+
+  private static func truthValue(_ text: String) -> Bool? {
+    switch text {
+    case "1", "t", "T", "TRUE", "true", "True": true
+    case "0", "f", "F", "FALSE", "false", "False": false
+    default: nil
+    }
+  }
+
+  /// Sign, digits, perhaps a point with digits, perhaps an exponent with digits.
+  private static func spellsNumber(_ bytes: [UInt8]) -> Bool {
+    var place = 0
+    func sign() { if place < bytes.count, bytes[place] == 43 || bytes[place] == 45 { place += 1 } }
+    func digits() -> Bool {
+      let first = place
+      while place < bytes.count, (48...57).contains(bytes[place]) { place += 1 }
+      return place > first
+    }
+    sign()
+    guard digits() else { return false }
+    if place < bytes.count, bytes[place] == 46 {
+      place += 1
+      guard digits() else { return false }
+    }
+    if place < bytes.count, bytes[place] == 101 || bytes[place] == 69 {
+      place += 1
+      sign()
+      guard digits() else { return false }
+    }
+    return place == bytes.count
   }
 
   /// True when no stored value of this type can pass, whatever it is.
   package func cannotMatch(_ type: AttributeType) -> Bool {
+    guard isText else {
+      return type != AttributeType(of: condition) && type != .opaqueAttribute
+    }
     switch type {
-    case .absent, .empty: !bytes.isEmpty
-    case .string: false
-    case .bool: bool == nil
-    case .int, .double: int == nil && double == nil
-    case .bytes: base64 == nil
-    case .array: bytes.first != 0x5b
-    case .map: bytes.first != 0x7b
-    case .opaque, .opaqueAttribute: false
+    case .absent, .empty: return !bytes.isEmpty
+    case .string, .opaqueAttribute: return false
+    case .bool: return bool == nil
+    case .int, .double: return int == nil && double == nil
+    case .bytes: return base64 == nil
+    case .array: return bytes.first != 0x5b
+    case .map: return bytes.first != 0x7b
+    case .opaque: return true
     }
   }
 
-  /// For `bool`, `int` and `double`: `bits` is the stored word.
+  /// For `absent`, `empty`, `bool`, `int` and `double`: `bits` is the stored word.
   package func matches(_ type: AttributeType, bits: UInt64) -> Bool {
+    guard isText else {
+      switch condition {
+      case .absent: return type == .absent
+      case .empty: return type == .empty
+      case .bool(let value): return type == .bool && value == (bits != 0)
+      case .int(let value): return type == .int && UInt64(bitPattern: value) == bits
+      case .double(let value): return type == .double && value.bitPattern == bits
+      default: return false
+      }
+    }
     switch type {
     case .absent, .empty: return bytes.isEmpty
     case .bool: return bool == (bits != 0)
     case .int:
       let stored = Int64(bitPattern: bits)
       if let int { return int == stored }
-      if let double { return Double(exactly: stored) == double }
-      return false
+      return double.flatMap { Int64(exactly: $0) } == stored
     case .double:
+      guard let double else { return false }
       let stored = Double(bitPattern: bits)
-      if let double { return double == stored || (double.isNaN && stored.isNaN) }
-      return false
+      return double == stored || (double.isNaN && stored.isNaN)
     default: return false
     }
   }
 
-  /// The bytes that a stored value of this type must have, when one byte string decides; nil when values must be
+  /// The bytes that a stored `string` or `bytes` value must have to pass; nil when none can. Other types have to be
   /// looked at one by one with `matches(_:)`.
   package func exactBytes(_ type: AttributeType) -> [UInt8]? {
-    switch type {
-    case .string: bytes
-    case .bytes: base64
+    switch (type, condition) {
+    case (.string, .string): bytes
+    case (.bytes, .string): base64
+    case (.bytes, .bytes(let value)): value
     default: nil
     }
   }
 
-  /// For values that are not words: compares through the model.
+  /// Compares through the model.
   package func matches(_ value: AttributeValue) -> Bool {
+    guard isText else { return condition == value }
     switch value {
-    case .absent, .empty: bytes.isEmpty
-    case .string(let stored): stored.utf8.elementsEqual(bytes)
-    case .bool(let stored): bool == stored
-    case .int(let stored): matches(.int, bits: UInt64(bitPattern: stored))
-    case .double(let stored): matches(.double, bits: stored.bitPattern)
-    case .bytes(let stored): base64 == stored
-    case .array, .map, .opaque: value.text.utf8.elementsEqual(bytes)
+    case .absent, .empty: return bytes.isEmpty
+    case .string(let stored): return stored.utf8.elementsEqual(bytes)
+    case .bool(let stored): return bool == stored
+    case .int(let stored): return matches(.int, bits: UInt64(bitPattern: stored))
+    case .double(let stored): return matches(.double, bits: stored.bitPattern)
+    case .bytes(let stored): return base64 == stored
+    case .array, .map: return value.text.utf8.elementsEqual(bytes)
+    case .opaque: return false
     }
   }
 }
