@@ -89,8 +89,16 @@ let package = Package(
     tests("TraceManifestTests", ["TraceManifest", "TraceModel", "TraceBytes", "TraceFiles"]),
     tests(
       "TraceSegmentTests",
-      ["TraceSegment", "TraceModel", "TraceBytes", "TraceFiles", "TraceOTLP", "TraceColumns", "TraceSource", "TraceMerge"]),
+      [
+        "TraceSegment", "TraceModel", "TraceBytes", "TraceFiles", "TraceOTLP", "TraceColumns", "TraceSource",
+        "TraceMerge",
+      ]),
     tests("TracestoreTestingTests", ["TracestoreTesting", "TracestoreV2", "TraceModel", "TraceOTLP"]),
     tests("ArchitectureTests", []),
   ]
 )
+
+// The documentation plugin is a dependency of `make docs` alone: an embedder never resolves it.
+if Context.environment["TRACESTORE_DOCS"] != nil {
+  package.dependencies.append(.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"))
+}

@@ -54,12 +54,12 @@ package final class ByteDictionary: @unchecked Sendable {
   /// The code of `bytes`, adding a copy of them when they are new. Starts are aligned to four bytes.
   package func intern(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
     let hashed = hash(bytes)
-    let tag = hashed >> 32
+    let hashBits = hashed >> 32
     var slot = Int(truncatingIfNeeded: hashed) & slotMask
     while true {
       let content = slots[slot]
       if content == 0 { break }
-      if content >> 32 == tag {
+      if content >> 32 == hashBits {
         let code = UInt32(truncatingIfNeeded: content) &- 1
         let entry = entries[Int(code)]
         if Int(entry.byteCount) == bytes.count, Self.areEqual(entry.start, bytes) { return code }
@@ -79,11 +79,11 @@ package final class ByteDictionary: @unchecked Sendable {
   /// The code of `bytes`, or nil when they were never interned.
   package func code(of bytes: UnsafeRawBufferPointer) -> UInt32? {
     let hashed = hash(bytes)
-    let tag = hashed >> 32
+    let hashBits = hashed >> 32
     var slot = Int(truncatingIfNeeded: hashed) & slotMask
     while slots[slot] != 0 {
       let content = slots[slot]
-      if content >> 32 == tag {
+      if content >> 32 == hashBits {
         let code = UInt32(truncatingIfNeeded: content) &- 1
         let entry = entries[Int(code)]
         if Int(entry.byteCount) == bytes.count, Self.areEqual(entry.start, bytes) { return code }

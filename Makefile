@@ -1,0 +1,68 @@
+# Every target works as the first command on a machine that has a Swift toolchain and nothing else of ours:
+# `deps` installs what is missing. Debug, release and the outside packages build in folders of their own, so that
+# none of them undoes the other's work.
+
+SWIFT ?= swift
+DEBUG := .build
+RELEASE := .build-release
+BIN := $(RELEASE)/release
+SOURCES := Package.swift Sources Tests Benchmarks
+DOCUMENTED := TraceEngine TraceModel TracestoreV2 TraceOTLP TracestoreTesting
+
+.PHONY: all deps build release demo test bench oracle embedding format lint docs clean
+
+all: build
+
+deps:
+	@.ci/deps
+
+build: deps
+	$(SWIFT) build --scratch-path $(DEBUG)
+
+release: deps
+	$(SWIFT) build -c release --scratch-path $(RELEASE)
+
+# The main job on real input, in a temporary folder that is removed in the end.
+demo: deps
+	@$(SWIFT) build -c release --scratch-path $(RELEASE) --product tracestore
+	@BIN=$(BIN) .ci/demo
+
+test: deps
+	$(SWIFT) test --parallel --scratch-path $(DEBUG)
+
+# The public interface under load, then the inner loops, which an outside package cannot see.
+bench: deps
+	cd Benchmarks && TRACESTORE_COMMIT=$$(git rev-parse --short HEAD 2>/dev/null || echo unknown) \
+	  $(SWIFT) package --scratch-path ../.build-bench benchmark $(BENCH_FLAGS)
+	@if [ -d Sources/tracestore-kernels ]; then \
+	  $(SWIFT) run -c release --scratch-path $(RELEASE) tracestore-kernels; \
+	fi
+
+# Every fixture through the store and back, compared by OpenTelemetry's own Python classes.
+oracle: deps
+	@NEED_VENV=1 .ci/deps
+	@$(SWIFT) build -c release --scratch-path $(RELEASE) --product tracestore
+	@test -x .build-oracle/bin/python || python3 -m venv .build-oracle
+	@.build-oracle/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -r Fixtures/tools/requirements.txt
+	@.build-oracle/bin/python Fixtures/tools/oracle_roundtrip.py --tracestore $(BIN)/tracestore \
+	  Fixtures/otlp $(wildcard ../shared/data)
+
+# A package outside this one, which embeds the engine: it runs, and it carries no server code.
+embedding: deps
+	@SWIFT=$(SWIFT) Tests/Embedding/check
+
+format:
+	$(SWIFT) format -i -r $(SOURCES)
+
+lint:
+	$(SWIFT) format lint --strict -r $(SOURCES)
+
+docs: deps
+	TRACESTORE_DOCS=1 $(SWIFT) package --scratch-path .build-docs --allow-writing-to-directory .build-docs \
+	  generate-documentation --enable-experimental-combined-documentation \
+	  $(DOCUMENTED:%=--target %) --output-path .build-docs/site
+	@echo "open with: docc preview, or serve .build-docs/site"
+
+clean:
+	rm -rf $(DEBUG) $(RELEASE) .build-bench .build-docs .build-embedding .build-oracle
