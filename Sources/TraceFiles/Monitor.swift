@@ -111,3 +111,10 @@ package final class Monitor<State>: @unchecked Sendable {
     #endif
   }
 }
+
+/// Nanoseconds since some moment in the past that is fixed while the process runs; never goes back.
+package func monotonicNanoseconds() -> UInt64 {
+  var now = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &now)
+  return UInt64(now.tv_sec) &* 1_000_000_000 &+ UInt64(now.tv_nsec)
+}

@@ -1,0 +1,232 @@
+import Testing
+import TraceFiles
+import TraceModel
+import TraceWAL
+
+@Suite struct WALWriterTests {
+  @Test func framesComeBackInOrderWithEverythingTheyCarried() throws {
+    let fileSystem = SimulatedFileSystem()
+    let writer = try openWriter(fileSystem)
+    for index in 1...20 { #expect(try writer.appendAndWait(frame(index)) == UInt64(index)) }
+    try writer.close()
+    try writer.close()
+    var reader = try WALReader(fileSystem: fileSystem, directory: directory, storeID: nil, mode: .everything)
+    for index in 1...20 {
+      let record = try #require(try reader.next())
+      #expect(try record.payload() == payload(index))
+      #expect(record.kind == .request && record.sequence == UInt64(index))
+      #expect(record.arrivalNanoseconds == UInt64(1000 + index) && record.rulesVersion == UInt32(index & 7))
+      #expect(record.compression == (index.isMultiple(of: 2) ? .lz4 : .none))
+    }
+    #expect(try reader.next() == nil)
+    #expect(reader.gaps.isEmpty && reader.tail == nil)
+  }
+
+  @Test func emptyAndLargePayloadsComeBack() throws {
+    let fileSystem = SimulatedFileSystem()
+    let writer = try openWriter(fileSystem)
+    let sizes = [0, 1, 300_000, 262_144 - 52, 3_000_001, 5]
+    for size in sizes {
+      try writer.appendAndWait(
+        WALFrame(kind: .annotation, payload: payload(1, byteCount: size).suffix(size), arrivalNanoseconds: 0))
+    }
+    try writer.close()
+    #expect(try recover(fileSystem).payloads.map(\.count) == sizes)
+  }
+
+  @Test func anAcknowledgedFrameSurvivesTheLossOfEverythingUnsynced() throws {
+    let fileSystem = SimulatedFileSystem()
+    let writer = try openWriter(fileSystem)
+    for index in 1...5 {
+      try writer.appendAndWait(frame(index))
+      let after = fileSystem.crashClone(keeping: .loseUnsynced)
+      #expect(try recover(after).payloads == (1...index).map { payload($0) })
+    }
+    try writer.close()
+  }
+
+  @Test func otherModesSyncLaterButAtTheLatestWhenAskedOrClosed() throws {
+    for durability in [WALDurability.none, .interval(nanoseconds: 3_600_000_000_000)] {
+      let fileSystem = SimulatedFileSystem()
+      let writer = try openWriter(fileSystem, durability)
+      try writer.appendAndWait(frame(1))
+      #expect(try recover(fileSystem.crashClone(keeping: .loseUnsynced)).payloads.isEmpty)
+      try writer.sync()
+      #expect(try recover(fileSystem.crashClone(keeping: .loseUnsynced)).payloads.count == 1)
+      try writer.appendAndWait(frame(2))
+      try writer.close()
+      #expect(try recover(fileSystem.crashClone(keeping: .loseUnsynced)).payloads.count == 2)
+    }
+  }
+
+  @Test func theIntervalModeSyncsByItself() throws {
+    let fileSystem = SimulatedFileSystem()
+    let writer = try openWriter(fileSystem, .interval(nanoseconds: 2_000_000))
+    try writer.appendAndWait(frame(1))
+    let start = monotonicNanoseconds()
+    while writer.statistics.syncCount == 0, monotonicNanoseconds() - start < 20_000_000_000 {}
+    #expect(try recover(fileSystem.crashClone(keeping: .loseUnsynced)).payloads.count == 1)
+    try writer.close()
+  }
+
+  @Test func sixtyFourThreadsAreOrderedDurableAndShareSyncs() throws {
+    let fileSystem = SimulatedFileSystem()
+    let writer = try openWriter(fileSystem, maximumQueuedByteCount: 2000)
+    let outcomes = Outcomes()
+    let order = Monitor<[Int]>([])
+    let threads = try (0..<64).map { thread in
+      try WorkerThread(name: "producer") {
+        for step in 0..<20 {
+          let index = thread * 100 + step
+          do {
+            let made = try frame(index)
+            writer.waitForRoom()
+            try order.withLock { list in
+              try writer.append(made, completion: outcomes.completion(index))
+              list.append(index)
+            }
+          } catch { Issue.record(error) }
+        }
+      }
+    }
+    for thread in threads { thread.join() }
+    try writer.close()
+    let expected = order.withLock { $0 }
+    #expect(expected.count == 64 * 20)
+    #expect(outcomes.order == expected)
+    #expect(outcomes.failures.isEmpty)
+    let recovered = try recover(fileSystem.crashClone(keeping: .loseUnsynced))
+    #expect(recovered.payloads == expected.map { payload($0) })
+    #expect(writer.statistics.syncCount < 64 * 20 && writer.statistics.frameCount == 64 * 20)
+  }
+
+  @Test func aFailedSyncPoisonsAndIsNeverTriedAgain() throws {
+    for dropsPages in [false, true] {
+      let fileSystem = SimulatedFileSystem()
+      let writer = try openWriter(fileSystem)
+      try writer.appendAndWait(frame(1))
+      fileSystem.inject(Fault([.sync], pathSuffix: ".log", dropsDirtyPages: dropsPages))
+      #expect { try writer.appendAndWait(frame(2)) } throws: { code($0) == .poisoned }
+      let count = fileSystem.operationCount
+      #expect { try writer.appendAndWait(frame(3)) } throws: { code($0) == .poisoned }
+      #expect { try writer.sync() } throws: { code($0) == .poisoned }
+      #expect { try writer.rotate() } throws: { code($0) == .poisoned }
+      #expect { try writer.close() } throws: { code($0) == .poisoned }
+      #expect(fileSystem.operationCount == count)
+      #expect(try recover(fileSystem.crashClone(keeping: .loseUnsynced)).payloads == [payload(1)])
+      // The store opens again and goes on.
+      let after = fileSystem.crashClone(keeping: .keepAll)
+      let again = try openWriter(after)
+      try again.appendAndWait(frame(4))
+      try again.close()
+      #expect(try recover(after).payloads.last == payload(4))
+    }
+  }
+
+  @Test func aFailedWriteOrPositionPoisons() throws {
+    for suffix in [".log", ".position"] {
+      let fileSystem = SimulatedFileSystem()
+      let writer = try openWriter(fileSystem)
+      try writer.appendAndWait(frame(1))
+      fileSystem.inject(Fault([.write], pathSuffix: suffix, appliedByteCount: 17))
+      #expect { try writer.appendAndWait(frame(2)) } throws: { code($0) == .poisoned }
+      #expect { try writer.appendAndWait(frame(3)) } throws: { code($0) == .poisoned }
+      #expect(try recover(fileSystem).payloads.first == payload(1))
+    }
+  }
+
+  @Test func aFullDiskFailsAppendsCleanlyAndRecoversByItself() throws {
+    let fileSystem = SimulatedFileSystem()
+    let writer = try openWriter(fileSystem)
+    try writer.appendAndWait(frame(1))
+    for room in 0..<115 {
+      fileSystem.capacityByteCount = fileSystem.usedByteCount + UInt64(room % 100)
+      #expect { try writer.appendAndWait(frame(3, byteCount: 200)) } throws: { code($0) == .diskFull }
+      for policy in CrashPolicy.allCases {
+        let after = try recover(fileSystem.crashClone(keeping: policy, seed: UInt64(room)))
+        #expect(after.payloads == [payload(1)])
+      }
+    }
+    fileSystem.capacityByteCount = .max
+    try writer.appendAndWait(frame(5))
+    #expect(writer.failure == nil)
+    try writer.close()
+    let recovered = try recover(fileSystem)
+    #expect(recovered.payloads == [payload(1), payload(5)])
+    #expect(recovered.report.gaps.isEmpty && recovered.report.tail == nil)
+  }
+
+  @Test func aFullDiskThatCannotBeCutBackPoisons() throws {
+    let fileSystem = SimulatedFileSystem()
+    let writer = try openWriter(fileSystem)
+    try writer.appendAndWait(frame(1))
+    fileSystem.capacityByteCount = fileSystem.usedByteCount + 20
+    fileSystem.inject(Fault([.truncate]))
+    #expect { try writer.appendAndWait(frame(2)) } throws: { code($0) == .poisoned }
+    #expect(try recover(fileSystem.crashClone(keeping: .keepAll)).payloads == [payload(1)])
+  }
+
+  @Test func rotationStartsAFileAndTrimmingRemovesWholeFiles() throws {
+    let fileSystem = SimulatedFileSystem()
+    let writer = try openWriter(fileSystem)
+    var closed: [WALRecoveryReport.ClosedFile] = []
+    for file in 0..<4 {
+      for index in 1...3 { try writer.appendAndWait(frame(file * 3 + index)) }
+      if file < 3 { closed.append(try writer.rotate()) }
+    }
+    #expect(closed.map(\.lastSequence) == [3, 6, 9])
+    #expect(writer.statistics.fileCount == 4)
+    #expect(try writer.trim(below: 6) == closed[0].byteCount)
+    #expect(try writer.trim(below: 7) == closed[1].byteCount)
+    #expect(try recover(fileSystem.crashClone(keeping: .keepAll), from: 7).payloads == (7...12).map { payload($0) })
+    #expect(try writer.trim(below: 100) == closed[2].byteCount)
+    try writer.close()
+    let rest = try recover(fileSystem, from: 10)
+    #expect(rest.payloads == (10...12).map { payload($0) })
+    #expect(rest.report.gaps.isEmpty)
+    // Without the manifest's word the missing files are missing.
+    #expect(try recover(fileSystem).report.gaps.map(\.isDamage) == [true])
+  }
+
+  @Test func aRotationThatFindsNoRoomLeavesTheWriterOnItsFile() throws {
+    let fileSystem = SimulatedFileSystem()
+    let writer = try openWriter(fileSystem)
+    try writer.appendAndWait(frame(1))
+    fileSystem.capacityByteCount = fileSystem.usedByteCount + 10
+    #expect { try writer.rotate() } throws: { code($0) == .diskFull }
+    fileSystem.capacityByteCount = .max
+    try writer.appendAndWait(frame(2))
+    #expect(try writer.rotate().lastSequence == 2)
+    try writer.appendAndWait(frame(3))
+    try writer.close()
+    let recovered = try recover(fileSystem)
+    #expect(recovered.sequences == [1, 2, 3] && recovered.report.gaps.isEmpty)
+  }
+
+  @Test func openingAgainGoesOnWithSequencesAndLeavesNoEmptyFiles() throws {
+    let fileSystem = SimulatedFileSystem()
+    for round in 1...5 {
+      let writer = try openWriter(fileSystem)
+      if round != 3 { try writer.appendAndWait(frame(round)) }
+      try writer.close()
+      #expect { try writer.append(frame(1), completion: { _ in }) } throws: { code($0) == .closed }
+    }
+    #expect(try recover(fileSystem).sequences == [1, 2, 3, 4])
+    let names = try fileSystem.contents(ofDirectory: directory)
+    #expect(names.compactMap(WALFormat.fileNumber) == [1, 2, 4, 5])
+    #expect(names.last == WALFormat.positionFileName)
+  }
+
+  @Test func aPayloadAboveTheLimitIsRefused() {
+    let huge = UnsafeRawBufferPointer(start: nil, count: 0)
+    #expect(throws: Never.self) { try WALFrame(kind: .request, payload: huge, arrivalNanoseconds: 0) }
+    let memory = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: WALFormat.maximumPayloadByteCount + 1, alignment: 1)
+    defer { memory.deallocate() }
+    #expect {
+      try WALFrame(kind: .request, payload: UnsafeRawBufferPointer(memory), arrivalNanoseconds: 0)
+    } throws: {
+      code($0) == .limitExceeded
+    }
+  }
+}
