@@ -52,15 +52,15 @@ extension Rule {
     find: { line, _ in
       let forbidden: Set<String> = [
         "clock_gettime", "gettimeofday", "ContinuousClock", "SuspendingClock", "DispatchTime",
-        "SystemRandomNumberGenerator", "arc4random", "arc4random_buf", "getrandom", "getentropy", "randomElement",
-        "shuffled", "shuffle", "UUID",
+        "SystemRandomNumberGenerator", "arc4random", "arc4random_buf", "getrandom", "getentropy", "UUID",
       ]
-      let isSeeded = line.contains("using:")
+      // Without an argument, these draw from the system; with `using:`, from a generator that the caller seeds.
+      for call in [".shuffled()", ".shuffle()", ".randomElement()", ".random()"] where line.contains(call) {
+        return "uses \(call)"
+      }
+      if line.contains(".random(in:"), !line.contains("using:") { return "uses .random(in:)" }
       return SwiftText.words(in: line).first { word in
-        if forbidden.contains(word.text) { return !isSeeded }
-        if word.text == "Date" { return word.isCall && !word.isMember }
-        return word.text == "random" && word.isMember && word.isCall && !isSeeded && line.contains(".random(")
-          && !line.contains("func random(") && (line.contains(".random(in") || line.contains(".random()"))
+        forbidden.contains(word.text) || (word.text == "Date" && word.isCall && !word.isMember)
       }.map { "uses \($0.text)" }
     })
 
