@@ -1,0 +1,204 @@
+package import TraceBytes
+
+/// Any number of integers in pages of 1,024.
+///
+/// Up to 1,024 values are one page and nothing else (an empty column is a page of no values). More open with the byte
+/// 0x81, the count as a varint, the end of each page as a u32 counted from the first page's start, and the crc32c of
+/// all that; then follow the pages, all full but the last.
+///
+/// The view borrows its bytes. It is immutable and may be used from several threads at once.
+package struct IntegerColumn: @unchecked Sendable {
+  private static let marker: UInt8 = 0x81
+  /// The most values in a column; more would overflow the 32-bit page ends of columns that do not compress.
+  package static let maximumCount = 1 << 28
+
+  /// How many values the column holds.
+  package let count: Int
+  /// How many bytes the column takes; the next thing may follow there.
+  package let byteCount: Int
+  private let isVerifying: Bool
+  /// The page ends, four bytes each; empty for a single page.
+  private let ends: UnsafeRawBufferPointer
+  private let pages: UnsafeRawBufferPointer
+
+  /// Appends the column of `values`. Cost: about 5–10 ns a value, and the scratch is the only allocation besides
+  /// the output.
+  package static func encode(
+    _ values: UnsafeBufferPointer<UInt64>, into writer: inout ByteWriter, scratch: ColumnScratch
+  ) {
+    precondition(values.count <= maximumCount, "a column holds at most \(maximumCount) values")
+    guard values.count > IntegerPage.maximumCount else {
+      IntegerCodec.encode(values, into: &writer, scratch: scratch)
+      return
+    }
+    let start = writer.count
+    writer.append(marker)
+    writer.appendVarint(values.count)
+    let pageCount = (values.count + IntegerPage.maximumCount - 1) / IntegerPage.maximumCount
+    let directory = writer.count
+    for _ in 0...pageCount { writer.appendInteger(UInt32(0)) }
+    let base = writer.count
+    for page in 0..<pageCount {
+      let first = page * IntegerPage.maximumCount
+      let end = min(first + IntegerPage.maximumCount, values.count)
+      IntegerCodec.encode(UnsafeBufferPointer(rebasing: values[first..<end]), into: &writer, scratch: scratch)
+      writer.patch(UInt32(writer.count - base), at: directory + 4 * page)
+    }
+    let checksum = writer.bytes.withUnsafeBytes {
+      CRC32C.checksum(UnsafeRawBufferPointer(rebasing: $0[start..<(directory + 4 * pageCount)]))
+    }
+    writer.patch(checksum, at: directory + 4 * pageCount)
+  }
+
+  package static func encode(_ values: [UInt64], into writer: inout ByteWriter, scratch: ColumnScratch) {
+    values.withUnsafeBufferPointer { encode($0, into: &writer, scratch: scratch) }
+  }
+
+  /// Opens the column at the start of `bytes`, which may go on after it. Pages are verified when they are read.
+  ///
+  /// - Parameter verifying: whether to compare checksums; a caller that has verified these bytes before may say no.
+  package init(_ bytes: UnsafeRawBufferPointer, verifying: Bool = true) throws(BytesError) {
+    isVerifying = verifying
+    var reader = ByteReader(bytes)
+    guard try reader.readUInt8() == Self.marker else {
+      let page = try IntegerPage(bytes, verifying: verifying)
+      count = page.count
+      byteCount = page.byteCount
+      ends = UnsafeRawBufferPointer(start: nil, count: 0)
+      pages = UnsafeRawBufferPointer(rebasing: bytes[..<page.byteCount])
+      return
+    }
+    count = try reader.readCount(limit: Self.maximumCount)
+    guard count > IntegerPage.maximumCount else {
+      throw BytesError(offset: 1, reason: "a paged integer column announces \(count) values")
+    }
+    let pageCount = (count + IntegerPage.maximumCount - 1) / IntegerPage.maximumCount
+    ends = try reader.readBytes(4 * pageCount)
+    let checkedByteCount = reader.offset
+    let checksum = try reader.readUInt32()
+    if verifying {
+      guard CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[..<checkedByteCount])) == checksum else {
+        throw BytesError(offset: 0, reason: "the page directory of an integer column does not match its checksum")
+      }
+    }
+    let end = UInt32(littleEndian: ends.loadUnaligned(fromByteOffset: 4 * (pageCount - 1), as: UInt32.self))
+    pages = try reader.readBytes(Int(end))
+    byteCount = reader.offset
+  }
+
+  /// How many pages there are; at least one.
+  package var pageCount: Int { max(1, ends.count / 4) }
+
+  /// The rows of page `index`.
+  package func rows(ofPage index: Int) -> Range<Int> {
+    let first = index * IntegerPage.maximumCount
+    return first..<min(first + IntegerPage.maximumCount, count)
+  }
+
+  /// Opens page `index`, which must be below `pageCount`.
+  package func page(at index: Int) throws(BytesError) -> IntegerPage {
+    precondition(index >= 0 && index < pageCount, "a page outside of its column")
+    guard !ends.isEmpty else { return try IntegerPage(pages, verifying: false) }
+    let start = index == 0 ? 0 : end(ofPage: index - 1)
+    let end = end(ofPage: index)
+    guard start <= end, end <= pages.count else {
+      throw BytesError(offset: start, reason: "the page directory of an integer column is out of order")
+    }
+    let page = try IntegerPage(UnsafeRawBufferPointer(rebasing: pages[start..<end]), verifying: isVerifying)
+    guard page.count == rows(ofPage: index).count, page.byteCount == end - start else {
+      throw BytesError(offset: start, reason: "page \(index) of an integer column is not what its directory announces")
+    }
+    return page
+  }
+
+  private func end(ofPage index: Int) -> Int {
+    Int(UInt32(littleEndian: ends.loadUnaligned(fromByteOffset: 4 &* index, as: UInt32.self)))
+  }
+
+  /// Decodes page `index` into the front of `output` and returns how many values it holds.
+  @discardableResult
+  package func decodePage(_ index: Int, into output: UnsafeMutableBufferPointer<UInt64>) throws(BytesError) -> Int {
+    let page = try page(at: index)
+    try page.decode(into: output)
+    return page.count
+  }
+
+  /// Decodes everything into the front of `output`, which must have room for `count`.
+  package func decodeAll(into output: UnsafeMutableBufferPointer<UInt64>) throws(BytesError) {
+    precondition(output.count >= count, "a column is decoded into too small a buffer")
+    for index in 0..<pageCount {
+      try decodePage(index, into: UnsafeMutableBufferPointer(rebasing: output[rows(ofPage: index)]))
+    }
+  }
+
+  /// Decodes everything. The count is bounded by the pages that are there: at most 1,024 values for 14 bytes.
+  package func decodeAll() throws(BytesError) -> [UInt64] {
+    var failure: BytesError?
+    let values = [UInt64](unsafeUninitializedCapacity: count) { buffer, initializedCount in
+      buffer.initialize(repeating: 0)
+      initializedCount = count
+      do throws(BytesError) { try decodeAll(into: buffer) } catch { failure = error }
+    }
+    if let failure { throw failure }
+    return values
+  }
+
+  /// One value; see `IntegerPage.value(at:)` for the cost, to which the checksum of the page is added when verifying.
+  package func value(at row: Int) throws(BytesError) -> UInt64 {
+    precondition(row >= 0 && row < count, "a row outside of its column")
+    return try page(at: row / IntegerPage.maximumCount).value(at: row % IntegerPage.maximumCount)
+  }
+
+  /// The values of `rows`, which ascend, into the front of `output`. Opens each page once.
+  package func gather(
+    _ rows: UnsafeBufferPointer<Int>, into output: UnsafeMutableBufferPointer<UInt64>
+  ) throws(BytesError) {
+    precondition(output.count >= rows.count, "rows are gathered into too small a buffer")
+    var index = 0
+    while index < rows.count {
+      let pageIndex = rows[index] / IntegerPage.maximumCount
+      let pageRows = self.rows(ofPage: pageIndex)
+      var end = index
+      while end < rows.count, pageRows.contains(rows[end]) { end &+= 1 }
+      precondition(end > index, "gathered rows ascend and stay inside the column")
+      let page = try page(at: pageIndex)
+      if page.hasDirectAccess, (end &- index) &* 8 < page.count {
+        while index < end {
+          output[index] = try page.value(at: rows[index] &- pageRows.lowerBound)
+          index &+= 1
+        }
+      } else {
+        try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) {
+          buffer throws(BytesError) in
+          try page.decode(into: buffer)
+          while index < end {
+            output[index] = buffer[rows[index] &- pageRows.lowerBound]
+            index &+= 1
+          }
+        }
+      }
+    }
+  }
+
+  /// The values of `rows`, which ascend.
+  package func gather(_ rows: [Int]) throws(BytesError) -> [UInt64] {
+    var values = [UInt64](repeating: 0, count: rows.count)
+    try rows.withUnsafeBufferPointer { rows throws(BytesError) in
+      try values.withUnsafeMutableBufferPointer { values throws(BytesError) in try gather(rows, into: values) }
+    }
+    return values
+  }
+
+  /// Lines for people: a summary, then one line a page; a page that cannot be read says why.
+  package func describe() -> [String] {
+    var lines = ["integers: \(count) values in \(pageCount) pages, \(byteCount) bytes"]
+    for index in 0..<pageCount {
+      do throws(BytesError) {
+        lines.append("page \(index): \(try page(at: index).describe())")
+      } catch {
+        lines.append("page \(index): \(error.reason)")
+      }
+    }
+    return lines
+  }
+}

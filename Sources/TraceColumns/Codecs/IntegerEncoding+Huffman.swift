@@ -1,0 +1,218 @@
+import TraceBytes
+
+/// Few distinct values of very different frequency. Body: the dictionary's table (distinct count, value width,
+/// values), one code length of 4 bits for each distinct value, then the canonical prefix codes of all values, most
+/// significant bit first. The page's width is the longest code.
+///
+/// The longest code of a page of 1,024 values has 14 bits: a deeper tree would need more values (each level of a
+/// Huffman tree needs at least the next Fibonacci number of them).
+enum HuffmanIntegers {
+  static let maximumLength = 15
+  private static let lookupWidth = 9
+
+  /// Needs the dictionary that `DictionaryIntegers.estimate` has left in the workspace.
+  static func estimate(
+    _ statistics: IntegerStatistics, _ workspace: IntegerWorkspace, below limit: Int
+  ) -> IntegerPlan? {
+    guard workspace.hasDictionary, workspace.dictionary.counts.count > 2 else { return nil }
+    let counts = workspace.dictionary.counts
+    let valueWidth = BitPacking.width(of: statistics.maximum)
+    let table =
+      DictionaryIntegers.tableByteCount(counts.count, valueWidth: valueWidth)
+      + BitPacking.byteCount(count: counts.count, width: 4)
+    if limit != .max {
+      guard table + leastByteCount(counts, total: statistics.count) < limit else { return nil }
+    }
+    let lengths = codeLengths(counts)
+    var bitCount = 0
+    for index in counts.indices { bitCount += counts[index] * lengths[index] }
+    let byteCount = table + (bitCount + 7) / 8
+    guard byteCount < limit, let longest = lengths.max() else { return nil }
+    workspace.codeLengths = lengths
+    return IntegerPlan(encoding: .huffman, byteCount: byteCount, width: longest, highWidth: valueWidth)
+  }
+
+  /// A bound from below that costs no tree: no code can spend less than the power of two above a value's share.
+  private static func leastByteCount(_ counts: [Int], total: Int) -> Int {
+    var bitCount = 0
+    for count in counts { bitCount += count * max(1, BitPacking.width(of: UInt64(total / count)) - 1) }
+    return bitCount / 8
+  }
+
+  /// Huffman's algorithm with two queues over counts in ascending order; ties go to the lower index, so equal counts
+  /// give equal lengths on every machine.
+  static func codeLengths(_ counts: [Int]) -> [Int] {
+    let count = counts.count
+    let order = counts.indices.sorted { counts[$0] != counts[$1] ? counts[$0] < counts[$1] : $0 < $1 }
+    var weights = order.map { counts[$0] }
+    var parents = [Int](repeating: 0, count: 2 * count - 1)
+    var leaf = 0
+    var inner = count
+    func takeLeast() -> Int {
+      if leaf < count, inner >= weights.count || weights[leaf] <= weights[inner] {
+        leaf += 1
+        return leaf - 1
+      }
+      inner += 1
+      return inner - 1
+    }
+    for node in count..<(2 * count - 1) {
+      let left = takeLeast()
+      let right = takeLeast()
+      weights.append(weights[left] + weights[right])
+      parents[left] = node
+      parents[right] = node
+    }
+    var depths = [Int](repeating: 0, count: 2 * count - 1)
+    for node in stride(from: 2 * count - 3, through: 0, by: -1) { depths[node] = depths[parents[node]] + 1 }
+    var lengths = [Int](repeating: 0, count: count)
+    for (rank, index) in order.enumerated() { lengths[index] = depths[rank] }
+    return lengths
+  }
+
+  /// The canonical codes: shorter first, ties by index.
+  private static func codes(_ lengths: [Int]) -> [UInt64] {
+    var next = firstCodes(lengths)
+    return lengths.map { length in
+      defer { next[length] += 1 }
+      return next[length]
+    }
+  }
+
+  /// The first code of each length.
+  private static func firstCodes(_ lengths: [Int]) -> [UInt64] {
+    var counts = [UInt64](repeating: 0, count: maximumLength + 2)
+    for length in lengths { counts[length] += 1 }
+    counts[0] = 0
+    var first = [UInt64](repeating: 0, count: maximumLength + 2)
+    for length in 1...maximumLength { first[length] = (first[length - 1] + counts[length - 1]) << 1 }
+    return first
+  }
+
+  static func encode(
+    _ plan: IntegerPlan, _ statistics: IntegerStatistics, _ workspace: IntegerWorkspace, into writer: inout ByteWriter
+  ) {
+    DictionaryIntegers.encodeTable(plan, workspace, into: &writer)
+    let lengths = workspace.codeLengths
+    lengths.map { UInt64($0) }.withUnsafeBufferPointer { BitPacking.pack($0, width: 4, into: &writer) }
+    let codes = codes(lengths)
+    var pending: UInt64 = 0
+    var pendingCount = 0
+    for index in 0..<statistics.count {
+      let symbol = Int(workspace.second[index])
+      pending = pending << UInt64(lengths[symbol]) | codes[symbol]
+      pendingCount += lengths[symbol]
+      while pendingCount >= 8 {
+        pendingCount -= 8
+        writer.append(UInt8(truncatingIfNeeded: pending >> UInt64(pendingCount)))
+      }
+    }
+    if pendingCount > 0 { writer.append(UInt8(truncatingIfNeeded: pending << UInt64(8 - pendingCount))) }
+  }
+
+  static func decode(_ page: IntegerPage, into output: UnsafeMutableBufferPointer<UInt64>) throws(BytesError) {
+    var reader = ByteReader(page.body)
+    let table = try DictionaryIntegers.Table(&reader, page: page)
+    let packedLengths = try page.readRun(&reader, count: table.distinctCount, width: 4)
+    let stream = try reader.readBytes(reader.remaining)
+    var lengths = [Int](repeating: 0, count: table.distinctCount)
+    for index in lengths.indices { lengths[index] = Int(BitPacking.value(at: index, width: 4, in: packedLengths)) }
+    // A complete prefix code fills the unit interval exactly, so every bit pattern decodes.
+    var share = 0
+    for length in lengths {
+      guard length > 0 else { throw page.failure("has a code without bits") }
+      share += 1 << (maximumLength - length)
+    }
+    guard share == 1 << maximumLength else { throw page.failure("has an incomplete code") }
+    let decoder = Decoder(lengths: lengths, firstCodes: firstCodes(lengths))
+    try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: SmallDictionary.maximumCount) {
+      values throws(BytesError) in
+      table.decode(into: values)
+      guard decoder.decode(stream, values: values, into: output) else { throw page.failure("has a damaged stream") }
+    }
+  }
+
+  static func describe(_ page: IntegerPage) -> String { DictionaryIntegers.describe(page) }
+
+  /// A table for the short codes and the canonical order for the long ones.
+  private struct Decoder {
+    /// Symbol << 4 | length; 0 where the code is longer than the table is wide.
+    private var lookup = [UInt16](repeating: 0, count: 1 << lookupWidth)
+    /// The symbols ordered by length, then index.
+    private var symbols: [Int] = []
+    private var first: [UInt64]
+    private var counts = [UInt64](repeating: 0, count: maximumLength + 2)
+    private var starts = [Int](repeating: 0, count: maximumLength + 2)
+
+    init(lengths: [Int], firstCodes: [UInt64]) {
+      first = firstCodes
+      var next = firstCodes
+      for (symbol, length) in lengths.enumerated() {
+        counts[length] += 1
+        if length <= lookupWidth {
+          let place = Int(next[length]) << (lookupWidth - length)
+          for entry in place..<(place + 1 << (lookupWidth - length)) {
+            lookup[entry] = UInt16(symbol << 4 | length)
+          }
+        }
+        next[length] += 1
+      }
+      for length in 1...maximumLength { starts[length] = starts[length - 1] + Int(counts[length - 1]) }
+      symbols = lengths.indices.sorted { lengths[$0] != lengths[$1] ? lengths[$0] < lengths[$1] : $0 < $1 }
+    }
+
+    /// False if the stream is not exactly as long as its codes.
+    func decode(
+      _ stream: UnsafeRawBufferPointer, values: UnsafeMutableBufferPointer<UInt64>,
+      into output: UnsafeMutableBufferPointer<UInt64>
+    ) -> Bool {
+      var bit = 0
+      let bitCount = stream.count &* 8
+      let isComplete = lookup.withUnsafeBufferPointer { lookup in
+        var index = 0
+        while index < output.count {
+          guard bit < bitCount else { return false }
+          let window = Self.window(stream, bit)
+          let entry = lookup[Int(window &>> UInt64(64 &- lookupWidth))]
+          if entry != 0 {
+            output[index] = values[Int(entry >> 4)]
+            bit &+= Int(entry & 15)
+          } else {
+            guard let (symbol, length) = longSymbol(window) else { return false }
+            output[index] = values[symbol]
+            bit &+= length
+          }
+          index &+= 1
+        }
+        return true
+      }
+      return isComplete && bit <= bitCount && bitCount - bit < 8
+    }
+
+    /// At least 57 bits from `bit` on, at the top of the word; zeros after the end.
+    @inline(__always)
+    private static func window(_ stream: UnsafeRawBufferPointer, _ bit: Int) -> UInt64 {
+      let place = bit >> 3
+      if place &+ 8 <= stream.count {
+        return UInt64(bigEndian: stream.loadUnaligned(fromByteOffset: place, as: UInt64.self)) &<< UInt64(bit & 7)
+      }
+      var word: UInt64 = 0
+      var index = 0
+      while index < 8 {
+        word = word &<< 8 | (place &+ index < stream.count ? UInt64(stream[place &+ index]) : 0)
+        index &+= 1
+      }
+      return word &<< UInt64(bit & 7)
+    }
+
+    private func longSymbol(_ window: UInt64) -> (Int, Int)? {
+      for length in (lookupWidth + 1)...maximumLength {
+        let code = window >> UInt64(64 - length)
+        if code >= first[length], code - first[length] < counts[length] {
+          return (symbols[starts[length] + Int(code - first[length])], length)
+        }
+      }
+      return nil
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import Testing
+
+@testable import TraceColumns
+
+struct RowMaskTests {
+  @Test func everyRangeOfEverySmallMaskMatchesASet() {
+    for count in [0, 1, 5, 63, 64, 65, 130] {
+      for lower in stride(from: 0, through: count, by: 3) {
+        for upper in lower...count {
+          var mask = RowMask(count: count)
+          mask.set(lower..<upper)
+          #expect(mask.rows == Array(lower..<upper))
+          #expect(mask.setCount == upper - lower)
+          #expect(mask.isEmpty == (lower == upper))
+          #expect(mask.firstSet() == (lower < upper ? lower : nil))
+          #expect(mask.lastSet == (lower < upper ? upper - 1 : nil))
+          var rest = RowMask(count: count, filled: true)
+          rest.clear(lower..<upper)
+          mask.invert()
+          #expect(mask == rest)
+        }
+      }
+    }
+  }
+
+  @Test func operationsMatchSets() {
+    for seed in 0..<50 {
+      var random = SeededRandom(seed: UInt64(seed))
+      let count = 1 + random.below(300)
+      let left = Set((0..<count).filter { _ in random.below(3) == 0 })
+      let right = Set((0..<count).filter { _ in random.below(2) == 0 })
+      func mask(_ rows: Set<Int>) -> RowMask {
+        var mask = RowMask(count: count)
+        for row in rows { mask[row] = true }
+        return mask
+      }
+      var both = mask(left)
+      both.formIntersection(mask(right))
+      #expect(both == mask(left.intersection(right)), "seed \(seed)")
+      var either = mask(left)
+      either.formUnion(mask(right))
+      #expect(either == mask(left.union(right)), "seed \(seed)")
+      var difference = mask(left)
+      difference.subtract(mask(right))
+      #expect(difference.rows == left.subtracting(right).sorted(), "seed \(seed)")
+      for row in 0..<count {
+        #expect(difference[row] == (left.contains(row) && !right.contains(row)))
+        #expect(difference.firstSet(from: row) == left.subtracting(right).filter { $0 >= row }.min())
+      }
+    }
+  }
+
+  @Test func aFilledMaskHasNoRowsBeyondItsCount() {
+    var mask = RowMask(count: 70, filled: true)
+    #expect(mask.isFull)
+    #expect(mask.setCount == 70)
+    mask.setWord(.max, at: 1)
+    #expect(mask.setCount == 70)
+    mask.clear(69)
+    #expect(mask.lastSet == 68)
+    #expect(!mask.isFull)
+  }
+}
