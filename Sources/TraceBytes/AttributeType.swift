@@ -1,5 +1,5 @@
 /// What a stored attribute value is. The raw values are part of the segment format.
-package enum AttributeType: UInt8, CaseIterable, Sendable {
+package enum AttributeType: UInt8, CaseIterable, BitwiseCopyable, Sendable {
   /// The pair carries no value message.
   case absent = 0
   /// The value message is present and holds nothing.

@@ -1,0 +1,138 @@
+import TraceModel
+
+// Checks values without building them: wire form, UTF-8, depth. Each function reads to the end of its message and
+// says whether it is *plain*: known fields only, each at most once, in canonical form. A plain value's bytes are
+// exactly what the canonical encoder would write, so a batch may point at them; any other value is rebuilt.
+
+extension WireReader {
+  /// Checks the rest of this reader as an `AnyValue` at `depth` (an attribute's own value stands at depth 1).
+  mutating func validateValue(depth: Int) throws(WireFault) -> Bool {
+    guard depth <= Limits.maximumValueDepth else { throw WireFault(offset: place, reason: .deepValue) }
+    var isPlain = true
+    var fieldCount = 0
+    while !isAtEnd {
+      let tag = try tag()
+      fieldCount &+= 1
+      switch tag {
+      case ValueField.string: _ = try text()
+      case ValueField.bool: if try varint() > 1 { isPlain = false }
+      case ValueField.int: _ = try varint()
+      case ValueField.double: _ = try fixed64()
+      case ValueField.bytes: _ = try blob()
+      case ValueField.array:
+        var inner = try message()
+        if try !inner.validateArray(depth: depth) { isPlain = false }
+      case ValueField.map:
+        var inner = try message()
+        if try !inner.validateMap(depth: depth) { isPlain = false }
+      default:
+        isPlain = false
+        try skip(tag)
+      }
+    }
+    return isPlain && fieldCount <= 1 && !sawLongForm
+  }
+
+  /// Checks an `ArrayValue` inside of a value at `depth`.
+  mutating func validateArray(depth: Int) throws(WireFault) -> Bool {
+    var isPlain = true
+    while !isAtEnd {
+      let tag = try tag()
+      if tag == ListField.element {
+        var inner = try message()
+        if try !inner.validateValue(depth: depth &+ 1) { isPlain = false }
+      } else {
+        isPlain = false
+        try skip(tag)
+      }
+    }
+    return isPlain && !sawLongForm
+  }
+
+  /// Checks a `KeyValueList` inside of a value at `depth`.
+  mutating func validateMap(depth: Int) throws(WireFault) -> Bool {
+    var isPlain = true
+    while !isAtEnd {
+      let tag = try tag()
+      if tag == ListField.element {
+        var inner = try message()
+        if try !inner.validateAttribute(depth: depth &+ 1) { isPlain = false }
+      } else {
+        isPlain = false
+        try skip(tag)
+      }
+    }
+    return isPlain && !sawLongForm
+  }
+
+  /// Checks a `KeyValue` whose value stands at `depth`.
+  mutating func validateAttribute(depth: Int) throws(WireFault) -> Bool {
+    var isPlain = true
+    var last: UInt32 = 0
+    while !isAtEnd {
+      let tag = try tag()
+      if tag <= last { isPlain = false }
+      last = tag
+      switch tag {
+      case AttributeField.key: if try text().isEmpty { isPlain = false }
+      case AttributeField.value:
+        var inner = try message()
+        if try !inner.validateValue(depth: depth) { isPlain = false }
+      default:
+        isPlain = false
+        try skip(tag)
+      }
+    }
+    return isPlain && !sawLongForm
+  }
+
+  /// Checks a `Resource`.
+  mutating func validateResource() throws(WireFault) {
+    var attributeCount = 0
+    while !isAtEnd {
+      let start = place
+      let tag = try tag()
+      switch tag {
+      case ResourceField.attribute:
+        attributeCount &+= 1
+        guard attributeCount <= Limits.maximumAttributeCount else {
+          throw WireFault(offset: start, reason: .manyAttributes)
+        }
+        var inner = try message()
+        _ = try inner.validateAttribute(depth: 1)
+      case ResourceField.entityReference:
+        var inner = try message()
+        try inner.validateEntityReference()
+      default: try skip(tag)
+      }
+    }
+  }
+
+  /// Checks an `EntityRef`: four fields of text.
+  mutating func validateEntityReference() throws(WireFault) {
+    while !isAtEnd {
+      let tag = try tag()
+      if tag & 7 == 2, tag >> 3 <= 4 { _ = try text() } else { try skip(tag) }
+    }
+  }
+
+  /// Checks an `InstrumentationScope`.
+  mutating func validateScope() throws(WireFault) {
+    var attributeCount = 0
+    while !isAtEnd {
+      let start = place
+      let tag = try tag()
+      switch tag {
+      case ScopeField.name, ScopeField.version: _ = try text()
+      case ScopeField.attribute:
+        attributeCount &+= 1
+        guard attributeCount <= Limits.maximumAttributeCount else {
+          throw WireFault(offset: start, reason: .manyAttributes)
+        }
+        var inner = try message()
+        _ = try inner.validateAttribute(depth: 1)
+      default: try skip(tag)
+      }
+    }
+  }
+}
