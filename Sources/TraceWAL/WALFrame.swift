@@ -77,6 +77,23 @@ package struct WALRecord: Sendable {
   package var fileNumber: UInt64
   package var offset: UInt64
 
+  package init(
+    kind: WALFrameKind, sequence: UInt64, arrivalNanoseconds: UInt64, rulesVersion: UInt32,
+    uncompressedByteCount: Int, storedBytes: [UInt8], compression: WALCompression, path: String, fileNumber: UInt64,
+    offset: UInt64
+  ) {
+    self.kind = kind
+    self.sequence = sequence
+    self.arrivalNanoseconds = arrivalNanoseconds
+    self.rulesVersion = rulesVersion
+    self.uncompressedByteCount = uncompressedByteCount
+    self.storedBytes = storedBytes
+    self.compression = compression
+    self.path = path
+    self.fileNumber = fileNumber
+    self.offset = offset
+  }
+
   /// The bytes the frame takes in the log.
   package var byteCount: Int { WALFormat.frameHeaderByteCount + storedBytes.count }
 

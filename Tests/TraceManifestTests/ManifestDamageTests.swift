@@ -1,0 +1,171 @@
+import Testing
+import TraceFiles
+import TraceManifest
+import TraceModel
+
+@Suite struct ManifestDamageTests {
+  /// A manifest of the creation and four edits, and the version after each.
+  private func small() throws -> (SimulatedFileSystem, [ManifestVersion], recordEnds: [Int]) {
+    let fileSystem = SimulatedFileSystem()
+    let store = try openStore(fileSystem)
+    var versions = [store.current]
+    var ends = [try bytes(fileSystem, manifestPath(1)).count]
+    for number in UInt64(1)...4 {
+      versions.append(try store.commit(adding(segment(number), sideFile(.overlayVector, number, 1))))
+      ends.append(try bytes(fileSystem, manifestPath(1)).count)
+    }
+    store.close()
+    return (fileSystem, versions, ends)
+  }
+
+  @Test func everyFlippedByteIsFoundAndNeverChangesAnAnswer() throws {
+    let (whole, versions, ends) = try small()
+    for path in [manifestPath(1), joinedPath(directory, StoreLayout.currentFileName)] {
+      let original = try bytes(whole, path)
+      for offset in original.indices {
+        for mask in [UInt8(1), 0x80, 0xff] {
+          let fileSystem = whole.crashClone(keeping: .keepAll)
+          var changed = original
+          changed[offset] ^= mask
+          try fileSystem.overwrite(path, with: changed)
+          do {
+            let version = try openStore(fileSystem).current
+            // Only a flip in the last record may pass for an unfinished commit, and only beside natural zeros.
+            #expect(path == manifestPath(1) && offset >= ends[3], "byte \(offset) of \(path)")
+            #expect(version == versions[3])
+          } catch {
+            #expect(code(error) == .corrupt, "byte \(offset) of \(path): \(error)")
+            if path == manifestPath(1), offset >= 64 {
+              let place = try #require((error as? TracestoreError)?.offset)
+              #expect(place <= UInt64(offset) && ([64] + ends).contains(Int(place)))
+            }
+          }
+        }
+      }
+    }
+  }
+
+  @Test func everyTruncationGivesTheEditsThatAreWhole() throws {
+    let (whole, versions, ends) = try small()
+    let original = try bytes(whole, manifestPath(1))
+    for byteCount in 0..<original.count {
+      let fileSystem = whole.crashClone(keeping: .keepAll)
+      try fileSystem.overwrite(manifestPath(1), with: Array(original.prefix(byteCount)))
+      let complete = ends.filter { $0 <= byteCount }.count
+      if complete == 0 {
+        #expect { try openStore(fileSystem) } throws: { code($0) == .corrupt }
+        #expect { try openReader(fileSystem) } throws: { code($0) == .corrupt }
+      } else {
+        #expect(try openReader(fileSystem).current == versions[complete - 1])
+        let store = try openStore(fileSystem)
+        #expect(store.current == versions[complete - 1])
+        // The cut end has gone, so a new commit stands whole after it.
+        let next = try store.commit(adding(segment(90)))
+        store.close()
+        #expect(try openStore(fileSystem).current == next)
+      }
+    }
+  }
+
+  @Test func randomBytesNeverTrapNorInventVersions() throws {
+    let seed = UInt64.random(in: .min ... .max)
+    var generator = SeededGenerator(seed: seed)
+    let (whole, versions, _) = try small()
+    let original = try bytes(whole, manifestPath(1))
+    for _ in 0..<1500 {
+      let fileSystem = whole.crashClone(keeping: .keepAll)
+      var changed = original
+      switch Int.random(in: 0..<3, using: &generator) {
+      case 0:
+        for _ in 0..<Int.random(in: 1...9, using: &generator) {
+          changed[Int.random(in: changed.indices, using: &generator)] = .random(in: .min ... .max, using: &generator)
+        }
+      case 1:
+        let cut = Int.random(in: changed.indices, using: &generator)
+        changed.removeSubrange(cut..<Int.random(in: cut...changed.count, using: &generator))
+      default:
+        let start = Int.random(in: 64..<changed.count, using: &generator)
+        changed.insert(contentsOf: changed[start...], at: Int.random(in: 64..<changed.count, using: &generator))
+      }
+      try fileSystem.overwrite(manifestPath(1), with: changed)
+      if let version = try? openStore(fileSystem).current { #expect(versions.contains(version), "seed \(seed)") }
+    }
+  }
+
+  @Test func aManifestOfAnotherNumberOrNoneIsAnError() throws {
+    let (fileSystem, _, _) = try small()
+    try fileSystem.rename(manifestPath(1), to: manifestPath(2))
+    #expect { try openStore(fileSystem) } throws: { code($0) == .notFound }
+    try fileSystem.link(manifestPath(2), to: manifestPath(1))
+    #expect(throws: Never.self) { try openStore(fileSystem) }
+  }
+}
+
+@Suite struct ManifestCrashTests {
+  /// Commits, with rewrites in between. Returns every version that was promised.
+  private func workload(_ fileSystem: SimulatedFileSystem) -> [ManifestVersion] {
+    var promised: [ManifestVersion] = []
+    do {
+      for round in UInt64(0)..<2 {
+        let store = try openStore(fileSystem, maximumLogByteCount: 900)
+        if promised.isEmpty { promised.append(store.current) }
+        for step in UInt64(0)..<6 {
+          let number = round * 6 + step + 1
+          var edit = adding(segment(number))
+          if number > 2 { edit.remove(ManifestFileKey(kind: .segment, number: number - 2), .merged) }
+          promised.append(try store.commit(edit))
+        }
+        store.close()
+      }
+    } catch {}
+    return promised
+  }
+
+  @Test func aCrashAtEveryCallLeavesAWholeVersionNotOlderThanTheLastPromise() throws {
+    let complete = SimulatedFileSystem()
+    let all = workload(complete)
+    #expect(all.count == 13)
+    #expect(try openReader(complete).current == all[12])
+    for call in 0..<complete.operationCount {
+      let machine = SimulatedFileSystem()
+      machine.halt(afterOperations: call)
+      let promised = workload(machine)
+      for policy in CrashPolicy.allCases {
+        for seed in UInt64(0)..<(policy == .randomSubset || policy == .tornLastWrite ? 6 : 1) {
+          let after = machine.crashClone(keeping: policy, seed: seed)
+          let place: Comment = "crash at call \(call), \(policy), seed \(seed)"
+          if let reader = try? openReader(after) {
+            #expect(all.contains(reader.current), place)
+          } else {
+            #expect(promised.isEmpty, place)
+          }
+          let store = try openStore(after)
+          #expect(all.contains(store.current), place)
+          #expect(store.current.sequence >= promised.last?.sequence ?? 1, place)
+          let next = try store.commit(adding(segment(store.allocateFileNumber())))
+          store.close()
+          #expect(try openStore(after).current == next, place)
+        }
+      }
+    }
+  }
+
+  @Test func everyInjectedErrorIsReportedAndTheManifestOpensAgain() throws {
+    let complete = SimulatedFileSystem()
+    let all = workload(complete)
+    for call in 0..<complete.operationCount {
+      for isSticky in [false, true] {
+        for number in [Fault.inputOutput, Fault.noSpace] {
+          let machine = SimulatedFileSystem()
+          machine.inject(Fault(skippedCount: call, errorNumber: number, isSticky: isSticky, appliedByteCount: 30))
+          let promised = workload(machine)
+          machine.clearFaults()
+          let version = try openStore(machine.crashClone(keeping: .loseUnsynced)).current
+          let place: Comment = "errno \(number) at call \(call), sticky \(isSticky)"
+          #expect(all.contains(version), place)
+          #expect(version.sequence >= promised.last?.sequence ?? 1, place)
+        }
+      }
+    }
+  }
+}
