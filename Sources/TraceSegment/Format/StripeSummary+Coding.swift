@@ -1,0 +1,167 @@
+package import TraceBytes
+package import TraceModel
+import TraceSource
+
+extension StripeIndex {
+  package func encode(into writer: inout ByteWriter) {
+    writer.appendVarint(stripes.count)
+    for stripe in stripes {
+      var record = ByteWriter()
+      stripe.encode(into: &record)
+      writer.appendLengthPrefixed(record.bytes)
+    }
+  }
+
+  /// - Parameters:
+  ///   - stripesEnd: stripes must end at or before this offset of the file.
+  ///   - filtersByteCount: of section `valueFilters`, 0 when it is left out.
+  package init(
+    _ bytes: UnsafeRawBufferPointer, stripesEnd: UInt64, filtersByteCount: UInt64, at base: UInt64
+  ) throws(TracestoreError) {
+    stripes = try FormatError.naming("stripe index", at: base) {
+      var reader = ByteReader(bytes)
+      let count = try reader.readCount(limit: min(SegmentFormat.maximumStripeCount, bytes.count))
+      var stripes: [StripeSummary] = []
+      stripes.reserveCapacity(count)
+      for _ in 0..<count {
+        let record = try reader.readLengthPrefixedBytes()
+        let place = base &+ UInt64(reader.offset - record.count)
+        let stripe = try FormatError.naming("stripe index", at: place) { try StripeSummary(record, at: place) }
+        guard stripe.offset >= UInt64(SegmentFormat.headerByteCount), stripe.offset <= stripesEnd,
+          stripe.byteCount <= stripesEnd - stripe.offset,
+          stripe.byteCount <= UInt64(SegmentFormat.maximumStripeByteCount)
+        else { throw FormatError.corrupt("a stripe does not stand inside the file", at: place) }
+        for text in stripe.texts
+        where UInt64(text.filterOffset) + UInt64(text.filterByteCount) > filtersByteCount {
+          throw FormatError.corrupt("a value filter does not stand inside its section", at: place)
+        }
+        stripes.append(stripe)
+      }
+      guard reader.isAtEnd else {
+        throw FormatError.corrupt("bytes follow the stripe index", at: base &+ UInt64(reader.offset))
+      }
+      return stripes
+    }
+  }
+}
+
+extension StripeSummary {
+  func encode(into writer: inout ByteWriter) {
+    writer.appendVarint(offset)
+    writer.appendVarint(byteCount)
+    writer.append(hash)
+    for count in [rowCount, eventCount, linkCount, traceCount, runCount, errorCount] { writer.appendVarint(count) }
+    writer.appendVarint(bounds.minimumStart)
+    writer.appendVarint(bounds.maximumStart)
+    writer.appendVarint(bounds.maximumEnd)
+    writer.appendVarint(bounds.minimumDuration)
+    writer.appendVarint(bounds.maximumDuration)
+    writer.appendAscending(services)
+    writer.appendAscending(names)
+    writer.appendAscending(kinds.map { UInt32(truncatingIfNeeded: zigzag(Int64($0))) })
+    writer.appendAscending(resources)
+    writer.appendAscending(scopes)
+    writer.appendVarint(texts.count)
+    for text in texts {
+      writer.appendVarint(UInt64(text.chunk))
+      writer.appendVarint(text.valueCount)
+      writer.append(text.form.rawValue)
+      writer.appendAscending(text.shared)
+      writer.appendVarint(text.localDistinctCount)
+      writer.appendVarint(UInt64(text.filterOffset))
+      writer.appendVarint(UInt64(text.filterByteCount))
+    }
+    writer.appendVarint(numbers.count)
+    for number in numbers {
+      writer.appendVarint(UInt64(number.chunk))
+      writer.appendVarint(number.valueCount)
+      writer.appendInteger(number.minimum)
+      writer.appendInteger(number.maximum)
+    }
+  }
+
+  init(_ bytes: UnsafeRawBufferPointer, at base: UInt64) throws {
+    var reader = ByteReader(bytes)
+    offset = try reader.readVarint()
+    byteCount = try reader.readVarint()
+    hash = try reader.readHash128()
+    rowCount = try reader.readCount(limit: SegmentFormat.maximumStripeRowCount)
+    eventCount = try reader.readCount(limit: SegmentFormat.maximumChildCount)
+    linkCount = try reader.readCount(limit: SegmentFormat.maximumChildCount)
+    traceCount = try reader.readCount(limit: rowCount)
+    runCount = try reader.readCount(limit: rowCount)
+    errorCount = try reader.readCount(limit: rowCount)
+    bounds.minimumStart = try reader.readVarint()
+    bounds.maximumStart = try reader.readVarint()
+    bounds.maximumEnd = try reader.readVarint()
+    bounds.minimumDuration = try reader.readVarint()
+    bounds.maximumDuration = try reader.readVarint()
+    services = try reader.readAscending()
+    names = try reader.readAscending()
+    kinds = try reader.readAscending().map { Int32(truncatingIfNeeded: unzigzag(UInt64($0))) }
+    resources = try reader.readAscending()
+    scopes = try reader.readAscending()
+    let textCount = try reader.readCount(limit: min(SegmentFormat.maximumChunkCount, reader.remaining / 7))
+    texts.reserveCapacity(textCount)
+    for _ in 0..<textCount { texts.append(try Self.text(&reader, after: texts.last?.chunk ?? 0, at: base)) }
+    let numberCount = try reader.readCount(limit: min(SegmentFormat.maximumChunkCount, reader.remaining / 18))
+    numbers.reserveCapacity(numberCount)
+    for _ in 0..<numberCount {
+      let number = NumberSummary(
+        chunk: UInt32(try reader.readCount(limit: Int(UInt32.max))),
+        valueCount: try reader.readCount(limit: Int(UInt32.max)), minimum: try reader.readUInt64(),
+        maximum: try reader.readUInt64())
+      guard number.chunk > numbers.last?.chunk ?? 0 else {
+        throw FormatError.corrupt("the columns of a stripe are out of order", at: base)
+      }
+      numbers.append(number)
+    }
+  }
+
+  private static func text(
+    _ reader: inout ByteReader, after previous: UInt32, at base: UInt64
+  ) throws -> TextSummary {
+    let chunk = UInt32(try reader.readCount(limit: Int(UInt32.max)))
+    let valueCount = try reader.readCount(limit: Int(UInt32.max))
+    let form = try reader.readUInt8()
+    guard let form = TextForm(rawValue: form) else { throw FormatError.unsupported("text form \(form)", at: base) }
+    var text = TextSummary(chunk: chunk, valueCount: valueCount, form: form)
+    text.shared = try reader.readAscending()
+    text.localDistinctCount = try reader.readCount(limit: valueCount)
+    text.filterOffset = UInt32(try reader.readCount(limit: Int(UInt32.max)))
+    text.filterByteCount = UInt32(try reader.readCount(limit: Int(UInt32.max)))
+    guard chunk > previous else { throw FormatError.corrupt("the columns of a stripe are out of order", at: base) }
+    return text
+  }
+}
+
+extension ByteWriter {
+  /// A count, the first value, and differences.
+  mutating func appendAscending(_ values: [UInt32]) {
+    appendVarint(values.count)
+    var previous: UInt32 = 0
+    for value in values {
+      appendVarint(UInt64(value &- previous))
+      previous = value
+    }
+  }
+}
+
+extension ByteReader {
+  /// The inverse of `appendAscending`; throws when values do not ascend strictly or exceed 32 bits.
+  mutating func readAscending() throws(BytesError) -> [UInt32] {
+    let count = try readCount(limit: remaining)
+    var values: [UInt32] = []
+    values.reserveCapacity(count)
+    var value: UInt64 = 0
+    for index in 0..<count {
+      let place = offset
+      let difference = try readVarint()
+      guard difference <= UInt64(UInt32.max), index == 0 || difference > 0, value + difference <= UInt64(UInt32.max)
+      else { throw BytesError(offset: place, reason: "a list does not ascend") }
+      value += difference
+      values.append(UInt32(value))
+    }
+    return values
+  }
+}
