@@ -1,1 +1,6 @@
-// TraceMerge
+// TraceMerge: when two records are one.
+//
+// In: resources, scopes and spans of the model. Out: `ContentHash`, the identity of a (resource, scope, span) triple.
+// Must never know: where records lie, in memory, in a log or in a segment; queries; clocks.
+// Memtable, scan and compaction ask this room and decide nothing themselves, so they cannot disagree.
+// FORMAT.md: "ContentHash". Read next: ContentHash.swift.

@@ -16,16 +16,16 @@ extension BatchParser {
     var isRegular = true
     var hasValue = false
     while !reader.isAtEnd {
-      let tag = try reader.tag()
-      if tag == AttributeField.key {
+      let head = try reader.head()
+      if head == AttributeField.key {
         attribute.key = range(try reader.text())
-      } else if tag == AttributeField.value {
+      } else if head == AttributeField.value {
         if hasValue { isRegular = false }
         hasValue = true
         try value(try reader.message(), &attribute)
       } else {
         isRegular = false
-        try reader.skip(tag)
+        try reader.skip(head)
       }
     }
     if !isRegular { attribute = try irregularAttribute(message) }
@@ -40,7 +40,7 @@ extension BatchParser {
       (attribute.type, attribute.value) = (.empty, 0)
       return
     }
-    switch try reader.tag() {
+    switch try reader.head() {
     case ValueField.string:
       let place = try reader.text()
       if reader.isAtEnd {

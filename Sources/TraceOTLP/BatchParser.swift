@@ -19,11 +19,11 @@ struct BatchParser {
     storage.request = reader.base
     storage.requestByteCount = bytes.count
     while !reader.isAtEnd {
-      let tag = try reader.tag()
-      if tag == RequestField.resourceSpans {
+      let head = try reader.head()
+      if head == RequestField.resourceSpans {
         try resourceSpans(try reader.message())
       } else {
-        try reader.skip(tag)
+        try reader.skip(head)
       }
     }
   }
@@ -38,8 +38,8 @@ struct BatchParser {
     var unknown = UnknownPieces()
     while !reader.isAtEnd {
       let start = reader.place
-      let tag = try reader.tag()
-      switch tag {
+      let head = try reader.head()
+      switch head {
       case ResourceSpansField.resource:
         let piece = try reader.message()
         var check = piece
@@ -49,7 +49,7 @@ struct BatchParser {
       case ResourceSpansField.scopeSpans: try scopeSpans(try reader.message(), UInt32(truncatingIfNeeded: index))
       case ResourceSpansField.schemaURL: resource.schemaURL = range(try reader.text())
       default:
-        try reader.skip(tag)
+        try reader.skip(head)
         unknown.add(start, reader)
       }
     }
@@ -73,8 +73,8 @@ struct BatchParser {
     var unknown = UnknownPieces()
     while !reader.isAtEnd {
       let start = reader.place
-      let tag = try reader.tag()
-      switch tag {
+      let head = try reader.head()
+      switch head {
       case ScopeSpansField.scope:
         let piece = try reader.message()
         var check = piece
@@ -87,7 +87,7 @@ struct BatchParser {
         spanIndex &+= 1
       case ScopeSpansField.schemaURL: scope.schemaURL = range(try reader.text())
       default:
-        try reader.skip(tag)
+        try reader.skip(head)
         unknown.add(start, reader)
       }
     }
@@ -118,8 +118,8 @@ struct BatchParser {
     var unknown = UnknownRun()
     while !reader.isAtEnd {
       let start = reader.place
-      let tag = try reader.tag()
-      switch tag {
+      let head = try reader.head()
+      switch head {
       case SpanField.attribute:
         let inner = try reader.message()
         if span.attributeCount == 0 {
@@ -175,7 +175,7 @@ struct BatchParser {
       case SpanField.droppedEventCount: span.droppedEventCount = try reader.uint32()
       case SpanField.droppedLinkCount: span.droppedLinkCount = try reader.uint32()
       default:
-        try reader.skip(tag)
+        try reader.skip(head)
         unknown.add(start, reader.place, &isRegular)
       }
     }
@@ -228,12 +228,12 @@ struct BatchParser {
     var unknown = UnknownRun()
     while !reader.isAtEnd {
       let start = reader.place
-      let tag = try reader.tag()
-      switch tag {
+      let head = try reader.head()
+      switch head {
       case StatusField.message: span.statusMessage = range(try reader.text())
       case StatusField.code: span.statusCode = try reader.int32()
       default:
-        try reader.skip(tag)
+        try reader.skip(head)
         unknown.add(start, reader.place, &isRegular)
       }
     }
@@ -247,14 +247,14 @@ struct BatchParser {
     var unknown = UnknownRun()
     while !reader.isAtEnd {
       let start = reader.place
-      let tag = try reader.tag()
-      switch tag {
+      let head = try reader.head()
+      switch head {
       case EventField.time: event.time = try reader.fixed64()
       case EventField.name: event.name = range(try reader.text())
       case EventField.attribute: try attribute(try reader.message(), &event.attributeCount)
       case EventField.droppedAttributeCount: event.droppedAttributeCount = try reader.uint32()
       default:
-        try reader.skip(tag)
+        try reader.skip(head)
         unknown.add(start, reader.place, &isRegular)
       }
     }
@@ -271,8 +271,8 @@ struct BatchParser {
     var sawSpanID = false
     while !reader.isAtEnd {
       let start = reader.place
-      let tag = try reader.tag()
-      switch tag {
+      let head = try reader.head()
+      switch head {
       case LinkField.traceID:
         let id = try reader.message()
         if sawTraceID { isRegular = false }
@@ -298,7 +298,7 @@ struct BatchParser {
       case LinkField.droppedAttributeCount: link.droppedAttributeCount = try reader.uint32()
       case LinkField.flags: link.flags = try reader.fixed32()
       default:
-        try reader.skip(tag)
+        try reader.skip(head)
         unknown.add(start, reader.place, &isRegular)
       }
     }

@@ -25,11 +25,11 @@ extension ModelDecoder {
     var pieces: Pieces = []
     while !reader.isAtEnd {
       let start = reader.place
-      let tag = try reader.tag()
-      switch tag {
+      let head = try reader.head()
+      switch head {
       case AttributeField.key: attribute.key = try reader.string()
       case AttributeField.value: pieces.append(try reader.message())
-      default: try reader.keepUnknown(tag, from: start, in: &attribute.unknownFields)
+      default: try reader.keepUnknown(head, from: start, in: &attribute.unknownFields)
       }
     }
     if !pieces.isEmpty { attribute.value = try built(value: pieces) }
@@ -51,8 +51,8 @@ extension ModelDecoder {
     for piece in pieces {
       var reader = piece
       while !reader.isAtEnd {
-        let tag = try reader.tag()
-        switch tag {
+        let head = try reader.head()
+        switch head {
         case ValueField.string: (arm, scalar) = (.scalar, .string(try reader.string()))
         case ValueField.bool: (arm, scalar) = (.scalar, .bool(try reader.varint() != 0))
         case ValueField.int: (arm, scalar) = (.scalar, .int(Int64(bitPattern: try reader.varint())))
@@ -70,7 +70,7 @@ extension ModelDecoder {
           inner.append(try reader.message())
         default:
           hasUnknownFields = true
-          try reader.skip(tag)
+          try reader.skip(head)
         }
       }
     }
@@ -105,12 +105,12 @@ extension ModelDecoder {
     for piece in pieces {
       var reader = piece
       while !reader.isAtEnd {
-        let tag = try reader.tag()
-        if tag == ListField.element {
+        let head = try reader.head()
+        if head == ListField.element {
           try body(try reader.message())
         } else {
           isKnown = false
-          try reader.skip(tag)
+          try reader.skip(head)
         }
       }
     }

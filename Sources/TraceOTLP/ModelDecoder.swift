@@ -15,11 +15,11 @@ struct ModelDecoder {
     var reader = reader
     var data = TraceData()
     while !reader.isAtEnd {
-      let tag = try reader.tag()
-      if tag == RequestField.resourceSpans {
+      let head = try reader.head()
+      if head == RequestField.resourceSpans {
         data.resourceSpans.append(try decoder.resourceSpans(try reader.message(), &refusals))
       } else {
-        try reader.skip(tag)
+        try reader.skip(head)
       }
     }
     return data
@@ -32,12 +32,12 @@ struct ModelDecoder {
     var group = ResourceSpans()
     while !reader.isAtEnd {
       let start = reader.place
-      let tag = try reader.tag()
-      switch tag {
+      let head = try reader.head()
+      switch head {
       case ResourceSpansField.resource: try Self.merge(try reader.message(), into: &group.resource)
       case ResourceSpansField.scopeSpans: group.scopeSpans.append(try scopeSpans(try reader.message(), &refusals))
       case ResourceSpansField.schemaURL: group.resource.schemaURL = try reader.string()
-      default: try reader.keepUnknown(tag, from: start, in: &group.resource.envelopeUnknownFields)
+      default: try reader.keepUnknown(head, from: start, in: &group.resource.envelopeUnknownFields)
       }
     }
     return group
@@ -50,8 +50,8 @@ struct ModelDecoder {
     var group = ScopeSpans()
     while !reader.isAtEnd {
       let start = reader.place
-      let tag = try reader.tag()
-      switch tag {
+      let head = try reader.head()
+      switch head {
       case ScopeSpansField.scope: try Self.merge(try reader.message(), into: &group.scope)
       case ScopeSpansField.span:
         guard spanCount < Limits.maximumSpanCount else { throw WireFault(offset: start, reason: .manySpans) }
@@ -65,7 +65,7 @@ struct ModelDecoder {
         }
         spanCount += 1
       case ScopeSpansField.schemaURL: group.scope.schemaURL = try reader.string()
-      default: try reader.keepUnknown(tag, from: start, in: &group.scope.envelopeUnknownFields)
+      default: try reader.keepUnknown(head, from: start, in: &group.scope.envelopeUnknownFields)
       }
     }
     return group
@@ -75,8 +75,8 @@ struct ModelDecoder {
     var reader = reader
     while !reader.isAtEnd {
       let start = reader.place
-      let tag = try reader.tag()
-      switch tag {
+      let head = try reader.head()
+      switch head {
       case ResourceField.attribute:
         guard resource.attributes.count < Limits.maximumAttributeCount else {
           throw WireFault(offset: start, reason: .manyAttributes)
@@ -87,7 +87,7 @@ struct ModelDecoder {
         var inner = try reader.message()
         resource.entityReferences.append(inner.rest.array)
         try inner.validateEntityReference()
-      default: try reader.keepUnknown(tag, from: start, in: &resource.unknownFields)
+      default: try reader.keepUnknown(head, from: start, in: &resource.unknownFields)
       }
     }
   }
@@ -96,8 +96,8 @@ struct ModelDecoder {
     var reader = reader
     while !reader.isAtEnd {
       let start = reader.place
-      let tag = try reader.tag()
-      switch tag {
+      let head = try reader.head()
+      switch head {
       case ScopeField.name: scope.name = try reader.string()
       case ScopeField.version: scope.version = try reader.string()
       case ScopeField.attribute:
@@ -106,7 +106,7 @@ struct ModelDecoder {
         }
         scope.attributes.append(try attribute(try reader.message()))
       case ScopeField.droppedAttributeCount: scope.droppedAttributeCount = try reader.uint32()
-      default: try reader.keepUnknown(tag, from: start, in: &scope.unknownFields)
+      default: try reader.keepUnknown(head, from: start, in: &scope.unknownFields)
       }
     }
   }
@@ -133,8 +133,8 @@ struct ModelDecoder {
     var parent = OddField()
     while !reader.isAtEnd {
       let start = reader.place
-      let tag = try reader.tag()
-      switch tag {
+      let head = try reader.head()
+      switch head {
       case SpanField.traceID:
         let id = try reader.message().traceID
         hasTraceID = id != nil
@@ -170,7 +170,7 @@ struct ModelDecoder {
         try Self.merge(try reader.message(), into: &status)
         span.status = status
       case SpanField.flags: span.flags = try reader.fixed32()
-      default: try reader.keepUnknown(tag, from: start, in: &span.unknownFields)
+      default: try reader.keepUnknown(head, from: start, in: &span.unknownFields)
       }
     }
     parent.insert(into: &span.unknownFields)
@@ -184,13 +184,13 @@ struct ModelDecoder {
     var event = SpanEvent()
     while !reader.isAtEnd {
       let start = reader.place
-      let tag = try reader.tag()
-      switch tag {
+      let head = try reader.head()
+      switch head {
       case EventField.time: event.time = Timestamp(nanoseconds: try reader.fixed64())
       case EventField.name: event.name = try reader.string()
       case EventField.attribute: try append(try reader.message(), to: &event.attributes)
       case EventField.droppedAttributeCount: event.droppedAttributeCount = try reader.uint32()
-      default: try reader.keepUnknown(tag, from: start, in: &event.unknownFields)
+      default: try reader.keepUnknown(head, from: start, in: &event.unknownFields)
       }
     }
     return event
@@ -202,8 +202,8 @@ struct ModelDecoder {
     var odd = (trace: OddField(), span: OddField())
     while !reader.isAtEnd {
       let start = reader.place
-      let tag = try reader.tag()
-      switch tag {
+      let head = try reader.head()
+      switch head {
       case LinkField.traceID:
         let bytes = try reader.message()
         link.traceID = bytes.traceID
@@ -217,7 +217,7 @@ struct ModelDecoder {
       case LinkField.attribute: try append(try reader.message(), to: &link.attributes)
       case LinkField.droppedAttributeCount: link.droppedAttributeCount = try reader.uint32()
       case LinkField.flags: link.flags = try reader.fixed32()
-      default: try reader.keepUnknown(tag, from: start, in: &link.unknownFields)
+      default: try reader.keepUnknown(head, from: start, in: &link.unknownFields)
       }
     }
     OddField.insert(odd.trace, odd.span, into: &link.unknownFields)
@@ -228,11 +228,11 @@ struct ModelDecoder {
     var reader = reader
     while !reader.isAtEnd {
       let start = reader.place
-      let tag = try reader.tag()
-      switch tag {
+      let head = try reader.head()
+      switch head {
       case StatusField.message: status.message = try reader.string()
       case StatusField.code: status.code = SpanStatus.Code(rawValue: try reader.int32())
-      default: try reader.keepUnknown(tag, from: start, in: &status.unknownFields)
+      default: try reader.keepUnknown(head, from: start, in: &status.unknownFields)
       }
     }
   }
@@ -282,8 +282,8 @@ extension WireReader {
   @inline(__always)
   mutating func int32() throws(WireFault) -> Int32 { Int32(truncatingIfNeeded: try varint()) }
 
-  mutating func keepUnknown(_ tag: UInt32, from start: Int, in fields: inout [UInt8]) throws(WireFault) {
-    try skip(tag)
+  mutating func keepUnknown(_ head: UInt32, from start: Int, in fields: inout [UInt8]) throws(WireFault) {
+    try skip(head)
     fields.append(contentsOf: bytes(start, place))
   }
 

@@ -100,11 +100,11 @@ struct ModelEncoder: ~Copyable {
     if let traceID = link.traceID { id(traceID, LinkField.traceID) }
   }
 
-  private mutating func attributes(_ attributes: [Attribute], _ tag: UInt32) {
+  private mutating func attributes(_ attributes: [Attribute], _ head: UInt32) {
     for attribute in attributes.reversed() {
       let mark = writer.count
       body(attribute)
-      writer.close(tag, since: mark)
+      writer.close(head, since: mark)
     }
   }
 
@@ -125,13 +125,13 @@ struct ModelEncoder: ~Copyable {
     case .string(let text): writer.presentField(ValueField.string, text: text)
     case .bool(let value):
       writer.prepend(varint: value ? 1 : 0)
-      writer.prepend(tag: ValueField.bool)
+      writer.prepend(head: ValueField.bool)
     case .int(let value):
       writer.prepend(varint: UInt64(bitPattern: value))
-      writer.prepend(tag: ValueField.int)
+      writer.prepend(head: ValueField.int)
     case .double(let value):
       writer.prepend(fixed64: value.bitPattern)
-      writer.prepend(tag: ValueField.double)
+      writer.prepend(head: ValueField.double)
     case .bytes(let bytes): writer.presentField(ValueField.bytes, bytes: bytes)
     case .array(let elements):
       let mark = writer.count
@@ -149,17 +149,17 @@ struct ModelEncoder: ~Copyable {
     }
   }
 
-  private mutating func id(_ id: SpanID, _ tag: UInt32) {
+  private mutating func id(_ id: SpanID, _ head: UInt32) {
     writer.prepend(fixed64: id.rawValue.byteSwapped)
     writer.prepend(varint: 8)
-    writer.prepend(tag: tag)
+    writer.prepend(head: head)
   }
 
-  private mutating func id(_ id: TraceID, _ tag: UInt32) {
+  private mutating func id(_ id: TraceID, _ head: UInt32) {
     writer.prepend(fixed64: id.low.byteSwapped)
     writer.prepend(fixed64: id.high.byteSwapped)
     writer.prepend(varint: 16)
-    writer.prepend(tag: tag)
+    writer.prepend(head: head)
   }
 }
 
@@ -173,9 +173,9 @@ enum UnknownFields {
       while !reader.isAtEnd {
         let start = reader.place
         do throws(WireFault) {
-          let tag = try reader.tag()
-          try reader.skip(tag)
-          fields.append((tag >> 3, start..<reader.place))
+          let head = try reader.head()
+          try reader.skip(head)
+          fields.append((head >> 3, start..<reader.place))
         } catch {
           fields.append((UInt32.max, start..<buffer.count))
           break

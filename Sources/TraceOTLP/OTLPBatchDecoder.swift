@@ -58,9 +58,9 @@ extension SpanBatch {
     return writer.bytes
   }
 
-  private func presentField(_ tag: UInt32, _ range: ByteRange, _ writer: inout ReverseWriter) {
+  private func presentField(_ head: UInt32, _ range: ByteRange, _ writer: inout ReverseWriter) {
     let mark = writer.count
     writer.prepend(bytes(range))
-    writer.close(tag, since: mark)
+    writer.close(head, since: mark)
   }
 }

@@ -53,7 +53,7 @@ struct ReverseWriter: ~Copyable {
     }
   }
 
-  mutating func prepend(tag: UInt32) { prepend(varint: UInt64(tag)) }
+  mutating func prepend(head: UInt32) { prepend(varint: UInt64(head)) }
 
   mutating func prepend(fixed64 value: UInt64) {
     reserve(8)
@@ -67,48 +67,48 @@ struct ReverseWriter: ~Copyable {
     memory.storeBytes(of: value.littleEndian, toByteOffset: start, as: UInt32.self)
   }
 
-  /// Length and tag before everything written since `count` was `mark`.
-  mutating func close(_ tag: UInt32, since mark: Int) {
+  /// Length and head before everything written since `count` was `mark`.
+  mutating func close(_ head: UInt32, since mark: Int) {
     prepend(varint: UInt64(count - mark))
-    prepend(tag: tag)
+    prepend(head: head)
   }
 
   // Fields that proto3 leaves out at their default.
 
-  mutating func field(_ tag: UInt32, varint value: UInt64) {
+  mutating func field(_ head: UInt32, varint value: UInt64) {
     guard value != 0 else { return }
     prepend(varint: value)
-    prepend(tag: tag)
+    prepend(head: head)
   }
 
-  mutating func field(_ tag: UInt32, fixed64 value: UInt64) {
+  mutating func field(_ head: UInt32, fixed64 value: UInt64) {
     guard value != 0 else { return }
     prepend(fixed64: value)
-    prepend(tag: tag)
+    prepend(head: head)
   }
 
-  mutating func field(_ tag: UInt32, fixed32 value: UInt32) {
+  mutating func field(_ head: UInt32, fixed32 value: UInt32) {
     guard value != 0 else { return }
     prepend(fixed32: value)
-    prepend(tag: tag)
+    prepend(head: head)
   }
 
-  mutating func field(_ tag: UInt32, text: String) {
-    if !text.utf8.isEmpty { presentField(tag, text: text) }
+  mutating func field(_ head: UInt32, text: String) {
+    if !text.utf8.isEmpty { presentField(head, text: text) }
   }
 
   // Fields that are written whatever they hold.
 
-  mutating func presentField(_ tag: UInt32, text: String) {
+  mutating func presentField(_ head: UInt32, text: String) {
     let mark = count
     var text = text
     text.withUTF8 { prepend(UnsafeRawBufferPointer($0)) }
-    close(tag, since: mark)
+    close(head, since: mark)
   }
 
-  mutating func presentField(_ tag: UInt32, bytes: [UInt8]) {
+  mutating func presentField(_ head: UInt32, bytes: [UInt8]) {
     let mark = count
     prepend(bytes)
-    close(tag, since: mark)
+    close(head, since: mark)
   }
 }

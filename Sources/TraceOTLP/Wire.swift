@@ -76,7 +76,7 @@ struct WireReader {
 
   /// Field number and wire type, as `number << 3 | type`.
   @inline(__always)
-  mutating func tag() throws(WireFault) -> UInt32 {
+  mutating func head() throws(WireFault) -> UInt32 {
     let start = place
     let value = try varint()
     guard value <= UInt64(UInt32.max), value >= 8 else { throw WireFault(offset: start, reason: .fieldZero) }
@@ -121,8 +121,8 @@ struct WireReader {
 
   /// Steps over a field that nobody reads. Groups are followed to their end.
   @inline(never)
-  mutating func skip(_ tag: UInt32, depth: Int = 0) throws(WireFault) {
-    switch tag & 7 {
+  mutating func skip(_ head: UInt32, depth: Int = 0) throws(WireFault) {
+    switch head & 7 {
     case 0: _ = try varint()
     case 1: _ = try fixed64()
     case 2: place &+= try length()
@@ -131,9 +131,9 @@ struct WireReader {
       while true {
         guard !isAtEnd else { throw WireFault(offset: place, reason: .openGroup) }
         let start = place
-        let inner = try self.tag()
+        let inner = try self.head()
         if inner & 7 == 4 {
-          guard inner >> 3 == tag >> 3 else { throw WireFault(offset: start, reason: .strayEndGroup) }
+          guard inner >> 3 == head >> 3 else { throw WireFault(offset: start, reason: .strayEndGroup) }
           return
         }
         try skip(inner, depth: depth + 1)

@@ -11,9 +11,9 @@ extension WireReader {
     var isPlain = true
     var fieldCount = 0
     while !isAtEnd {
-      let tag = try tag()
+      let head = try head()
       fieldCount &+= 1
-      switch tag {
+      switch head {
       case ValueField.string: _ = try text()
       case ValueField.bool: if try varint() > 1 { isPlain = false }
       case ValueField.int: _ = try varint()
@@ -27,7 +27,7 @@ extension WireReader {
         if try !inner.validateMap(depth: depth) { isPlain = false }
       default:
         isPlain = false
-        try skip(tag)
+        try skip(head)
       }
     }
     return isPlain && fieldCount <= 1 && !sawLongForm
@@ -37,13 +37,13 @@ extension WireReader {
   mutating func validateArray(depth: Int) throws(WireFault) -> Bool {
     var isPlain = true
     while !isAtEnd {
-      let tag = try tag()
-      if tag == ListField.element {
+      let head = try head()
+      if head == ListField.element {
         var inner = try message()
         if try !inner.validateValue(depth: depth &+ 1) { isPlain = false }
       } else {
         isPlain = false
-        try skip(tag)
+        try skip(head)
       }
     }
     return isPlain && !sawLongForm
@@ -53,13 +53,13 @@ extension WireReader {
   mutating func validateMap(depth: Int) throws(WireFault) -> Bool {
     var isPlain = true
     while !isAtEnd {
-      let tag = try tag()
-      if tag == ListField.element {
+      let head = try head()
+      if head == ListField.element {
         var inner = try message()
         if try !inner.validateAttribute(depth: depth &+ 1) { isPlain = false }
       } else {
         isPlain = false
-        try skip(tag)
+        try skip(head)
       }
     }
     return isPlain && !sawLongForm
@@ -70,17 +70,17 @@ extension WireReader {
     var isPlain = true
     var last: UInt32 = 0
     while !isAtEnd {
-      let tag = try tag()
-      if tag <= last { isPlain = false }
-      last = tag
-      switch tag {
+      let head = try head()
+      if head <= last { isPlain = false }
+      last = head
+      switch head {
       case AttributeField.key: if try text().isEmpty { isPlain = false }
       case AttributeField.value:
         var inner = try message()
         if try !inner.validateValue(depth: depth) { isPlain = false }
       default:
         isPlain = false
-        try skip(tag)
+        try skip(head)
       }
     }
     return isPlain && !sawLongForm
@@ -91,8 +91,8 @@ extension WireReader {
     var attributeCount = 0
     while !isAtEnd {
       let start = place
-      let tag = try tag()
-      switch tag {
+      let head = try head()
+      switch head {
       case ResourceField.attribute:
         attributeCount &+= 1
         guard attributeCount <= Limits.maximumAttributeCount else {
@@ -103,7 +103,7 @@ extension WireReader {
       case ResourceField.entityReference:
         var inner = try message()
         try inner.validateEntityReference()
-      default: try skip(tag)
+      default: try skip(head)
       }
     }
   }
@@ -111,8 +111,8 @@ extension WireReader {
   /// Checks an `EntityRef`: four fields of text.
   mutating func validateEntityReference() throws(WireFault) {
     while !isAtEnd {
-      let tag = try tag()
-      if tag & 7 == 2, tag >> 3 <= 4 { _ = try text() } else { try skip(tag) }
+      let head = try head()
+      if head & 7 == 2, head >> 3 <= 4 { _ = try text() } else { try skip(head) }
     }
   }
 
@@ -121,8 +121,8 @@ extension WireReader {
     var attributeCount = 0
     while !isAtEnd {
       let start = place
-      let tag = try tag()
-      switch tag {
+      let head = try head()
+      switch head {
       case ScopeField.name, ScopeField.version: _ = try text()
       case ScopeField.attribute:
         attributeCount &+= 1
@@ -131,7 +131,7 @@ extension WireReader {
         }
         var inner = try message()
         _ = try inner.validateAttribute(depth: 1)
-      default: try skip(tag)
+      default: try skip(head)
       }
     }
   }

@@ -40,7 +40,7 @@ import TraceModel
         Issue.record("seed \(seed): \(error)")
       }
     }
-    #expect(counts.refused > 500 && counts.read > 500)
+    #expect(counts.refused > 100 && counts.read > 100)
   }
 
   @Test func `messages whose fields are shuffled, repeated and split read alike`() throws {
@@ -100,7 +100,7 @@ enum Shuffler {
       var reader = WireReader(buffer)
       while !reader.isAtEnd {
         let start = reader.place
-        guard let tag = try? reader.tag() else { return }
+        guard let tag = try? reader.head() else { return }
         if let inner = grammar.inner(tag), let message = try? reader.message() {
           let body = shuffled(message.rest.array, inner, &random)
           fields.append(field(tag, body))
