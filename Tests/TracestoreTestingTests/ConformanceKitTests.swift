@@ -16,9 +16,19 @@ import TracestoreV2
 
   @Test(arguments: Flaw.allCases)
   func `the kit finds a store that breaks the contract`(_ flaw: Flaw) async {
-    let failures = await runConformance(makeStore: { FlawedStore(flaw) })
-    #expect(!failures.isEmpty, "\(flaw)")
-    #expect(failures.allSatisfy { !$0.check.isEmpty && !$0.message.isEmpty })
+    var failure: ConformanceFailure?
+    // The large traces take their time and prove nothing here.
+    for check in ConformanceKit.checks where !check.name.contains("0,00") && failure == nil {
+      do {
+        try await check.run(makeStore: { FlawedStore(flaw) })
+      } catch let broken as ConformanceFailure {
+        failure = broken
+      } catch {
+        Issue.record(error)
+      }
+    }
+    #expect(failure != nil, "\(flaw)")
+    #expect(failure?.check.isEmpty == false && failure?.message.isEmpty == false)
   }
 
   @Test func `a store is discarded after every check, failed ones included`() async throws {

@@ -7,9 +7,10 @@ import TracestoreV2
   @Test(arguments: [
     (0.0, "0"), (-0.0, "-0"), (1, "1"), (-1.5, "-1.5"), (72.5, "72.5"), (0.1, "0.1"), (100, "100"),
     (1e20, "100000000000000000000"),
-    (1e21, "1e+21"), (1.25e21, "1.25e+21"), (123_456_789_012_345_680_000, "123456789012345680000"), (1e-6, "0.000001"),
+    (1e21, "1e+21"), (1.25e21, "1.25e+21"), (123_456_789_012_345_683_968, "123456789012345680000"), (1e-6, "0.000001"),
     (9.5e-7, "9.5e-7"), (1e-7, "1e-7"), (-1e-7, "-1e-7"), (0.000_012_3, "0.0000123"), (1e16, "10000000000000000"),
-    (.greatestFiniteMagnitude, "1.7976931348623157e+308"), (5e-324, "5e-324"), (.nan, "NaN"), (.infinity, "Infinity"),
+    (.greatestFiniteMagnitude, "1.7976931348623157e+308"), (.leastNonzeroMagnitude, "5e-324"), (.nan, "NaN"),
+    (.infinity, "Infinity"),
     (-.infinity, "-Infinity"),
   ])
   func `a double has its shortest text`(_ value: Double, _ text: String) {
@@ -28,6 +29,17 @@ import TracestoreV2
       (.map([Attribute("b", 1), Attribute("a", .array([])), Attribute("b", 2)]), "{\"b\":1,\"a\":[],\"b\":2}"),
     ]
     for (value, text) in values { #expect(AttributeText.text(of: value) == text) }
+  }
+
+  @Test func `the model's own text is the defined one`() {
+    for batch in randomTraces(seed: 3, count: 100) {
+      batch.forEachSpan { resource, _, span in
+        for attribute in resource.attributes + span.attributes {
+          let text = AttributeText.text(of: attribute.value) ?? ""
+          #expect(attribute.value.text.utf8.elementsEqual(text.utf8))
+        }
+      }
+    }
   }
 
   @Test func `a text reads as a number only by the plain grammar`() {

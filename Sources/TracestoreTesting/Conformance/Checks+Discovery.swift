@@ -46,7 +46,8 @@ extension ConformanceKit {
       func list(_ query: AttributeValueQuery) async throws -> [AttributeValueInfo] {
         let reader = try await session.reader()
         let stream = try await reader.getAttributeValues(query)
-        return try await stream.collect().elements
+        let page = try await stream.collect()
+        return page.elements
       }
       let all = try await list(AttributeValueQuery(key: "k"))
       let expected: [AttributeValueInfo] = [

@@ -9,7 +9,7 @@ enum Fixture {
   static let hour: UInt64 = 60 * minute
 
   /// Four attributes, one of each simple type.
-  static let tags: [Attribute] = [
+  static let samples: [Attribute] = [
     Attribute("sameplacetag1", "sameplacevalue"), Attribute("sameplacetag2", 123), Attribute("sameplacetag3", 72.5),
     Attribute("sameplacetag4", true),
   ]
@@ -60,7 +60,7 @@ enum Fixture {
       batch(
         resource("example-service-1"),
         [
-          span(0x11, 3, name: "example-operation-1", attributes: tags),
+          span(0x11, 3, name: "example-operation-1", attributes: samples),
           span(0x11, 4, name: "example-operation-3", parent: 3, kind: .server),
           span(0x11, 5, name: "example-operation-4", parent: 4, kind: .client),
         ]),

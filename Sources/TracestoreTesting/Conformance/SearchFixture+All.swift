@@ -5,7 +5,7 @@ extension SearchFixture {
   /// One entry for each search of Jaeger's battery, in its order.
   static let all: [SearchFixture] = levels + durations + combinations + identities
 
-  private static let tags = Fixture.tags
+  private static let samples = Fixture.samples
   private static let filler = Fixture.event([Attribute("blob", .bytes([0, 1, 2, 255]))], name: "")
 
   private static func resource(_ number: UInt64, _ attributes: [Attribute] = []) -> Resource {
@@ -33,14 +33,15 @@ extension SearchFixture {
 
   private static let levels: [SearchFixture] = [
     fixture(
-      1, "attributes on the span", tags,
-      spans: span(1, durationNanoseconds: 7_000, attributes: tags + [Attribute("blob", .bytes([0, 255]))])),
+      1, "attributes on the span", samples,
+      spans: span(1, durationNanoseconds: 7_000, attributes: samples + [Attribute("blob", .bytes([0, 255]))])),
     fixture(
-      2, "attributes on one event", tags, spans: span(2, events: [Fixture.event(tags), SpanEvent(time: Fixture.noon)])),
-    fixture(3, "attributes on the resource", tags, on: resource(3, tags), spans: span(3)),
+      2, "attributes on one event", samples,
+      spans: span(2, events: [Fixture.event(samples), SpanEvent(time: Fixture.noon)])),
+    fixture(3, "attributes on the resource", samples, on: resource(3, samples), spans: span(3)),
     fixture(
-      4, "attributes spread over resource, span and event", tags, on: resource(4, [tags[0]]),
-      spans: span(4, attributes: [tags[2], tags[3]], events: [Fixture.event([tags[1]])])),
+      4, "attributes spread over resource, span and event", samples, on: resource(4, [samples[0]]),
+      spans: span(4, attributes: [samples[2], samples[3]], events: [Fixture.event([samples[1]])])),
     {
       var late = span(5, 0)
       var early = span(5, 1)
@@ -72,9 +73,9 @@ extension SearchFixture {
 
   private static let combinations: [SearchFixture] = [
     fixture(
-      12, "attributes and operation, links to one target kept", tags, operation: true,
+      12, "attributes and operation, links to one target kept", samples, operation: true,
       spans: span(
-        12, attributes: tags,
+        12, attributes: samples,
         links: [
           SpanLink(
             traceID: Fixture.id(0xff), spanID: SpanID(0xff), attributes: [Attribute("opentracing.ref_type", "child_of")]
@@ -85,38 +86,44 @@ extension SearchFixture {
             traceID: Fixture.id(1), spanID: SpanID(2), attributes: [Attribute("opentracing.ref_type", "follows_from")]),
         ])),
     fixture(
-      13, "attributes, operation and longest duration, among other values", tags, operation: true,
+      13, "attributes, operation and longest duration, among other values", samples, operation: true,
       durations: (nil, 2_000),
-      on: resource(13, tags),
+      on: resource(13, samples),
       spans: span(
         13, attributes: [Attribute("sameplacetag1", "other"), Attribute("sameplacetag3", 1)],
         events: [Fixture.event([Attribute("sameplacetag1", "another"), Attribute("something", "blah")])])),
     fixture(
-      14, "attributes on an event, operation and range of durations", tags, operation: true, durations: (4_500, 5_500),
-      spans: span(14, durationNanoseconds: 5_000, events: [filler, Fixture.event(tags)])),
+      14, "attributes on an event, operation and range of durations", samples, operation: true,
+      durations: (4_500, 5_500),
+      spans: span(14, durationNanoseconds: 5_000, events: [filler, Fixture.event(samples)])),
     fixture(
-      15, "attributes and range of durations", tags, durations: (4_500, 5_500),
-      spans: span(15, durationNanoseconds: 5_000, attributes: tags)),
+      15, "attributes and range of durations", samples, durations: (4_500, 5_500),
+      spans: span(15, durationNanoseconds: 5_000, attributes: samples)),
     fixture(
-      16, "attributes on the resource and longest duration", tags, durations: (nil, 1_000), on: resource(16, tags),
+      16, "attributes on the resource and longest duration", samples, durations: (nil, 1_000),
+      on: resource(16, samples),
       spans: span(16)),
     fixture(
-      17, "attributes spread over two events and more, operation", tags, operation: true, on: resource(17, [tags[0]]),
-      spans: span(17, attributes: [tags[2]], events: [Fixture.event([tags[1]]), Fixture.event([tags[3]])])),
+      17, "attributes spread over two events and more, operation", samples, operation: true,
+      on: resource(17, [samples[0]]),
+      spans: span(17, attributes: [samples[2]], events: [Fixture.event([samples[1]]), Fixture.event([samples[3]])])),
     fixture(
-      18, "attributes spread over two events and more, operation, longest duration", tags, operation: true,
-      durations: (nil, 2_000), on: resource(18, [tags[2]]),
-      spans: span(18, attributes: [tags[0]], events: [Fixture.event([tags[1]]), Fixture.event([tags[3]])])),
+      18, "attributes spread over two events and more, operation, longest duration", samples, operation: true,
+      durations: (nil, 2_000), on: resource(18, [samples[2]]),
+      spans: span(18, attributes: [samples[0]], events: [Fixture.event([samples[1]]), Fixture.event([samples[3]])])),
     fixture(
-      19, "attributes spread, operation, range of durations", tags, operation: true, durations: (4_500, 5_500),
-      on: resource(19, [tags[3], tags[2]]),
-      spans: span(19, durationNanoseconds: 5_000, attributes: [tags[0]], events: [Fixture.event([tags[1]]), filler])),
+      19, "attributes spread, operation, range of durations", samples, operation: true, durations: (4_500, 5_500),
+      on: resource(19, [samples[3], samples[2]]),
+      spans: span(
+        19, durationNanoseconds: 5_000, attributes: [samples[0]], events: [Fixture.event([samples[1]]), filler])),
     fixture(
-      20, "attributes spread, range of durations", tags, durations: (4_500, 5_500), on: resource(20, [tags[2]]),
-      spans: span(20, durationNanoseconds: 5_000, attributes: [tags[1], tags[3]], events: [Fixture.event([tags[0]])])),
+      20, "attributes spread, range of durations", samples, durations: (4_500, 5_500), on: resource(20, [samples[2]]),
+      spans: span(
+        20, durationNanoseconds: 5_000, attributes: [samples[1], samples[3]], events: [Fixture.event([samples[0]])])),
     fixture(
-      21, "attributes spread, longest duration", tags, durations: (nil, 1_000), on: resource(21, [tags[3], tags[2]]),
-      spans: span(21, attributes: [tags[0]], events: [Fixture.event([tags[1]])])),
+      21, "attributes spread, longest duration", samples, durations: (nil, 1_000),
+      on: resource(21, [samples[3], samples[2]]),
+      spans: span(21, attributes: [samples[0]], events: [Fixture.event([samples[1]])])),
   ]
 
   private static let identities: [SearchFixture] = [
@@ -127,21 +134,21 @@ extension SearchFixture {
       return SearchFixture(22, "three traces with one span id", Fixture.query("query22-service"), traces)
     }(),
     SearchFixture(
-      23, "attributes beside a named scope", Fixture.query("query23-service", tags),
+      23, "attributes beside a named scope", Fixture.query("query23-service", samples),
       [
         Fixture.batch(
-          resource(23), [span(23, attributes: tags)],
+          resource(23), [span(23, attributes: samples)],
           scope: InstrumentationScope(name: "testing-library", version: "1.1.1"))
       ]),
     {
-      let attributes = tags.enumerated().map { Attribute("sameplacescopeattribute\($0.offset)", $0.element.value) }
+      let attributes = samples.enumerated().map { Attribute("sameplacescopeattribute\($0.offset)", $0.element.value) }
       let scope = InstrumentationScope(attributes: attributes + [Attribute("blob", .bytes([1, 2, 3]))])
       return SearchFixture(
         24, "attributes on the scope", Fixture.query("query24-service", attributes),
         [Fixture.batch(resource(24), [span(24)], scope: scope)])
     }(),
     {
-      let attributes = tags.enumerated().map { Attribute("sameplacelinkattribute\($0.offset)", $0.element.value) }
+      let attributes = samples.enumerated().map { Attribute("sameplacelinkattribute\($0.offset)", $0.element.value) }
       let links = [
         SpanLink(
           traceID: Fixture.id(0xff), spanID: SpanID(0xff), attributes: attributes + [Attribute("linkblob", .bytes([9]))]
