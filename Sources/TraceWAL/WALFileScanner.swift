@@ -78,6 +78,8 @@ struct WALFileScanner {
     guard header.storedByteCount <= WALFormat.maximumPayloadByteCount,
       header.uncompressedByteCount <= WALFormat.maximumPayloadByteCount
     else { return .invalid(reason: "a frame announces more bytes than the limit", end: nil) }
+    guard header.compression != WALCompression.none.rawValue || header.storedByteCount == header.uncompressedByteCount
+    else { return .invalid(reason: "a raw frame announces two byte counts", end: nil) }
     let storedByteCount = Int(header.storedByteCount)
     let end = start + UInt64(headerByteCount) + UInt64(storedByteCount)
     guard header.sequence > lastSequence else {

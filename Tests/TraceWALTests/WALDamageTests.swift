@@ -210,6 +210,12 @@ private func surviving(_ fileSystem: SimulatedFileSystem) -> Result<
           sealFrame(&$0)
         }, "byte \(offset) = \(value)")
     }
+    // A raw frame whose two byte counts differ is no frame, and nothing newer.
+    #expect(
+      try !refused {
+        $0[100] ^= 1
+        sealFrame(&$0)
+      })
     // The upper flags may be ignored.
     #expect(
       try !refused {
