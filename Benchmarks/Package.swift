@@ -1,0 +1,25 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// Measures the public interface from outside, so that nobody who embeds the library resolves a benchmark package.
+let package = Package(
+  name: "tracestore-benchmarks",
+  platforms: [.macOS(.v15)],
+  dependencies: [
+    .package(name: "tracestore", path: ".."),
+    // Without its allocation and runtime interposers, which need what a plain machine does not have.
+    .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []),
+  ],
+  targets: [
+    .executableTarget(
+      name: "StoreBenchmarks",
+      dependencies: [
+        .product(name: "Benchmark", package: "benchmark"),
+        .product(name: "TraceEngine", package: "tracestore"),
+        .product(name: "TraceOTLP", package: "tracestore"),
+        .product(name: "TracestoreTesting", package: "tracestore"),
+      ],
+      path: "Benchmarks/StoreBenchmarks",
+      plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")])
+  ]
+)
