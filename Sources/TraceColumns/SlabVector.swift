@@ -45,9 +45,9 @@ package struct SlabVector<Element: BitwiseCopyable>: @unchecked Sendable {
 
   /// Calls `body` with each run of contiguous elements in `range`.
   @inlinable
-  package func forEachRun(in range: Range<Int>, _ body: (UnsafeBufferPointer<Element>, _ firstIndex: Int) throws -> Void)
-    rethrows
-  {
+  package func forEachRun(
+    in range: Range<Int>, _ body: (UnsafeBufferPointer<Element>, _ firstIndex: Int) throws -> Void
+  ) rethrows {
     var index = range.lowerBound
     while index < range.upperBound {
       let end = min(range.upperBound, ((index &>> shift) &+ 1) &<< shift)

@@ -120,7 +120,8 @@ package enum Base64 {
     while place < bytes.count {
       let rest = bytes.count - place
       let word =
-        UInt32(bytes[place]) << 16 | (rest > 1 ? UInt32(bytes[place + 1]) << 8 : 0) | (rest > 2 ? UInt32(bytes[place + 2]) : 0)
+        UInt32(bytes[place]) << 16 | (rest > 1 ? UInt32(bytes[place + 1]) << 8 : 0)
+        | (rest > 2 ? UInt32(bytes[place + 2]) : 0)
       text.append(letters[Int(word >> 18)])
       text.append(letters[Int(word >> 12 & 63)])
       text.append(rest > 1 ? letters[Int(word >> 6 & 63)] : 61)

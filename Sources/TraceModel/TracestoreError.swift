@@ -59,7 +59,8 @@ public struct TracestoreError: Error, Sendable {
 extension TracestoreError: CustomStringConvertible {
   public var description: String {
     var text = message
-    if let path { text += " [\(path)\(offset.map { " at byte \($0)" } ?? "")]" } else if let offset { text += " [at byte \(offset)]" }
+    let place = [path, offset.map { "at byte \($0)" }].compactMap { $0 }.joined(separator: " ")
+    if !place.isEmpty { text += " [\(place)]" }
     if let cause { text += ": \(cause)" }
     return text
   }

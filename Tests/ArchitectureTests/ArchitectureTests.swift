@@ -5,7 +5,10 @@ import Testing
 struct ArchitectureTests {
   let house: House
 
-  init() throws { house = try House.load() }
+  /// Read once for all tests: the sources are many.
+  private static let loaded = Result { try House.load() }
+
+  init() throws { house = try Self.loaded.get() }
 
   private func expectKept(_ rule: Rule, sourceLocation: SourceLocation = #_sourceLocation) {
     let violations = rule.check(house)

@@ -1,14 +1,14 @@
 import Foundation
 
 /// The repository as the rules see it: the room table of `Package.swift` and the sources under `Sources`.
-struct House {
+struct House: Sendable {
   /// A row of the room table: a room's name and what it may import.
-  struct Row: Equatable {
+  struct Row: Equatable, Sendable {
     var name: String
     var imports: [String]
   }
 
-  struct File {
+  struct File: Sendable {
     /// The folder under `Sources`: a room or an executable.
     var room: String
     /// From the repository's root, with slashes.

@@ -149,6 +149,7 @@ struct RuleTests {
       // the tag of a process
       func preprocessed() {}
       let hash = SeededHash.process
+      process(items)
       """
     #expect(places(.foreignWordsStayOut, "TraceQuery", code) == [1, 2, 3, 4])
     #expect(places(.foreignWordsStayOut, "TraceEngine", code) == [1, 2])

@@ -2,7 +2,7 @@
 ///
 /// The rules are about code, so a word in a comment or a string must not trip them, and a line number must still
 /// be the one an editor shows. A regular-expression literal is not understood; the rooms use none.
-struct SwiftText {
+struct SwiftText: Sendable {
   let lines: [String]
   /// As many lines as `lines`, without comments and without what stands inside string literals.
   let codeLines: [String]
