@@ -1,0 +1,172 @@
+import Testing
+import TraceBytes
+import TraceModel
+import TraceOTLP
+
+@Suite struct `Frame reader` {
+  static func request(_ seed: UInt64) -> TraceData {
+    var model = RandomModel(seed: seed)
+    model.allowsUnknownFields = false
+    let span = model.span()
+    return TraceData(resourceSpans: [
+      ResourceSpans(resource: model.resource(), scopeSpans: [ScopeSpans(scope: model.scope(), spans: [span])])
+    ])
+  }
+
+  static func framed(_ requests: [TraceData], _ framing: OTLPFrameReader.Framing) -> [UInt8] {
+    var writer = ByteWriter()
+    for request in requests {
+      switch framing {
+      case .message: writer.append(OTLP.encode(request))
+      case .lengthPrefixed:
+        let bytes = OTLP.encode(request)
+        writer.appendInteger(UInt32(bytes.count).bigEndian)
+        writer.append(bytes)
+      case .varintDelimited: writer.appendLengthPrefixed(OTLP.encode(request))
+      case .json: writer.append(pretty(OTLPJSON.encode(request)))
+      case .jsonLines:
+        writer.append(OTLPJSON.encode(request))
+        writer.append(UInt8(ascii: "\n"))
+      }
+    }
+    return writer.bytes
+  }
+
+  /// The same JSON over several lines.
+  static func pretty(_ bytes: [UInt8]) -> [UInt8] {
+    Array("{\n  ".utf8) + bytes.dropFirst().dropLast() + Array("\n}\n".utf8)
+  }
+
+  func frames(_ reader: OTLPFrameReader) throws -> [OTLPFrameReader.Frame] {
+    var reader = reader
+    var frames: [OTLPFrameReader.Frame] = []
+    while let frame = try reader.next() { frames.append(frame) }
+    return frames
+  }
+
+  @Test func `every framing is found and split, however the input arrives`() throws {
+    for seed in UInt64(0)..<40 {
+      for framing in OTLPFrameReader.Framing.allCases {
+        let isSingle = framing == .message || framing == .json
+        let requests = (0..<(isSingle ? 1 : 1 + seed % 4)).map { Self.request(seed * 10 + $0) }
+        let bytes = Self.framed(requests, framing)
+        for chunk in [1, 7, bytes.count] {
+          var place = 0
+          var reader = OTLPFrameReader { maximum in
+            let end = min(bytes.count, place + min(chunk, maximum))
+            defer { place = end }
+            return Array(bytes[place..<end])
+          }
+          var found: [TraceData] = []
+          while let frame = try reader.next() {
+            #expect(frame.index == found.count)
+            #expect(Array(bytes[Int(frame.offset)...].prefix(frame.bytes.count)) == frame.bytes)
+            var refusals: [OTLP.Refusal] = []
+            found.append(try frame.decode(refusals: &refusals))
+            #expect(refusals.isEmpty)
+          }
+          #expect(reader.framing == framing, "seed \(seed)")
+          #expect(found.map { OTLP.encode($0) } == requests.map { OTLP.encode($0) }, "seed \(seed) \(framing)")
+        }
+      }
+    }
+  }
+
+  @Test func `an empty input has no frames`() throws {
+    #expect(try frames(OTLPFrameReader(bytes: [])).isEmpty)
+    for framing in OTLPFrameReader.Framing.allCases {
+      #expect(try frames(OTLPFrameReader(framing: framing, bytes: [])).isEmpty)
+    }
+    #expect(try frames(OTLPFrameReader(framing: .json, bytes: [0x20, 0x0a])).isEmpty)
+  }
+
+  @Test func `a frame cut short is named with its place and ends the input`() throws {
+    let bytes = Self.framed([Self.request(1), Self.request(2)], .lengthPrefixed)
+    let firstByteCount = 4 + bytes[..<4].reduce(0) { $0 << 8 | Int($1) }
+    for count in firstByteCount + 1..<bytes.count {
+      var reader = OTLPFrameReader(framing: .lengthPrefixed, bytes: Array(bytes[..<count]))
+      #expect(try reader.next()?.index == 0)
+      do {
+        _ = try reader.next()
+        Issue.record("a frame of \(count) bytes passed")
+      } catch let error as TracestoreError {
+        #expect(error.code == .malformedInput)
+        #expect(error.offset == UInt64(firstByteCount))
+        #expect(error.message.hasPrefix("Frame 1 "))
+      }
+      #expect(try reader.next() == nil)
+    }
+  }
+
+  @Test func `a single frame cut short is still seen as framed`() throws {
+    let bytes = Self.framed([Self.request(3)], .lengthPrefixed)
+    var reader = OTLPFrameReader(bytes: Array(bytes.dropLast()))
+    #expect(throws: TracestoreError.self) { try reader.next() }
+    #expect(reader.framing == .lengthPrefixed)
+  }
+
+  @Test func `an absurd length costs nothing and is named`() throws {
+    var calls = 0
+    var reader = OTLPFrameReader(framing: .lengthPrefixed) { _ in
+      calls += 1
+      return calls == 1 ? [0xff, 0xff, 0xff, 0xff, 0] : []
+    }
+    do {
+      _ = try reader.next()
+      Issue.record("passed")
+    } catch let error as TracestoreError {
+      #expect(error.code == .limitExceeded && error.offset == 0)
+    }
+    for bytes in [[UInt8](repeating: 0xff, count: 12), [0x80], [0xff, 0xff, 0xff, 0xff, 0xff, 0x01]] {
+      var reader = OTLPFrameReader(framing: .varintDelimited, bytes: bytes)
+      #expect(throws: TracestoreError.self) { try reader.next() }
+      #expect(try reader.next() == nil)
+    }
+    var lying = OTLPFrameReader(framing: .lengthPrefixed, bytes: [0x0f, 0xff, 0xff, 0xff, 1])
+    #expect(throws: TracestoreError.self) { try lying.next() }
+  }
+
+  @Test func `a bad line does not end JSON lines`() throws {
+    let good = OTLPJSON.encode(Self.request(5))
+    let bytes = good + Array("\n{\"resourceSpans\":[\n\n  \r\n".utf8) + good + Array("\nnonsense\n".utf8) + good
+    let found = try frames(OTLPFrameReader(bytes: bytes))
+    #expect(found.count == 5)
+    var refusals: [OTLP.Refusal] = []
+    #expect(found.map { (try? $0.decode(refusals: &refusals)) != nil } == [true, false, true, false, true])
+    do throws(TracestoreError) {
+      _ = try found[3].decode(refusals: &refusals)
+      Issue.record("nonsense passed")
+    } catch {
+      #expect(error.offset == found[3].offset)
+    }
+  }
+
+  @Test func `a first line that is damaged is still a line`() throws {
+    let good = OTLPJSON.encode(Self.request(6))
+    let bytes: [UInt8] = Array(good[..<(good.count - 3)]) + [0x0a] + good + [0x0a]
+    #expect(try frames(OTLPFrameReader(bytes: bytes)).count == 2)
+  }
+
+  @Test func `what the source throws comes through`() {
+    struct Refused: Error {}
+    var reader = OTLPFrameReader { _ in throw Refused() }
+    #expect(throws: Refused.self) { try reader.next() }
+  }
+
+  @Test func `arbitrary bytes never trap the detection`() {
+    for seed in UInt64(0)..<2000 {
+      var random = SeededGenerator(seed: seed)
+      let bytes = (0..<random.below(60)).map { _ in
+        random.chance(3) ? random.pick([0, 0x0a, 0x7b, 0x22, 1, 0x80]) : UInt8(truncatingIfNeeded: random.next())
+      }
+      var reader = OTLPFrameReader(bytes: bytes)
+      var count = 0
+      while count < 100, let frame = try? reader.next() {
+        count += 1
+        var refusals: [OTLP.Refusal] = []
+        _ = try? frame.decode(refusals: &refusals)
+      }
+      #expect(count < 100, "seed \(seed)")
+    }
+  }
+}
