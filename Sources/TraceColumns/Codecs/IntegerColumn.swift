@@ -149,6 +149,36 @@ package struct IntegerColumn: @unchecked Sendable {
     return try page(at: row / IntegerPage.maximumCount).value(at: row % IntegerPage.maximumCount)
   }
 
+  /// The values of a range of rows into the front of `output`. Few rows of a page are read one by one.
+  package func decode(
+    rows range: Range<Int>, into output: UnsafeMutableBufferPointer<UInt64>
+  ) throws(BytesError) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= count, "rows outside of their column")
+    precondition(output.count >= range.count, "rows are decoded into too small a buffer")
+    var row = range.lowerBound
+    while row < range.upperBound {
+      let pageIndex = row / IntegerPage.maximumCount
+      let pageRows = rows(ofPage: pageIndex)
+      let end = min(range.upperBound, pageRows.upperBound)
+      let page = try page(at: pageIndex)
+      if page.hasDirectAccess, (end &- row) &* 4 < page.count {
+        while row < end {
+          output[row &- range.lowerBound] = try page.value(at: row &- pageRows.lowerBound)
+          row &+= 1
+        }
+      } else {
+        try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) {
+          buffer throws(BytesError) in
+          try page.decode(into: buffer)
+          while row < end {
+            output[row &- range.lowerBound] = buffer[row &- pageRows.lowerBound]
+            row &+= 1
+          }
+        }
+      }
+    }
+  }
+
   /// The values of `rows`, which ascend, into the front of `output`. Opens each page once.
   package func gather(
     _ rows: UnsafeBufferPointer<Int>, into output: UnsafeMutableBufferPointer<UInt64>

@@ -1,0 +1,148 @@
+package import TraceBytes
+
+/// Distinct byte strings in ascending order, front coded: what a dictionary is made of.
+///
+/// Head: count varint, chunk count varint; per chunk entry count varint, text byte count varint, stored byte count
+/// varint, separator (varint length and bytes: greater than every string before the chunk, at most its first one;
+/// empty for the first chunk); crc32c of the head. Then the chunks, each a `TextBlock` of about 8 KiB of text: the byte
+/// counts of its entry groups but the last (varints), then the groups. A group is up to 16 strings; the first is a
+/// varint length and its bytes, each other one how many bytes it shares with the one before (varint), how many follow
+/// (varint), and those.
+///
+/// The view borrows its bytes and is immutable; the scratch belongs to the calling worker.
+package struct SortedTextList: @unchecked Sendable {
+  static let groupCount = 16
+  private static let targetChunkByteCount = 8 << 10
+  /// The most strings in a list.
+  package static let maximumCount = 1 << 31
+
+  struct Chunk {
+    var firstIndex: Int
+    var count: Int
+    var textByteCount: Int
+    /// The stored bytes and their checksum.
+    var block: UnsafeRawBufferPointer
+    var separator: UnsafeRawBufferPointer
+  }
+
+  /// How many strings the list holds.
+  package let count: Int
+  /// How many bytes the list takes; the next thing may follow there.
+  package let byteCount: Int
+  let isVerifying: Bool
+  let chunks: [Chunk]
+
+  /// Appends the list. The strings must be distinct and ascend by their bytes, each at most 64 MiB; the pointers
+  /// must stay valid during the call.
+  package static func encode(
+    count: Int, text: (Int) -> UnsafeRawBufferPointer, into writer: inout ByteWriter, scratch: ColumnScratch
+  ) {
+    var head = ByteWriter()
+    var blocks = ByteWriter()
+    var chunkCount = 0
+    var first = 0
+    while first < count {
+      let (end, content) = chunk(from: first, count: count, text: text)
+      head.appendVarint(end - first)
+      head.appendVarint(content.count)
+      head.appendVarint(content.withUnsafeBytes { TextBlock.encode($0, into: &blocks, scratch: scratch) })
+      if first == 0 {
+        head.appendVarint(0)
+      } else {
+        let next = text(first)
+        let shared = next.commonPrefixByteCount(text(first - 1))
+        head.appendLengthPrefixed(UnsafeRawBufferPointer(rebasing: next[..<min(next.count, shared + 1)]))
+      }
+      chunkCount += 1
+      first = end
+    }
+    let start = writer.count
+    writer.appendVarint(count)
+    writer.appendVarint(chunkCount)
+    writer.append(head.bytes)
+    let checksum = writer.bytes.withUnsafeBytes { CRC32C.checksum(UnsafeRawBufferPointer(rebasing: $0[start...])) }
+    writer.appendInteger(checksum)
+    writer.append(blocks.bytes)
+  }
+
+  package static func encode(_ texts: [[UInt8]], into writer: inout ByteWriter, scratch: ColumnScratch) {
+    let arena = TextArena(texts)
+    arena.withTexts { encode(count: texts.count, text: $0, into: &writer, scratch: scratch) }
+  }
+
+  /// The content of the chunk that starts at `first`, and where the next one starts.
+  private static func chunk(
+    from first: Int, count: Int, text: (Int) -> UnsafeRawBufferPointer
+  ) -> (end: Int, content: [UInt8]) {
+    var sizes = ByteWriter()
+    var groups = ByteWriter()
+    var groupStart = 0
+    var index = first
+    while index < count, groups.count < targetChunkByteCount {
+      let bytes = text(index)
+      precondition(bytes.count <= TextBlock.maximumTextByteCount, "a text is longer than 64 MiB")
+      if (index - first) % groupCount == 0 {
+        if index > first { sizes.appendVarint(groups.count - groupStart) }
+        groupStart = groups.count
+        groups.appendLengthPrefixed(bytes)
+      } else {
+        let previous = text(index - 1)
+        precondition(previous.precedes(bytes), "the strings of a list ascend and are distinct")
+        let shared = bytes.commonPrefixByteCount(previous)
+        groups.appendVarint(shared)
+        groups.appendLengthPrefixed(UnsafeRawBufferPointer(rebasing: bytes[shared...]))
+      }
+      index += 1
+    }
+    sizes.append(groups.bytes)
+    return (index, sizes.bytes)
+  }
+
+  /// Opens the list at the start of `bytes`, which may go on after it. Chunks are verified when they are read.
+  package init(_ bytes: UnsafeRawBufferPointer, verifying: Bool = true) throws(BytesError) {
+    isVerifying = verifying
+    var reader = ByteReader(bytes)
+    count = try reader.readCount(limit: Self.maximumCount)
+    // Four bytes are the least that a chunk takes in the head.
+    let chunkCount = try reader.readCount(limit: reader.remaining / 4)
+    var chunks: [Chunk] = []
+    chunks.reserveCapacity(chunkCount)
+    var storedByteCounts: [Int] = []
+    storedByteCounts.reserveCapacity(chunkCount)
+    var firstIndex = 0
+    for _ in 0..<chunkCount {
+      let entryCount = try reader.readCount(limit: count &- firstIndex)
+      let textByteCount = try reader.readCount(limit: TextBlock.maximumByteCount)
+      storedByteCounts.append(try reader.readCount(limit: reader.remaining))
+      let separator = try reader.readLengthPrefixedBytes()
+      chunks.append(
+        Chunk(
+          firstIndex: firstIndex, count: entryCount, textByteCount: textByteCount,
+          block: UnsafeRawBufferPointer(start: nil, count: 0), separator: separator))
+      firstIndex += entryCount
+    }
+    guard firstIndex == count else {
+      throw BytesError(offset: 0, reason: "a text list announces \(count) strings and its chunks hold \(firstIndex)")
+    }
+    let headByteCount = reader.offset
+    let checksum = try reader.readUInt32()
+    if verifying {
+      guard CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[..<headByteCount])) == checksum else {
+        throw BytesError(offset: 0, reason: "the head of a text list does not match its checksum")
+      }
+    }
+    for index in chunks.indices {
+      chunks[index].block = try reader.readBytes(storedByteCounts[index] + TextBlock.checksumByteCount)
+    }
+    self.chunks = chunks
+    byteCount = reader.offset
+  }
+
+  /// Lines for people: a summary, then one line a chunk.
+  package func describe() -> [String] {
+    ["text list: \(count) strings in \(chunks.count) chunks, \(byteCount) bytes"]
+      + chunks.enumerated().map { index, chunk in
+        "chunk \(index): \(chunk.count) strings, \(chunk.textByteCount) bytes of text in \(chunk.block.count)"
+      }
+  }
+}

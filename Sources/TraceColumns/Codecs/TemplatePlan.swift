@@ -1,0 +1,94 @@
+/// The templates of a column's strings, and which of them pay.
+struct TemplatePlan {
+  /// A template must serve this many rows, and as many more for each slot: every slot is a column of its own.
+  private static let minimumRowCount = 8
+  /// Past this many distinct templates, strings with further ones are left as they are.
+  private static let maximumCandidateCount = 8192
+  /// The most templates that a column keeps.
+  static let maximumCount = 1024
+
+  /// The templates that are kept, ascending by their bytes.
+  private(set) var templates: [[UInt8]] = []
+  /// The template of each row; `templates.count` where none is kept.
+  private(set) var rows: [UInt64] = []
+  /// The numbers of each (template, slot), in row order.
+  private(set) var slots: [[UInt64]] = []
+  /// The rows without a template, ascending.
+  private(set) var otherRows: [Int] = []
+
+  /// Nil if no template is worth keeping.
+  init?(count: Int, value: (Int) -> UnsafeRawBufferPointer) {
+    var tokenizer = TextTokenizer()
+    var table = TextTable()
+    var candidates = TextArena()
+    var rowCounts: [Int] = []
+    var slotCounts: [Int] = []
+    // For each row its candidate, or nothing; the numbers of all rows one after another.
+    let none = UInt32.max
+    var candidateOfRow = [UInt32](repeating: none, count: count)
+    var numbers: [UInt64] = []
+    var rendered: [UInt8] = []
+    for row in 0..<count {
+      let text = value(row)
+      guard tokenizer.tokenize(text), candidates.count < Self.maximumCandidateCount else { continue }
+      // The guard that makes the encoding exact by test and not by argument.
+      rendered.removeAll(keepingCapacity: true)
+      tokenizer.template.withUnsafeBytes { template in
+        tokenizer.slots.withUnsafeBufferPointer { TextTemplate.render(template, slots: $0, into: &rendered) }
+      }
+      guard rendered.withUnsafeBytes({ $0.hasEqualBytes(text) }) else { continue }
+      let (candidate, isNew) = tokenizer.template.withUnsafeBytes { table.insert($0, into: &candidates) }
+      if isNew {
+        rowCounts.append(0)
+        slotCounts.append(tokenizer.slots.count)
+      }
+      rowCounts[Int(candidate)] += 1
+      candidateOfRow[row] = candidate
+      numbers.append(contentsOf: tokenizer.slots)
+    }
+    let kept = Self.choose(candidates, rowCounts: rowCounts, slotCounts: slotCounts)
+    guard !kept.isEmpty else { return nil }
+    templates = kept.map { candidates.bytes[candidates.range(of: $0)].map { $0 } }
+    var rankOfCandidate = [Int](repeating: kept.count, count: candidates.count)
+    var firstSlot: [Int] = []
+    for (rank, candidate) in kept.enumerated() {
+      rankOfCandidate[candidate] = rank
+      firstSlot.append(slots.count)
+      for _ in 0..<slotCounts[candidate] {
+        slots.append([])
+        slots[slots.count - 1].reserveCapacity(rowCounts[candidate])
+      }
+    }
+    distribute(candidateOfRow, rankOfCandidate, slotCounts, firstSlot, numbers)
+  }
+
+  /// The candidates to keep, ascending by their bytes.
+  private static func choose(_ candidates: TextArena, rowCounts: [Int], slotCounts: [Int]) -> [Int] {
+    candidates.withTexts { text in
+      var worthy = (0..<candidates.count).filter { rowCounts[$0] >= minimumRowCount * (1 + slotCounts[$0]) }
+      if worthy.count > maximumCount {
+        worthy.sort { rowCounts[$0] != rowCounts[$1] ? rowCounts[$0] > rowCounts[$1] : text($0).precedes(text($1)) }
+        worthy.removeLast(worthy.count - maximumCount)
+      }
+      return worthy.sorted { text($0).precedes(text($1)) }
+    }
+  }
+
+  private mutating func distribute(
+    _ candidateOfRow: [UInt32], _ rankOfCandidate: [Int], _ slotCounts: [Int], _ firstSlot: [Int], _ numbers: [UInt64]
+  ) {
+    rows.reserveCapacity(candidateOfRow.count)
+    var place = 0
+    for (row, candidate) in candidateOfRow.enumerated() {
+      let rank = candidate == .max ? templates.count : rankOfCandidate[Int(candidate)]
+      let slotCount = candidate == .max ? 0 : slotCounts[Int(candidate)]
+      rows.append(UInt64(rank))
+      if rank == templates.count {
+        otherRows.append(row)
+      } else {
+        for slot in 0..<slotCount { slots[firstSlot[rank] + slot].append(numbers[place + slot]) }
+      }
+      place += slotCount
+    }
+  }
+}
