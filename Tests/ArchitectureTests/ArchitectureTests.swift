@@ -40,6 +40,7 @@ struct ArchitectureTests {
   @Test("Nothing is left for later") func later() { expectKept(.nothingIsLeftForLater) }
   @Test("Foreign words stop at the border") func words() { expectKept(.foreignWordsStayOut) }
   @Test("Every room opens with Room.swift") func doors() { expectKept(.everyRoomOpensWithItsDoor) }
+  @Test("FORMAT.md has the sections that rooms name") func format() { expectKept(.formatIsSpecified) }
   @Test("Files stay short") func lengths() { expectKept(.filesStayShort) }
   @Test("The top level stays small") func topLevel() { expectKept(.topLevelStaysSmall) }
 

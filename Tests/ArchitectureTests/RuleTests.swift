@@ -174,6 +174,15 @@ struct RuleTests {
     #expect(faults([door("// TraceQuery")]).isEmpty)
   }
 
+  @Test("A format without its specification, or without a section that a room names, is found")
+  func format() {
+    let sample = house(
+      "TraceQuery", "// TraceQuery: x.\n// FORMAT.md: \"Pages and\n// chunks\". Read next.", file: "Room.swift")
+    #expect(Rule.unspecified(sample, format: nil).map(\.what) == ["is missing"])
+    #expect(Rule.unspecified(sample, format: "# Format\n## Pages\nPages and chunks\n").count == 1)
+    #expect(Rule.unspecified(sample, format: "# Format\n## 3. Pages and chunks\n").isEmpty)
+  }
+
   @Test("A file that is too long is found")
   func longFiles() {
     let line = "let a = 1\n"

@@ -31,6 +31,28 @@ extension Rule {
       .map { Violation(path: $0.path, line: 0, what: "has \($0.text.lines.count - 1) lines") }
   }
 
+  static let formatIsSpecified = Rule(
+    reason:
+      "Whoever has a file and FORMAT.md can read it without our code: each room names its section, and it is there."
+  ) { house in
+    // Before there is a program that writes files, there is nothing to specify.
+    guard !house.executables.isEmpty else { return [] }
+    let text = try? String(contentsOf: House.root.appendingPathComponent("FORMAT.md"), encoding: .utf8)
+    return unspecified(house, format: text)
+  }
+
+  static func unspecified(_ house: House, format: String?) -> [Violation] {
+    guard let format else { return [Violation(path: "FORMAT.md", line: 0, what: "is missing")] }
+    let headings = format.split(separator: "\n").filter { $0.hasPrefix("#") }
+    return house.files.filter { $0.name == "Room.swift" }.flatMap { door -> [Violation] in
+      let opening = door.text.lines.prefix { $0.hasPrefix("//") }.joined(separator: " ")
+      return opening.components(separatedBy: "FORMAT.md: \"").dropFirst()
+        .map { $0.prefix { $0 != "\"" }.replacingOccurrences(of: " // ", with: " ") }
+        .filter { section in !headings.contains { $0.contains(section) } }
+        .map { Violation(path: door.path, line: 1, what: "names a section \($0) that FORMAT.md does not have") }
+    }
+  }
+
   static let topLevelStaysSmall = Rule(
     reason: "The top level is the front page: the package, its sources, tests, benchmarks, fixtures and its papers."
   ) { _ in
