@@ -73,7 +73,7 @@ struct RuleTests {
   @Test("A public symbol in a package room is found")
   func publicSymbols() {
     let code =
-      "public import TraceModel\npublic struct Page {}\n  public init() {}\nopen class Chunk {}\npackage let x = 1"
+      "public import TraceModel\npublic struct Page {}\n  public init() {}\nopen class Chunk {}\npackage let x = 1\nopen.append(x)"
     #expect(places(.onlyPublicRoomsArePublic, "TraceQuery", code) == [2, 3, 4])
     #expect(places(.onlyPublicRoomsArePublic, "TraceModel", code).isEmpty)
   }

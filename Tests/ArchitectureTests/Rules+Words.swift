@@ -12,7 +12,8 @@ extension Rule {
     find: { line, _ in
       let words = SwiftText.words(in: line).map(\.text)
       let isImport = words.contains("import")
-      return !isImport && (words.contains("public") || words.starts(with: ["open"]))
+      return !isImport
+        && (words.contains("public") || ["class", "func", "var"].contains { words.starts(with: ["open", $0]) })
         ? "declares a public symbol" : nil
     })
 
