@@ -119,6 +119,21 @@ package struct ValueTest: Sendable {
     }
   }
 
+  /// The only stored integer that passes; nil when none does.
+  package var exactInt: Int64? {
+    if isText { return int ?? double.flatMap { Int64(exactly: $0) } }
+    if case .int(let value) = condition { return value }
+    return nil
+  }
+
+  /// The only stored double that passes, where a text's zero stands for both zeros and its NaN for all; nil when none
+  /// does.
+  package var exactDouble: Double? {
+    if isText { return double }
+    if case .double(let value) = condition { return value }
+    return nil
+  }
+
   /// The bytes that a stored `string` or `bytes` value must have to pass; nil when none can. Other types have to be
   /// looked at one by one with `matches(_:)`.
   package func exactBytes(_ type: AttributeType) -> [UInt8]? {
