@@ -1,0 +1,130 @@
+import TraceBytes
+import TraceColumns
+import TraceModel
+
+/// An integer column of a stripe. One that was left out of the file reads as zeros.
+struct IntegerChunk: StripePart, @unchecked Sendable {
+  private let column: IntegerColumn?
+  /// Keeps the memory of the column.
+  private let owner: SegmentBuffer
+  private let place: ChunkPlace
+  let count: Int
+
+  init(_ column: IntegerColumn?, count: Int, owner: SegmentBuffer, place: ChunkPlace) throws {
+    if let column, column.count != count {
+      throw place.damage("\(count) values are due and \(column.count) are there")
+    }
+    self.column = column
+    self.count = count
+    self.owner = owner
+    self.place = place
+  }
+
+  var residentByteCount: Int { 128 }
+
+  func value(at index: Int) throws -> UInt64 {
+    guard let column else { return 0 }
+    return try place.naming { try column.value(at: index) }
+  }
+
+  /// Calls `body` with pages of values that cover `range`: the index of the first value, and the values. Pages without a
+  /// row of `neededRows` are not decoded.
+  func forEachPage(
+    in range: Range<Int>, _ scratch: ReadScratch, neededRows: RowMask? = nil,
+    _ body: (_ first: Int, UnsafeBufferPointer<UInt64>) throws -> Void
+  ) throws {
+    guard !range.isEmpty else { return }
+    let pageCount = ReadScratch.pageValueCount
+    if column == nil { scratch.page.update(repeating: 0) }
+    var page = range.lowerBound / pageCount
+    while page * pageCount < range.upperBound {
+      let first = page * pageCount
+      let end = min(count, first + pageCount)
+      let wanted = max(first, range.lowerBound)..<min(end, range.upperBound)
+      if neededRows?.hasSet(in: wanted) ?? true {
+        if let column {
+          _ = try place.naming { try column.decodePage(page, into: scratch.page) }
+        }
+        try body(
+          wanted.lowerBound,
+          UnsafeBufferPointer(rebasing: scratch.page[(wanted.lowerBound - first)..<(wanted.upperBound - first)]))
+      }
+      page += 1
+    }
+  }
+
+  /// All values, each of which must be at most `maximum`.
+  func decodeCodes(maximum: UInt64, _ scratch: ReadScratch) throws -> [UInt32] {
+    var result: [UInt32] = []
+    result.reserveCapacity(count)
+    try forEachPage(in: 0..<count, scratch) { _, values in
+      for value in values {
+        guard value <= maximum, let code = UInt32(exactly: value) else {
+          throw place.damage("a value is \(value) where \(maximum) is the greatest")
+        }
+        result.append(code)
+      }
+    }
+    return result
+  }
+
+  func decodeAll() throws -> [UInt64] {
+    guard let column else { return [UInt64](repeating: 0, count: count) }
+    return try place.naming { try column.decodeAll() }
+  }
+
+  /// The values of ascending rows inside the column.
+  func gather(_ rows: [Int]) throws -> [UInt64] {
+    guard let column else { return [UInt64](repeating: 0, count: rows.count) }
+    return try place.naming { try column.gather(rows) }
+  }
+
+  /// For each element, the sum of the values before it, then the total, which must be `total`.
+  func decodeOffsets(total: Int, _ scratch: ReadScratch) throws -> [UInt32] {
+    var result: [UInt32] = []
+    result.reserveCapacity(count + 1)
+    var sum: UInt64 = 0
+    try forEachPage(in: 0..<count, scratch) { _, values in
+      for value in values {
+        result.append(UInt32(truncatingIfNeeded: sum))
+        guard value <= UInt64(total) - sum else { throw place.damage("its values exceed their total of \(total)") }
+        sum += value
+      }
+    }
+    guard sum == UInt64(total) else { throw place.damage("its values are \(sum) together, not \(total)") }
+    result.append(UInt32(truncatingIfNeeded: sum))
+    return result
+  }
+}
+
+/// Where a chunk stands, for errors.
+struct ChunkPlace: Sendable {
+  var path: String
+  /// What the chunk is called.
+  var name: String
+  /// The offset of its first byte in the file.
+  var fileOffset: UInt64
+
+  /// The error for bytes that passed their checksum and mean nothing, or did not pass it.
+  func damage(_ reason: String, cause: (any Error)? = nil) -> TracestoreError {
+    TracestoreError(
+      .corrupt, "the segment's \(name) is damaged: \(reason); run verify", path: path, offset: fileOffset, cause: cause)
+  }
+
+  /// Runs `body` and turns the errors of codecs into `corrupt` with this place.
+  func naming<Result>(_ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
+    } catch let error as TracestoreError where error.path != nil {
+      throw error
+    } catch let error as BytesError {
+      var failure = damage(error.reason)
+      failure.offset = fileOffset &+ UInt64(clamping: error.offset)
+      throw failure
+    } catch let error as CompressionError {
+      throw damage(error.reason)
+    } catch {
+      throw damage("\(error)", cause: error)
+    }
+  }
+}

@@ -1,0 +1,232 @@
+import Synchronization
+import TraceBytes
+import TraceColumns
+import TraceModel
+import TraceSource
+
+/// Something decoded from a stripe that is kept with it.
+protocol StripePart: Sendable {
+  /// Bytes of memory, about.
+  var residentByteCount: Int { get }
+}
+
+extension [UInt32]: StripePart {
+  var residentByteCount: Int { count * 4 }
+}
+
+/// The bytes of a stripe in memory, with the parts that were decoded from them so far. Thread-safe.
+final class LoadedStripe: CachedBlock {
+  /// What is decoded once and kept.
+  enum Part: Hashable, Sendable {
+    case integers(UInt32)
+    case text(UInt32)
+    case doubles(UInt32)
+    case runs
+    case traceRows
+    case shapes
+    case shapeMap(ColumnLevel)
+    case prefix(UInt32)
+    case eventOffsets
+    case linkOffsets
+    case resources
+    case scopes
+    case escapes
+  }
+
+  let buffer: SegmentBuffer
+  let head: StripeHead
+  let path: String
+  /// The stripe's index in its segment.
+  let stripeIndex: Int
+  let summary: StripeSummary
+  let catalogue: KeyTable
+  /// True unless the whole stripe was compared with its hash: then pages need not be verified again.
+  let isVerifyingPages: Bool
+  private let parts = Mutex<[Part: any StripePart]>([:])
+  private let partByteCount = Atomic<Int>(0)
+
+  var residentByteCount: Int { buffer.byteCount + partByteCount.load(ordering: .relaxed) }
+
+  init(
+    buffer: SegmentBuffer, path: String, stripeIndex: Int, summary: StripeSummary, catalogue: KeyTable
+  ) throws {
+    self.buffer = buffer
+    self.path = path
+    self.stripeIndex = stripeIndex
+    self.summary = summary
+    self.catalogue = catalogue
+    isVerifyingPages = Hash128(of: buffer.bytes) != summary.hash
+    let place = ChunkPlace(path: path, name: "stripe \(stripeIndex), head", fileOffset: buffer.fileOffset)
+    let bytes = buffer.bytes
+    head = try place.naming { try StripeHead(bytes, stripeByteCount: UInt64(bytes.count), at: buffer.fileOffset) }
+    guard head.rowCount == summary.rowCount, head.eventCount == summary.eventCount, head.linkCount == summary.linkCount,
+      head.traceCount == summary.traceCount, head.runCount == summary.runCount
+    else { throw place.damage("its counts are not those of the stripe index") }
+  }
+
+  // MARK: Parts
+
+  /// A part that was decoded before, or `make()`, which may run twice when two readers come at once.
+  func part<Value: StripePart>(_ key: Part, make: () throws -> Value) throws -> Value {
+    if let known = parts.withLock({ $0[key] }) as? Value { return known }
+    let made = try make()
+    let isNew = parts.withLock { parts in
+      if parts[key] != nil { return false }
+      parts[key] = made
+      return true
+    }
+    if isNew { partByteCount.add(made.residentByteCount, ordering: .relaxed) }
+    return made
+  }
+
+  /// The stripe as a whole.
+  func place() -> ChunkPlace {
+    ChunkPlace(path: path, name: "stripe \(stripeIndex)", fileOffset: buffer.fileOffset)
+  }
+
+  func place(_ id: UInt32) -> ChunkPlace {
+    ChunkPlace(
+      path: path, name: "stripe \(stripeIndex), column \(catalogue.columnName(id))",
+      fileOffset: buffer.fileOffset + UInt64(head.chunk(id)?.offset ?? 0))
+  }
+
+  /// The bytes of a chunk; nil when it was left out.
+  func chunkBytes(_ id: UInt32) throws -> UnsafeRawBufferPointer? {
+    guard let chunk = head.chunk(id) else { return nil }
+    let bytes = buffer.bytes
+    let end = Int(chunk.offset) + Int(chunk.byteCount)
+    guard end <= bytes.count else { throw place(id).damage("it ends beyond the stripe") }
+    return UnsafeRawBufferPointer(rebasing: bytes[Int(chunk.offset)..<end])
+  }
+
+  func integers(_ id: UInt32, count: Int) throws -> IntegerChunk {
+    try part(.integers(id)) {
+      let place = place(id)
+      let column = try chunkBytes(id).map { bytes in
+        try place.naming { try IntegerColumn(bytes, verifying: isVerifyingPages) }
+      }
+      return try IntegerChunk(column, count: count, owner: buffer, place: place)
+    }
+  }
+
+  func text(_ id: UInt32, count: Int, _ scratch: ReadScratch) throws -> StripeText {
+    try part(.text(id)) {
+      try StripeText(
+        chunkBytes(id), count: count, summary: summary.text(id), isVerifying: isVerifyingPages, owner: buffer,
+        place: place(id), scratch)
+    }
+  }
+
+  func doubles(_ id: UInt32, count: Int) throws -> DoubleChunk {
+    try part(.doubles(id)) {
+      let place = place(id)
+      return try DoubleChunk(
+        chunkBytes(id), count: count, isVerifying: isVerifyingPages, owner: buffer, place: place)
+    }
+  }
+
+  // MARK: Decoded structure
+
+  func runs(_ scratch: ReadScratch) throws -> RunDirectory {
+    try part(.runs) {
+      let count = head.runCount
+      func values(_ id: UInt32) throws -> [UInt64] { try integers(id, count: count).decodeAll() }
+      var firstRows: [Int] = []
+      for first in try values(ChunkID.runFirstRow) {
+        guard first < UInt64(head.rowCount),
+          firstRows.isEmpty ? first == 0 : first > UInt64(firstRows[firstRows.count - 1])
+        else { throw place(ChunkID.runFirstRow).damage("its rows do not ascend from 0") }
+        firstRows.append(Int(first))
+      }
+      guard count > 0 || head.rowCount == 0 else { throw place(ChunkID.runFirstRow).damage("it is empty") }
+      firstRows.append(head.rowCount)
+      let minimum = summary.bounds.minimumStart
+      return RunDirectory(
+        firstRows: firstRows,
+        services: try integers(ChunkID.runService, count: count).decodeCodes(maximum: UInt64(UInt32.max), scratch),
+        names: try integers(ChunkID.runName, count: count).decodeCodes(maximum: UInt64(UInt32.max), scratch),
+        kinds: try values(ChunkID.runKind).map { Int32(truncatingIfNeeded: unzigzag($0)) },
+        errorCounts: try values(ChunkID.runErrorCount),
+        minimumStarts: try values(ChunkID.runMinimumStart).map { minimum &+ $0 },
+        maximumStarts: try values(ChunkID.runMaximumStart).map { minimum &+ $0 },
+        maximumDurations: try values(ChunkID.runMaximumDuration))
+    }
+  }
+
+  /// The ordinal of each row's trace.
+  func ordinals() throws -> IntegerChunk { try integers(ChunkID.traceOrdinal, count: head.rowCount) }
+
+  func traceRows(_ scratch: ReadScratch) throws -> TraceRows {
+    try part(.traceRows) {
+      let ordinals = try ordinals().decodeCodes(maximum: UInt64(max(0, head.traceCount - 1)), scratch)
+      return TraceRows(ordinals: ordinals, traceCount: head.traceCount)
+    }
+  }
+
+  func traceID(_ ordinal: Int) throws -> TraceID {
+    TraceID(
+      high: try integers(ChunkID.traceHigh, count: head.traceCount).value(at: ordinal),
+      low: try integers(ChunkID.traceLow, count: head.traceCount).value(at: ordinal))
+  }
+
+  func shapes(_ scratch: ReadScratch) throws -> StripeShapes {
+    try part(.shapes) {
+      let place = place(ChunkID.shapes)
+      guard let bytes = try chunkBytes(ChunkID.shapes) else {
+        // Left out: every element has the shape without slots.
+        return StripeShapes([[]])
+      }
+      let shapes = try place.naming {
+        try ShapeList.decode(
+          bytes, shapeCount: head.shapeCount, keyCount: catalogue.count, decompressor: scratch.decompressor,
+          at: place.fileOffset)
+      }
+      return StripeShapes(shapes.isEmpty ? [[]] : shapes)
+    }
+  }
+
+  /// How many rows, events or links the stripe has.
+  func elementCount(_ level: ColumnLevel) -> Int {
+    switch level {
+    case .span: head.rowCount
+    case .event: head.eventCount
+    case .link: head.linkCount
+    case .resource, .scope: 0
+    }
+  }
+
+  func shapeMap(_ level: ColumnLevel, _ scratch: ReadScratch) throws -> ShapeMap {
+    try part(.shapeMap(level)) {
+      let shapes = try shapes(scratch)
+      let id =
+        switch level {
+        case .event: ChunkID.eventShape
+        case .link: ChunkID.linkShape
+        default: ChunkID.shape
+        }
+      let codes = try integers(id, count: elementCount(level)).decodeCodes(maximum: UInt64(shapes.count - 1), scratch)
+      return ShapeMap(codes: codes, shapes: shapes)
+    }
+  }
+
+  /// For each block of elements, how many values of a catalogue entry stand before it, then how many there are.
+  func prefix(of entry: UInt32, in map: ShapeMap) throws -> [UInt32] {
+    try part(.prefix(entry)) { map.prefix(of: entry) }
+  }
+
+  /// The first event of each row, then the event count; nil when there are no events.
+  func eventOffsets(_ scratch: ReadScratch) throws -> [UInt32]? {
+    guard head.eventCount > 0 else { return nil }
+    return try part(.eventOffsets) {
+      try integers(ChunkID.eventCount, count: head.rowCount).decodeOffsets(total: head.eventCount, scratch)
+    }
+  }
+
+  /// The first link of each row, then the link count; nil when there are no links.
+  func linkOffsets(_ scratch: ReadScratch) throws -> [UInt32]? {
+    guard head.linkCount > 0 else { return nil }
+    return try part(.linkOffsets) {
+      try integers(ChunkID.linkCount, count: head.rowCount).decodeOffsets(total: head.linkCount, scratch)
+    }
+  }
+}

@@ -1,0 +1,245 @@
+import TraceBytes
+package import TraceColumns
+package import TraceModel
+package import TraceSource
+
+// What exists in a segment: services, operations, keys, values.
+extension Segment {
+  package func forEachService(_ body: (_ name: String, _ spanCount: Int) -> Void) throws {
+    let (operations, strings) = (try core.operations(), try core.strings())
+    var counts: [(name: String, spanCount: Int)] = []
+    var previous: UInt32?
+    for index in 0..<operations.count {
+      // Ascending by service: equal ones stand side by side.
+      if operations.services[index] != previous {
+        counts.append((try strings.string(operations.services[index]), 0))
+        previous = operations.services[index]
+      }
+      counts[counts.count - 1].spanCount += Int(clamping: operations.spanCounts[index])
+    }
+    for record in try partialRecords() { counts.append((record.resource.serviceName, 1)) }
+    for (name, spanCount) in counts { body(name, spanCount) }
+  }
+
+  package func forEachOperation(
+    service: String?, _ body: (_ name: String, _ kind: SpanKind, _ spanCount: Int) -> Void
+  ) throws {
+    let (operations, strings) = (try core.operations(), try core.strings())
+    let wanted = service.map { strings.code(of: Array($0.utf8)) }
+    var found: [(name: String, kind: SpanKind, spanCount: Int)] = []
+    for index in 0..<operations.count {
+      if let wanted, wanted != operations.services[index] { continue }
+      found.append(
+        (
+          try strings.string(operations.names[index]), SpanKind(rawValue: operations.kinds[index]),
+          Int(clamping: operations.spanCounts[index])
+        ))
+    }
+    for record in try partialRecords() {
+      if let service, !record.resource.serviceName.utf8.elementsEqual(service.utf8) { continue }
+      found.append((record.span.name, record.span.kind, 1))
+    }
+    for (name, kind, spanCount) in found { body(name, kind, spanCount) }
+  }
+
+  package func forEachAttributeKey(_ body: (AttributeKeyCount) -> Void) throws {
+    let keys = try core.keys()
+    if let partial = try partialStripe() {
+      try partial.forEachAttributeKey(in: RowMask(count: partial.rowCount, filled: true), body)
+    }
+    for entry in keys.entries where entry.valueCount > 0 {
+      body(
+        AttributeKeyCount(
+          key: entry.text, level: entry.level, type: entry.type.rawValue, valueCount: Int(clamping: entry.valueCount)))
+    }
+  }
+
+  private func partialRecords() throws -> [SourceSpan] {
+    guard let partial = try partialStripe() else { return [] }
+    return try partial.records(Array(0..<partial.rowCount))
+  }
+
+  package func forEachAttributeValue(
+    key: String, level: ColumnLevel?, limit: Int, _ body: (_ value: AttributeValue, _ count: Int) -> Void
+  ) throws -> Bool {
+    var tally = ValueTally(limit: limit)
+    let bytes = Array(key.utf8)
+    for current in ColumnLevel.allCases {
+      if let level, level != current { continue }
+      switch current {
+      case .resource:
+        let resources = try core.resources()
+        for index in 0..<resources.count where resources.spanCounts[index] > 0 {
+          tally.add(try resources.value(at: index).attributes, bytes)
+        }
+      case .scope:
+        let scopes = try core.scopes()
+        for index in 0..<scopes.count where scopes.spanCounts[index] > 0 {
+          tally.add(try scopes.value(at: index).attributes, bytes)
+        }
+      case .span, .event, .link:
+        for entry in try core.keyEntries(level: current, key: bytes) {
+          for stripe in try spanStripes() { try stripe.tallyValues(of: entry, into: &tally) }
+        }
+      }
+    }
+    for record in try partialRecords() { tally.add(record, bytes, level) }
+    for (value, count) in tally.values { body(value, count) }
+    return tally.hasMore
+  }
+}
+
+/// Distinct values with their counts, at most `limit` of them, in the order they were met.
+struct ValueTally {
+  private let limit: Int
+  private var indices: [AttributeValue: Int] = [:]
+  private(set) var values: [(value: AttributeValue, count: Int)] = []
+  /// True when a value was met that has no place.
+  private(set) var hasMore = false
+
+  init(limit: Int) { self.limit = limit }
+
+  mutating func add(_ value: AttributeValue, count: Int) {
+    if let index = indices[value] {
+      values[index].count += count
+    } else if values.count < limit {
+      indices[value] = values.count
+      values.append((value, count))
+    } else {
+      hasMore = true
+    }
+  }
+
+  /// The values of a key in a list of attributes.
+  mutating func add(_ attributes: [Attribute], _ key: [UInt8]) {
+    for attribute in attributes where attribute.key.utf8.elementsEqual(key) { add(attribute.value, count: 1) }
+  }
+
+  /// The values of a key in a record, at one level or all.
+  mutating func add(_ record: SourceSpan, _ key: [UInt8], _ level: ColumnLevel?) {
+    for current in ColumnLevel.allCases {
+      if let level, level != current { continue }
+      switch current {
+      case .span: add(record.span.attributes, key)
+      case .event: for event in record.span.events { add(event.attributes, key) }
+      case .link: for link in record.span.links { add(link.attributes, key) }
+      case .resource: add(record.resource.attributes, key)
+      case .scope: add(record.scope.attributes, key)
+      }
+    }
+  }
+}
+
+extension SegmentStripe {
+  /// Counts the values of a catalogue entry in this stripe.
+  func tallyValues(of entry: Int, into tally: inout ValueTally) throws {
+    let key = try core.keys()[entry]
+    let id = ChunkID.attribute(UInt32(entry))
+    switch key.type {
+    case .absent, .empty:
+      if let number = summary.number(id) { tally.add(key.type == .empty ? .empty : .absent, count: number.valueCount) }
+    case .bool, .int, .double:
+      guard let number = summary.number(id) else { return }
+      var counts: [UInt64: Int] = [:]
+      var order: [UInt64] = []
+      func count(_ bits: UInt64) {
+        if counts.updateValue(counts[bits, default: 0] + 1, forKey: bits) == nil { order.append(bits) }
+      }
+      try reading { loaded, scratch in
+        if key.type == .double {
+          try loaded.doubles(id, count: number.valueCount)
+            .forEachValue(in: 0..<number.valueCount, scratch) { _, bits in count(bits) }
+        } else {
+          let flip: UInt64 = key.type == .int ? 1 << 63 : 0
+          try loaded.integers(id, count: number.valueCount)
+            .forEachPage(in: 0..<number.valueCount, scratch) { _, values in
+              for value in values { count(value ^ flip) }
+            }
+        }
+      }
+      for bits in order { tally.add(Self.value(key.type, bits), count: counts[bits, default: 0]) }
+    default:
+      guard let text = summary.text(id) else { return }
+      try reading { loaded, scratch in
+        let place = loaded.place(id)
+        try loaded.text(id, count: text.valueCount, scratch).forEachDistinct(try core.strings(), scratch) {
+          bytes, count in
+          tally.add(try AttributeDecoding.value(key.type, bytes, place), count: count)
+        }
+      }
+    }
+  }
+
+  private static func value(_ type: AttributeType, _ bits: UInt64) -> AttributeValue {
+    switch type {
+    case .bool: .bool(bits != 0)
+    case .int: .int(Int64(bitPattern: bits))
+    default: .double(Double(bitPattern: bits))
+    }
+  }
+
+  package func forEachAttributeKey(in mask: RowMask, _ body: (AttributeKeyCount) -> Void) throws {
+    try check(mask)
+    guard !mask.isEmpty else { return }
+    var found: [AttributeKeyCount] = []
+    try reading { loaded, scratch in
+      let keys = loaded.catalogue
+      var counts = [Int](repeating: 0, count: keys.count)
+      for level in [ColumnLevel.span, .event, .link] where loaded.elementCount(level) > 0 {
+        let offsets: [UInt32]? =
+          switch level {
+          case .event: try loaded.eventOffsets(scratch)
+          case .link: try loaded.linkOffsets(scratch)
+          default: nil
+          }
+        let map = try loaded.shapeMap(level, scratch)
+        var shapeCounts = [Int](repeating: 0, count: map.shapes.count)
+        mask.forEachSet { row in
+          if let offsets {
+            for element in Int(offsets[row])..<Int(offsets[row + 1]) { shapeCounts[Int(map.codes[element])] += 1 }
+          } else {
+            shapeCounts[Int(map.codes[row])] += 1
+          }
+        }
+        for (shape, count) in shapeCounts.enumerated() where count > 0 {
+          for entry in map.shapes.entries(shape) { counts[Int(entry)] += count }
+        }
+      }
+      for (entry, count) in counts.enumerated() where count > 0 {
+        let key = keys[entry]
+        found.append(AttributeKeyCount(key: key.text, level: key.level, type: key.type.rawValue, valueCount: count))
+      }
+      let rows = mask.rows
+      try tallyList(loaded, ChunkID.resource, try loaded.resourceList(scratch), rows) { index, count in
+        for attribute in try core.resources().value(at: index).attributes {
+          found.append(Self.keyCount(attribute, .resource, count))
+        }
+      }
+      try tallyList(loaded, ChunkID.scope, try loaded.scopeList(scratch), rows) { index, count in
+        for attribute in try core.scopes().value(at: index).attributes {
+          found.append(Self.keyCount(attribute, .scope, count))
+        }
+      }
+    }
+    for count in found { body(count) }
+  }
+
+  private static func keyCount(_ attribute: Attribute, _ level: ColumnLevel, _ count: Int) -> AttributeKeyCount {
+    AttributeKeyCount(
+      key: attribute.key, level: level, type: AttributeType(of: attribute).rawValue, valueCount: count)
+  }
+
+  /// Calls `body` with each table index that the rows name, and how many rows do.
+  private func tallyList(
+    _ loaded: LoadedStripe, _ id: UInt32, _ list: [UInt32], _ rows: [Int], _ body: (Int, Int) throws -> Void
+  ) throws {
+    var counts = [Int](repeating: 0, count: list.count)
+    for index in try loaded.integers(id, count: rowCount).gather(rows) {
+      guard index < UInt64(counts.count) else {
+        throw loaded.place(id).damage("a row names entry \(index) of \(counts.count)")
+      }
+      counts[Int(index)] += 1
+    }
+    for (place, count) in counts.enumerated() where count > 0 { try body(Int(list[place]), count) }
+  }
+}

@@ -1,0 +1,258 @@
+import Synchronization
+package import TraceBytes
+import TraceColumns
+package import TraceFiles
+package import TraceModel
+package import TraceSource
+
+/// An open segment file. Thread-safe; blocking; everything is read with positioned reads into a shared cache.
+///
+/// Opening reads trailer and footer. Sections are loaded when they are first needed; the stripe index and the trace
+/// filter then stay, with strings and keys, and count in `residentByteCount` until `releaseMemory()`.
+package final class Segment: SpanSource {
+  let core: SegmentCore
+  /// Of the footer's bytes: the identity of the content.
+  package let footerHash: Hash128
+  package let byteCount: UInt64
+
+  private struct Resident: Sendable {
+    var stripes: [SegmentStripe]?
+    var stripeByteCount = 0
+    var partialStripe: PartialStripe?
+    var traceFilter: FilterBlock?
+    var traceIndex: TraceIndexHead?
+  }
+  private let resident = Mutex(Resident())
+
+  private init(core: SegmentCore, footerHash: Hash128, byteCount: UInt64) {
+    self.core = core
+    self.footerHash = footerHash
+    self.byteCount = byteCount
+  }
+
+  /// Opens a segment: two reads.
+  ///
+  /// - Parameters:
+  ///   - number: the file's number in its store; it keys the cache, so it must name this content only.
+  ///   - path: for errors.
+  ///   - expectedFooterHash: what the manifest says; another content under the same name is refused as `corrupt`.
+  /// - Throws: `corrupt` when trailer or footer are damaged, `unsupportedFormat` for a newer file, and what the file
+  ///   system throws.
+  package static func open(
+    file: any File, number: UInt64, path: String, cache: BlockCache, expectedFooterHash: Hash128? = nil
+  ) throws -> Segment {
+    do {
+      let byteCount = try file.byteCount()
+      let trailerByteCount = UInt64(SegmentFormat.trailerByteCount)
+      let start = byteCount > trailerByteCount ? byteCount - trailerByteCount : 0
+      let tail = try file.bytes(at: start, byteCount: Int(min(byteCount, trailerByteCount)))
+      let trailer = try tail.withUnsafeBytes { try SegmentTrailer($0, fileByteCount: byteCount) }
+      guard trailer.footerHash == expectedFooterHash ?? trailer.footerHash else {
+        throw FormatError.corrupt("it is not the file that the manifest names", at: start)
+      }
+      let buffer = try SegmentBuffer(
+        reading: file, path: path, at: trailer.footerOffset, byteCount: Int(trailer.footerByteCount))
+      // The footer's own checksum and version come first: a newer footer is refused as such.
+      let footer = try SegmentFooter(buffer.bytes, at: trailer.footerOffset)
+      guard Hash128(of: buffer.bytes) == trailer.footerHash else {
+        throw FormatError.corrupt("the footer does not match its hash", at: trailer.footerOffset)
+      }
+      let core = SegmentCore(
+        file: file, number: number, path: path, cache: cache, footer: footer, footerOffset: trailer.footerOffset)
+      return Segment(core: core, footerHash: trailer.footerHash, byteCount: byteCount)
+    } catch var error as TracestoreError {
+      if error.path == nil { error.path = path }
+      throw error
+    }
+  }
+
+  package var number: UInt64 { core.number }
+  package var path: String { core.path }
+  /// Counts and bounds of the whole segment.
+  package var totals: SegmentTotals { core.footer.totals }
+
+  /// Bytes that stay in memory for this segment besides what the cache holds.
+  package var residentByteCount: Int {
+    core.residentByteCount
+      + resident.withLock { resident in
+        resident.stripeByteCount + (resident.traceFilter?.residentByteCount ?? 0)
+          + (resident.traceIndex?.blocks.count ?? 0) * 16
+      }
+  }
+
+  /// Lets go of everything that can be read again.
+  package func releaseMemory() {
+    core.releaseResident()
+    resident.withLock { $0 = Resident() }
+    core.cache.removeBlocks(ofFile: number)
+  }
+
+  /// Where the sections stand, by name, in file order.
+  package var sectionRanges: [(name: String, offset: UInt64, byteCount: UInt64)] {
+    core.footer.sections.map { section in
+      (SectionKind(rawValue: section.kind).map { "\($0)" } ?? "\(section.kind)", section.offset, section.byteCount)
+    }
+  }
+
+  // MARK: Stripes
+
+  /// The stripes of spans and, when there are partial records, one more of these. When the stripe index cannot be
+  /// read, one stripe stands for all of them and throws whatever it is asked.
+  package var stripes: [any SpanStripe] {
+    do {
+      var result: [any SpanStripe] = try spanStripes()
+      if let partial = try partialStripe() { result.append(partial) }
+      return result
+    } catch {
+      return [DamagedStripe(error: error, totals: totals)]
+    }
+  }
+
+  /// The stripes of spans, in file order.
+  package func spanStripes() throws -> [SegmentStripe] {
+    if let known = resident.withLock({ $0.stripes }) { return known }
+    let buffer = try core.requiredSection(.stripeIndex)
+    let filtersByteCount = core.footer.section(.valueFilters)?.byteCount ?? 0
+    let index = try core.naming(.stripeIndex) {
+      try StripeIndex(
+        buffer.bytes, stripesEnd: core.footerOffset, filtersByteCount: filtersByteCount, at: buffer.fileOffset)
+    }
+    guard UInt64(index.stripes.count) == totals.stripeCount else {
+      throw core.place(.stripeIndex).damage("it names \(index.stripes.count) stripes of \(totals.stripeCount)")
+    }
+    let stripes = index.stripes.enumerated().map { SegmentStripe(core: core, index: $0.offset, summary: $0.element) }
+    return resident.withLock { resident in
+      if let known = resident.stripes { return known }
+      resident.stripes = stripes
+      resident.stripeByteCount = buffer.byteCount * 3 + stripes.count * 256
+      return stripes
+    }
+  }
+
+  /// The stripe of partial records; nil when there are none.
+  package func partialStripe() throws -> PartialStripe? {
+    if let known = resident.withLock({ $0.partialStripe }) { return known }
+    guard let table = try core.partials() else { return nil }
+    let stripe = PartialStripe(core: core, rowCount: table.count, bounds: table.bounds)
+    return resident.withLock { resident in
+      if let known = resident.partialStripe { return known }
+      resident.partialStripe = stripe
+      return stripe
+    }
+  }
+
+  // MARK: Get-trace
+
+  package func rows(of trace: TraceID) throws -> [LocatedRows] {
+    var located: [LocatedRows] = []
+    let hash = TraceKey.hash(trace)
+    if try totals.traceCount > 0 && traceFilter().contains(hash) {
+      let stripes = try spanStripes()
+      for place in try places(of: TraceKey.indexKey(hash)) {
+        guard place.stripe < stripes.count else {
+          throw core.place(.traceIndexBlocks).damage("it names stripe \(place.stripe) of \(stripes.count)")
+        }
+        let stripe = stripes[place.stripe]
+        let rows = try stripe.rows(ofOrdinal: place.ordinal, trace: trace)
+        if !rows.isEmpty { located.append(LocatedRows(stripe: stripe, rows: rows)) }
+      }
+    }
+    if let partial = try partialStripe() {
+      let rows = try partial.rows(of: trace)
+      if !rows.isEmpty { located.append(LocatedRows(stripe: partial, rows: rows)) }
+    }
+    return located
+  }
+
+  private func traceFilter() throws -> FilterBlock {
+    if let known = resident.withLock({ $0.traceFilter }) { return known }
+    let buffer = try core.requiredSection(.traceFilter)
+    let filter = try core.naming(.traceFilter) { try FilterBlock(buffer.bytes) }
+    return resident.withLock { resident in
+      if let known = resident.traceFilter { return known }
+      resident.traceFilter = filter
+      return filter
+    }
+  }
+
+  private func traceIndex() throws -> TraceIndexHead {
+    if let known = resident.withLock({ $0.traceIndex }) { return known }
+    let buffer = try core.requiredSection(.traceIndex)
+    let blocksByteCount = core.footer.section(.traceIndexBlocks)?.byteCount ?? 0
+    let head = try core.naming(.traceIndex) {
+      try TraceIndexHead(buffer.bytes, blocksByteCount: blocksByteCount, at: buffer.fileOffset)
+    }
+    resident.withLock { $0.traceIndex = head }
+    return head
+  }
+
+  /// Where the traces with an index key stand; equal keys of different traces are told apart in the stripes.
+  private func places(of key: UInt64) throws -> [(stripe: Int, ordinal: Int)] {
+    let head = try traceIndex()
+    guard let section = core.footer.section(.traceIndexBlocks) else {
+      throw core.place(.traceIndexBlocks).damage("the footer does not name it")
+    }
+    var result: [(stripe: Int, ordinal: Int)] = []
+    for index in head.blocks(holding: key) {
+      let block = head.blocks[index]
+      let offset = section.offset + UInt64(block.offset)
+      let loaded = try core.cache.block(BlockCache.Key(fileNumber: number, offset: offset)) {
+        let buffer = try SegmentBuffer(
+          reading: core.file, path: path, at: offset, byteCount: Int(block.byteCount))
+        let place = ChunkPlace(path: path, name: "trace index block \(index)", fileOffset: offset)
+        return try place.naming { try TraceIndexBlock(buffer.bytes, firstKey: block.firstKey, place: place) }
+      }
+      result.append(contentsOf: loaded.places(of: key))
+    }
+    return result
+  }
+}
+
+/// Up to 512 entries of the trace index.
+final class TraceIndexBlock: CachedBlock {
+  private let keys: [UInt64]
+  private let stripes: [UInt64]
+  private let ordinals: [UInt64]
+
+  var residentByteCount: Int { keys.count * 24 + 64 }
+
+  /// - Parameter firstKey: what the head of the index says; a block that begins otherwise is not the one it names.
+  init(_ bytes: UnsafeRawBufferPointer, firstKey: UInt64, place: ChunkPlace) throws {
+    var rest = bytes
+    func page() throws -> [UInt64] {
+      let page = try IntegerPage(rest)
+      rest = UnsafeRawBufferPointer(rebasing: rest[page.byteCount...])
+      guard page.count <= SegmentFormat.traceIndexBlockCount else {
+        throw place.damage("it holds \(page.count) entries")
+      }
+      return try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) { buffer in
+        try page.decode(into: buffer)
+        return Array(buffer[..<page.count])
+      }
+    }
+    keys = try page()
+    stripes = try page()
+    ordinals = try page()
+    guard keys.count == stripes.count, keys.count == ordinals.count, keys.first == firstKey, rest.isEmpty else {
+      throw place.damage("it is not the block that the trace index names")
+    }
+    guard stripes.allSatisfy({ $0 <= UInt64(UInt32.max) }), ordinals.allSatisfy({ $0 <= UInt64(UInt32.max) }) else {
+      throw place.damage("it names a stripe or a trace that cannot exist")
+    }
+  }
+
+  func places(of key: UInt64) -> [(stripe: Int, ordinal: Int)] {
+    var low = 0
+    var high = keys.count
+    while low < high {
+      let middle = (low + high) / 2
+      if keys[middle] < key { low = middle + 1 } else { high = middle }
+    }
+    var result: [(stripe: Int, ordinal: Int)] = []
+    while low < keys.count, keys[low] == key {
+      result.append((Int(stripes[low]), Int(ordinals[low])))
+      low += 1
+    }
+    return result
+  }
+}

@@ -1,0 +1,52 @@
+import TraceBytes
+import TraceColumns
+import TraceFiles
+import TraceModel
+
+/// Bytes of a segment in memory of their own, never changed after they were read.
+final class SegmentBuffer: @unchecked Sendable {
+  private let start: UnsafeMutableRawPointer
+  /// The offset of the first byte in the file.
+  let fileOffset: UInt64
+  let byteCount: Int
+
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: byteCount) }
+
+  /// Reads exactly `byteCount` bytes in one call; `corrupt` when the file ends before. The caller has compared
+  /// `byteCount` with the byte count of the file.
+  init(reading file: any File, path: String, at offset: UInt64, byteCount: Int) throws {
+    start = UnsafeMutableRawPointer.allocate(byteCount: max(64, byteCount), alignment: 64)
+    self.byteCount = byteCount
+    fileOffset = offset
+    let count: Int
+    do {
+      count = try file.read(into: UnsafeMutableRawBufferPointer(start: start, count: byteCount), at: offset)
+    } catch {
+      start.deallocate()
+      throw error
+    }
+    guard count == byteCount else {
+      start.deallocate()
+      throw TracestoreError(
+        .corrupt,
+        "the segment ends after \(offset + UInt64(count)) bytes, where \(byteCount) bytes at \(offset) are due",
+        path: path, offset: offset)
+    }
+  }
+
+  deinit { start.deallocate() }
+}
+
+/// Memory that one reader needs while it works: a page of integers and the contexts of the codecs.
+final class ReadScratch: @unchecked Sendable {
+  /// How many values a page of an integer column holds at most.
+  static let pageValueCount = 1024
+
+  let columns = ColumnScratch()
+  let decompressor = ZstdDecompressor()
+  let page = UnsafeMutableBufferPointer<UInt64>.allocate(capacity: ReadScratch.pageValueCount)
+
+  init() { page.initialize(repeating: 0) }
+
+  deinit { page.deallocate() }
+}

@@ -1,0 +1,129 @@
+import TraceBytes
+package import TraceColumns
+import TraceFiles
+import TraceModel
+package import TraceSource
+
+/// One stripe of a segment. What a query needs to pass it by is resident; the bytes come through the cache.
+package final class SegmentStripe: SpanStripe {
+  let core: SegmentCore
+  /// The stripe's index in its segment.
+  package let index: Int
+  let summary: StripeSummary
+
+  init(core: SegmentCore, index: Int, summary: StripeSummary) {
+    self.core = core
+    self.index = index
+    self.summary = summary
+  }
+
+  package var rowCount: Int { summary.rowCount }
+  package var bounds: StripeBounds { summary.bounds }
+  /// Bytes of the stripe in the file.
+  package var byteCount: UInt64 { summary.byteCount }
+
+  private var cacheKey: BlockCache.Key { BlockCache.Key(fileNumber: core.number, offset: summary.offset) }
+
+  /// The stripe's bytes, read whole in one read unless the cache has them.
+  func load() throws -> LoadedStripe {
+    try core.cache.block(cacheKey) {
+      let loaded = try read()
+      // Damage inside pages is left to whoever needs the page. When all pages are well, the bytes are not those that
+      // were indexed: another stripe, or damage between the pages, and nothing of them is trusted.
+      if loaded.isVerifyingPages {
+        let hasBadPage = core.cache.withScratch { scratch in
+          loaded.head.chunks.contains { chunk in (try? loaded.verify(chunk.id, scratch)) == nil }
+        }
+        guard hasBadPage else { throw loaded.place().damage("it does not match its hash") }
+      }
+      return loaded
+    }
+  }
+
+  /// The stripe's bytes, read whole in one read past the cache.
+  func read() throws -> LoadedStripe {
+    let catalogue = try core.keys()
+    return try LoadedStripe(
+      buffer: SegmentBuffer(
+        reading: core.file, path: core.path, at: summary.offset, byteCount: Int(clamping: summary.byteCount)),
+      path: core.path, stripeIndex: index, summary: summary, catalogue: catalogue)
+  }
+
+  /// Runs `body` over the stripe's bytes.
+  func reading<Result>(_ body: (LoadedStripe, ReadScratch) throws -> Result) throws -> Result {
+    let loaded = try load()
+    let before = loaded.residentByteCount
+    defer { if loaded.residentByteCount != before { core.cache.recount(cacheKey) } }
+    return try core.cache.withScratch { scratch in try body(loaded, scratch) }
+  }
+
+  package func forEachMatch(_ mask: RowMask, _ body: (MatchedRow) -> Void) throws {
+    try check(mask)
+    guard !mask.isEmpty else { return }
+    let rows = mask.rows
+    var matches: [MatchedRow] = []
+    matches.reserveCapacity(rows.count)
+    try reading { loaded, _ in
+      let times = try StripeTimes(loaded)
+      let highs = try loaded.integers(ChunkID.traceHigh, count: loaded.head.traceCount)
+      let lows = try loaded.integers(ChunkID.traceLow, count: loaded.head.traceCount)
+      let ordinals = try times.ordinals.gather(rows)
+      let offsets = try times.offsets.gather(rows)
+      let durations = try times.durations.gather(rows)
+      // Many rows share few traces: their ids are decoded at once when that is cheaper.
+      let isDense = rows.count * 4 > loaded.head.traceCount
+      let allHighs = isDense ? try highs.decodeAll() : []
+      let allLows = isDense ? try lows.decodeAll() : []
+      let allBases = isDense ? try times.bases.decodeAll() : []
+      for (place, row) in rows.enumerated() {
+        let ordinal = try times.checked(ordinals[place])
+        let base = isDense ? allBases[ordinal] : try times.bases.value(at: ordinal)
+        let high = isDense ? allHighs[ordinal] : try highs.value(at: ordinal)
+        let low = isDense ? allLows[ordinal] : try lows.value(at: ordinal)
+        let start = base &+ offsets[place]
+        matches.append(
+          MatchedRow(
+            row: row, start: start, duration: StripeTimes.visible(duration: durations[place], start: start),
+            trace: TraceID(high: high, low: low)))
+      }
+    }
+    for match in matches { body(match) }
+  }
+
+  package func spanIDs(_ rows: [Int]) throws -> [UInt64] {
+    try check(rows)
+    return try reading { loaded, _ in try loaded.integers(ChunkID.spanID, count: rowCount).gather(rows) }
+  }
+
+  func check(_ mask: RowMask) throws {
+    guard mask.count == rowCount else {
+      throw TracestoreError(
+        .invalidArgument, "a mask of \(mask.count) rows meets a stripe of \(rowCount)", path: core.path)
+    }
+  }
+
+  /// Rows come from the caller: they must ascend and stand inside the stripe.
+  func check(_ rows: [Int]) throws {
+    var previous = -1
+    for row in rows {
+      guard row > previous, row < rowCount else {
+        throw TracestoreError(
+          .invalidArgument, "row \(row) is asked of a stripe of \(rowCount) rows after row \(previous)", path: core.path
+        )
+      }
+      previous = row
+    }
+  }
+
+  /// The rows of the trace with this ordinal, which the trace index gave; empty when another trace has it, because
+  /// index keys may collide.
+  func rows(ofOrdinal ordinal: Int, trace: TraceID) throws -> [Int] {
+    try reading { loaded, scratch in
+      guard ordinal < loaded.head.traceCount else {
+        throw loaded.place(ChunkID.traceOrdinal).damage("the trace index names ordinal \(ordinal), which is not there")
+      }
+      guard try loaded.traceID(ordinal) == trace else { return [] }
+      return try loaded.traceRows(scratch).rows(of: ordinal).map { Int($0) }
+    }
+  }
+}

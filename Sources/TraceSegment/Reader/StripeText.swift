@@ -1,0 +1,173 @@
+import TraceBytes
+import TraceColumns
+import TraceModel
+
+/// A text column of a stripe. One that was left out of the file reads as empty strings.
+final class StripeText: StripePart, @unchecked Sendable {
+  private enum Form {
+    case empty
+    /// Indices into the shared strings, then the local ones.
+    case dictionary(IntegerColumn, shared: [UInt32], local: TextArena)
+    case column(TextColumn)
+  }
+
+  private let form: Form
+  private let owner: SegmentBuffer
+  private let place: ChunkPlace
+  let count: Int
+
+  var residentByteCount: Int {
+    if case .dictionary(_, _, let local) = form { local.residentByteCount + 192 } else { 192 }
+  }
+
+  /// - Parameters:
+  ///   - bytes: nil when the chunk was left out.
+  ///   - summary: what the stripe index says of the chunk.
+  init(
+    _ bytes: UnsafeRawBufferPointer?, count: Int, summary: TextSummary?, isVerifying: Bool, owner: SegmentBuffer,
+    place: ChunkPlace, _ scratch: ReadScratch
+  ) throws {
+    self.count = count
+    self.owner = owner
+    self.place = place
+    guard let bytes else {
+      guard summary == nil || summary?.form == .empty else {
+        throw place.damage("the stripe index names it, and it is not there")
+      }
+      form = .empty
+      return
+    }
+    form = try place.naming {
+      let head = try TextChunkHead(bytes, at: place.fileOffset)
+      guard let summary, summary.form == head.form, summary.valueCount == count else {
+        throw place.damage("it is not what the stripe index announces")
+      }
+      let parts = UnsafeRawBufferPointer(rebasing: bytes[TextChunkHead.byteCount...])
+      let first = UnsafeRawBufferPointer(rebasing: parts[..<head.firstByteCount])
+      let second = UnsafeRawBufferPointer(rebasing: parts[head.firstByteCount...])
+      switch head.form {
+      case .empty: return .empty
+      case .dictionary:
+        let indices = try IntegerColumn(first, verifying: isVerifying)
+        guard indices.count == count else {
+          throw place.damage("\(count) values are due and \(indices.count) are there")
+        }
+        return .dictionary(
+          indices, shared: summary.shared, local: try TextArena(decoding: second, isVerifying: isVerifying, scratch))
+      case .column:
+        let column = try TextColumn(first, verifying: isVerifying, scratch: scratch.columns)
+        guard column.count == count else { throw place.damage("\(count) values are due and \(column.count) are there") }
+        return .column(column)
+      }
+    }
+  }
+
+  /// Calls `body` with the bytes of a value, which live as long as the call.
+  func withValue<Result>(
+    at index: Int, _ strings: StringTable, _ scratch: ReadScratch, _ body: (UnsafeRawBufferPointer) throws -> Result
+  ) throws -> Result {
+    switch form {
+    case .empty: return try body(UnsafeRawBufferPointer(start: nil, count: 0))
+    case .dictionary(let indices, let shared, let local):
+      return try withEntry(
+        try place.naming { try indices.value(at: index) }, shared, local, strings, body)
+    case .column(let column):
+      return try place.naming { try column.reading(at: index, scratch, body) }
+    }
+  }
+
+  private func withEntry<Result>(
+    _ entry: UInt64, _ shared: [UInt32], _ local: TextArena, _ strings: StringTable,
+    _ body: (UnsafeRawBufferPointer) throws -> Result
+  ) throws -> Result {
+    guard entry < UInt64(shared.count + local.count) else {
+      throw place.damage("a value names string \(entry) of \(shared.count + local.count)")
+    }
+    let index = Int(entry)
+    return index < shared.count
+      ? try strings.withBytes(shared[index], body) : try local.withText(index - shared.count, body)
+  }
+
+  func bytes(at index: Int, _ strings: StringTable, _ scratch: ReadScratch) throws -> [UInt8] {
+    if case .empty = form { return [] }
+    return try withValue(at: index, strings, scratch) { $0.array }
+  }
+
+  func string(at index: Int, _ strings: StringTable, _ scratch: ReadScratch) throws -> String {
+    if case .empty = form { return "" }
+    return try withValue(at: index, strings, scratch) { bytes in
+      guard let text = bytes.text else { throw place.damage("value \(index) is not UTF-8") }
+      return text
+    }
+  }
+
+  /// Calls `body` with the index of each value in `range` that has exactly these bytes, ascending.
+  ///
+  /// - Parameters:
+  ///   - code: the needle's code in the segment's strings, nil when it is not among them.
+  ///   - neededRows: pages without one of these need not be decoded.
+  func forEachIndex(
+    equalTo needle: [UInt8], code: UInt32?, in range: Range<Int>, neededRows: RowMask? = nil,
+    _ scratch: ReadScratch, _ body: (Int) -> Void
+  ) throws {
+    switch form {
+    case .empty:
+      if needle.isEmpty { for index in range { body(index) } }
+    case .dictionary(let indices, let shared, let local):
+      let target: UInt64
+      if let code, let index = Self.index(of: code, in: shared) {
+        target = UInt64(index)
+      } else if let index = local.index(of: needle) {
+        target = UInt64(shared.count + index)
+      } else {
+        return
+      }
+      try IntegerChunk(indices, count: count, owner: owner, place: place)
+        .forEachPage(in: range, scratch, neededRows: neededRows) { first, values in
+          var index = 0
+          while index < values.count {
+            if values[index] == target { body(first &+ index) }
+            index &+= 1
+          }
+        }
+    case .column(let column):
+      for index in try place.naming({ try column.rows(equalTo: needle, scratch: scratch.columns) })
+      where range.contains(index) { body(index) }
+    }
+  }
+
+  /// Calls `body` with each distinct value and how often it occurs; a column may give a value several times.
+  func forEachDistinct(
+    _ strings: StringTable, _ scratch: ReadScratch, _ body: (UnsafeRawBufferPointer, _ count: Int) throws -> Void
+  ) throws {
+    switch form {
+    case .empty: if count > 0 { try body(UnsafeRawBufferPointer(start: nil, count: 0), count) }
+    case .dictionary(let indices, let shared, let local):
+      var counts = [Int](repeating: 0, count: shared.count + local.count)
+      try IntegerChunk(indices, count: count, owner: owner, place: place).forEachPage(in: 0..<count, scratch) {
+        _, values in
+        for value in values {
+          guard value < UInt64(counts.count) else {
+            throw place.damage("a value names string \(value) of \(counts.count)")
+          }
+          counts[Int(value)] += 1
+        }
+      }
+      for (entry, occurrences) in counts.enumerated() where occurrences > 0 {
+        try withEntry(UInt64(entry), shared, local, strings) { try body($0, occurrences) }
+      }
+    case .column(let column):
+      try place.naming { try column.readingAll(scratch) { _, bytes in try body(bytes, 1) } }
+    }
+  }
+
+  private static func index(of code: UInt32, in codes: [UInt32]) -> Int? {
+    var low = 0
+    var high = codes.count
+    while low < high {
+      let middle = (low + high) / 2
+      if codes[middle] < code { low = middle + 1 } else { high = middle }
+    }
+    return low < codes.count && codes[low] == code ? low : nil
+  }
+}

@@ -1,0 +1,57 @@
+import TraceBytes
+import TraceColumns
+
+/// Start and duration of rows, one by one.
+struct StripeTimes {
+  let ordinals: IntegerChunk
+  let offsets: IntegerChunk
+  let durations: IntegerChunk
+  let bases: IntegerChunk
+  private let place: ChunkPlace
+  private let traceCount: UInt64
+
+  init(_ loaded: LoadedStripe) throws {
+    let count = loaded.head.rowCount
+    ordinals = try loaded.ordinals()
+    offsets = try loaded.integers(ChunkID.start, count: count)
+    durations = try loaded.integers(ChunkID.duration, count: count)
+    bases = try loaded.integers(ChunkID.traceBase, count: loaded.head.traceCount)
+    place = loaded.place(ChunkID.traceOrdinal)
+    traceCount = UInt64(loaded.head.traceCount)
+  }
+
+  /// The ordinal of a row's trace.
+  func ordinal(_ row: Int) throws -> Int { try checked(ordinals.value(at: row)) }
+
+  /// An ordinal that stands in a file, as an index below the trace count.
+  func checked(_ ordinal: UInt64) throws -> Int {
+    guard ordinal < traceCount else { throw place.damage("a row names trace \(ordinal) of \(traceCount)") }
+    return Int(ordinal)
+  }
+
+  func start(_ row: Int) throws -> UInt64 {
+    let base = try bases.value(at: try ordinal(row))
+    return base &+ (try offsets.value(at: row))
+  }
+
+  /// max(0, end − start).
+  func visibleDuration(_ row: Int) throws -> UInt64 {
+    Self.visible(duration: try durations.value(at: row), start: try start(row))
+  }
+
+  /// A duration whose end lies beyond the greatest instant is that of a span that ends before it starts.
+  static func visible(duration: UInt64, start: UInt64) -> UInt64 {
+    start.addingReportingOverflow(duration).overflow ? 0 : duration
+  }
+
+  /// The first row of `rows`, which ascend by start, whose start passes; the end when none does.
+  func partition(_ rows: Range<Int>, passes: (UInt64) -> Bool) throws -> Int {
+    var low = rows.lowerBound
+    var high = rows.upperBound
+    while low < high {
+      let middle = (low + high) / 2
+      if passes(try start(middle)) { high = middle } else { low = middle + 1 }
+    }
+    return low
+  }
+}

@@ -1,0 +1,49 @@
+import TraceBytes
+import TraceColumns
+
+extension TextColumn {
+  /// As `withValue`, for a body that throws errors of this room.
+  func reading<Result>(
+    at row: Int, _ scratch: ReadScratch, _ body: (UnsafeRawBufferPointer) throws -> Result
+  ) throws -> Result {
+    try withValue(at: row, scratch: scratch.columns) { bytes in Swift.Result { try body(bytes) } }.get()
+  }
+
+  /// As `forEach`, for a body that throws errors of this room.
+  func readingAll(_ scratch: ReadScratch, _ body: (Int, UnsafeRawBufferPointer) throws -> Void) throws {
+    var failure: (any Error)?
+    try forEach(scratch: scratch.columns) { row, bytes in
+      guard failure == nil else { return }
+      do { try body(row, bytes) } catch { failure = error }
+    }
+    if let failure { throw failure }
+  }
+}
+
+extension TextArena {
+  /// The strings of a list, in memory.
+  convenience init(decoding bytes: UnsafeRawBufferPointer, isVerifying: Bool, _ scratch: ReadScratch) throws {
+    let list = try SortedTextList(bytes, verifying: isVerifying)
+    var texts: [UInt8] = []
+    var ends: [UInt32] = []
+    ends.reserveCapacity(min(list.count, bytes.count))
+    var previous = 0..<0
+    try list.forEach(scratch: scratch.columns) { index, text throws(BytesError) in
+      guard texts.count + text.count <= Int(UInt32.max) else {
+        throw BytesError(offset: 0, reason: "the strings of a list exceed 4 GiB")
+      }
+      let start = texts.count
+      texts.append(contentsOf: text)
+      let isAscending =
+        index == 0
+        || texts.withUnsafeBytes { all in
+          compareBytes(
+            UnsafeRawBufferPointer(rebasing: all[previous]), UnsafeRawBufferPointer(rebasing: all[start...])) < 0
+        }
+      guard isAscending else { throw BytesError(offset: 0, reason: "the strings of a list do not ascend") }
+      previous = start..<texts.count
+      ends.append(UInt32(texts.count))
+    }
+    self.init(bytes: texts, ends: ends)
+  }
+}

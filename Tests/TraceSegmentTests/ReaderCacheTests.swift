@@ -1,0 +1,68 @@
+import Testing
+
+@testable import TraceSegment
+
+@Suite struct ReaderCacheTests {
+  private final class Block: CachedBlock {
+    let residentByteCount: Int
+    init(_ byteCount: Int) { residentByteCount = byteCount }
+  }
+
+  private func key(_ file: UInt64, _ offset: UInt64) -> BlockCache.Key {
+    BlockCache.Key(fileNumber: file, offset: offset)
+  }
+
+  @Test func `a block is loaded once while it is held`() throws {
+    let cache = BlockCache(maximumByteCount: 1000)
+    let first = cache.block(key(1, 0)) { Block(100) }
+    let second = cache.block(key(1, 0)) { () -> Block in
+      Issue.record("the block is held")
+      return Block(100)
+    }
+    #expect(first === second)
+    #expect(cache.statistics.hitCount == 1 && cache.statistics.missCount == 1)
+    #expect(cache.statistics.residentByteCount == 100)
+  }
+
+  @Test func `the bound holds, and what was used lately stays longest`() {
+    let cache = BlockCache(maximumByteCount: 1000)
+    for offset in 0..<100 as Range<UInt64> {
+      _ = cache.block(key(1, offset)) { Block(90) }
+      // The hot block is asked for between all others.
+      _ = cache.block(key(2, 0)) { Block(100) }
+      #expect(cache.statistics.residentByteCount <= 1000)
+    }
+    let statistics = cache.statistics
+    #expect(statistics.evictionCount > 80)
+    #expect(statistics.missCount - 100 < 30, "the hot block was loaded \(statistics.missCount - 100) times")
+  }
+
+  @Test func `a block larger than the cache is given and not kept`() {
+    let cache = BlockCache(maximumByteCount: 50)
+    let block = cache.block(key(1, 0)) { Block(60) }
+    #expect(block.residentByteCount == 60)
+    #expect(cache.statistics.residentByteCount == 0 && cache.statistics.blockCount == 0)
+  }
+
+  @Test func `the blocks of a file that is gone are forgotten`() {
+    let cache = BlockCache(maximumByteCount: 10_000)
+    for offset in 0..<10 as Range<UInt64> {
+      _ = cache.block(key(1, offset)) { Block(10) }
+      _ = cache.block(key(2, offset)) { Block(10) }
+    }
+    cache.removeBlocks(ofFile: 1)
+    #expect(cache.statistics.residentByteCount == 100 && cache.statistics.blockCount == 10)
+    _ = cache.block(key(2, 3)) { () -> Block in
+      Issue.record("the block is held")
+      return Block(10)
+    }
+  }
+
+  @Test func `a load that fails leaves nothing behind`() {
+    struct Failure: Error {}
+    let cache = BlockCache(maximumByteCount: 100)
+    #expect(throws: Failure.self) { try cache.block(key(1, 0)) { () throws -> Block in throw Failure() } }
+    #expect(cache.statistics.blockCount == 0)
+    #expect(cache.block(key(1, 0)) { Block(10) }.residentByteCount == 10)
+  }
+}
