@@ -26,7 +26,7 @@ package struct JSONReader {
   /// The offset of the next byte to read.
   package private(set) var offset = 0
   /// One entry an open container: whether it holds something already.
-  private var open: [Bool] = []
+  private var containers: [Bool] = []
 
   /// A level of nested attribute values takes at most four levels of JSON; a hundred of those and an envelope fit.
   package static let defaultMaximumDepth = 500
@@ -68,9 +68,9 @@ package struct JSONReader {
   private mutating func begin(_ bracket: UInt8, _ name: String) throws(JSONError) {
     skipSpace()
     guard byte(offset) == bracket else { throw failure("\(name) should be here") }
-    guard open.count < maximumDepth else { throw failure("JSON is nested deeper than \(maximumDepth) levels") }
+    guard containers.count < maximumDepth else { throw failure("JSON is nested deeper than \(maximumDepth) levels") }
     offset &+= 1
-    open.append(false)
+    containers.append(false)
   }
 
   package mutating func beginObject() throws(JSONError) { try begin(UInt8(ascii: "{"), "an object") }
@@ -79,20 +79,20 @@ package struct JSONReader {
   /// Steps to the next item of the innermost container; false when it ends here, which closes it.
   private mutating func advance(_ bracket: UInt8) throws(JSONError) -> Bool {
     skipSpace()
-    guard let last = open.indices.last else { throw failure("no container is open") }
+    guard let last = containers.indices.last else { throw failure("no container is open") }
     guard let next = byte(offset) else { throw failure("the text ends inside an object or array") }
     if next == bracket {
       offset &+= 1
-      open.removeLast()
+      containers.removeLast()
       return false
     }
-    if open[last] {
+    if containers[last] {
       guard next == UInt8(ascii: ",") else { throw failure("a comma or a closing bracket should be here") }
       offset &+= 1
       skipSpace()
       if byte(offset) == bracket { throw failure("a value should follow the comma") }
     }
-    open[last] = true
+    containers[last] = true
     return true
   }
 
@@ -165,10 +165,10 @@ package struct JSONReader {
 
   /// Steps over the next value, whatever it is.
   package mutating func skip() throws(JSONError) {
-    let depth = open.count
+    let depth = containers.count
     var isObject: [Bool] = []
     repeat {
-      if open.count > depth {
+      if containers.count > depth {
         if isObject.last == true {
           guard try nextKey() != nil else {
             isObject.removeLast()
@@ -193,7 +193,7 @@ package struct JSONReader {
       case .bool: _ = try bool()
       case .null: try null()
       }
-    } while open.count > depth
+    } while containers.count > depth
   }
 
   /// Checks that nothing but white space is left.

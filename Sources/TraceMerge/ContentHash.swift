@@ -33,4 +33,19 @@ package enum ContentHash {
     writer.appendLengthPrefixed(spanIdentity)
     return writer.bytes
   }
+
+  /// The hash of a triple whose parts are at hand; a batch's canonical span is its own third part. `scratch` is
+  /// overwritten and holds the canonical bytes afterwards.
+  package static func hash(
+    resourceIdentity: [UInt8], scopeIdentity: [UInt8], spanIdentity: UnsafeRawBufferPointer, scratch: inout [UInt8]
+  ) -> Hash128 {
+    var writer = ByteWriter()
+    swap(&writer.bytes, &scratch)
+    writer.bytes.removeAll(keepingCapacity: true)
+    writer.appendLengthPrefixed(resourceIdentity)
+    writer.appendLengthPrefixed(scopeIdentity)
+    writer.appendLengthPrefixed(spanIdentity)
+    swap(&writer.bytes, &scratch)
+    return Hash128(of: scratch)
+  }
 }

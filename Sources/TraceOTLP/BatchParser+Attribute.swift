@@ -15,10 +15,12 @@ extension BatchParser {
     var attribute = BatchAttribute(key: .empty, type: .absent, value: 0)
     var isRegular = true
     var hasValue = false
+    var order = FieldOrder()
     while !reader.isAtEnd {
       let head = try reader.head()
+      order.see(head, &isCanonical)
       if head == AttributeField.key {
-        attribute.key = range(try reader.text())
+        attribute.key = presentRange(try reader.text())
       } else if head == AttributeField.value {
         if hasValue { isRegular = false }
         hasValue = true
@@ -28,7 +30,11 @@ extension BatchParser {
         try reader.skip(head)
       }
     }
-    if !isRegular { attribute = try irregularAttribute(message) }
+    if reader.sawLongForm { isCanonical = false }
+    if !isRegular {
+      isCanonical = false
+      attribute = try irregularAttribute(message)
+    }
     storage.attributes.append(attribute)
   }
 
@@ -44,30 +50,36 @@ extension BatchParser {
     case ValueField.string:
       let place = try reader.text()
       if reader.isAtEnd {
+        if reader.sawLongForm { isCanonical = false }
         (attribute.type, attribute.value) = (.string, range(place).packed)
         return
       }
     case ValueField.int:
       let value = try reader.varint()
       if reader.isAtEnd {
+        if reader.sawLongForm { isCanonical = false }
         (attribute.type, attribute.value) = (.int, value)
         return
       }
     case ValueField.bool:
       let value = try reader.varint()
       if reader.isAtEnd {
+        if reader.sawLongForm { isCanonical = false }
+        if value > 1 { isCanonical = false }
         (attribute.type, attribute.value) = (.bool, value == 0 ? 0 : 1)
         return
       }
     case ValueField.double:
       let value = try reader.fixed64()
       if reader.isAtEnd {
+        if reader.sawLongForm { isCanonical = false }
         (attribute.type, attribute.value) = (.double, value)
         return
       }
     case ValueField.bytes:
       let place = try reader.blob()
       if reader.isAtEnd {
+        if reader.sawLongForm { isCanonical = false }
         (attribute.type, attribute.value) = (.bytes, range(place).packed)
         return
       }
@@ -93,6 +105,7 @@ extension BatchParser {
   private mutating func irregularValue(
     _ message: WireReader, _ attribute: inout BatchAttribute
   ) throws(WireFault) {
+    isCanonical = false
     let value = try ModelDecoder.value(message)
     if case .opaque = value {
       (attribute.type, attribute.value) = (.opaque, range(message).packed)

@@ -10,6 +10,8 @@ struct BatchParser {
   /// Added to a place in the bytes being read, it gives an offset in the batch's space.
   private var shift = 0
   private var spanIndex = 0
+  /// False once the span being read says anything in another way than the canonical encoder would.
+  var isCanonical = true
 
   init(storage: BatchStorage) { self.storage = storage }
 
@@ -83,7 +85,7 @@ struct BatchParser {
         hasScope = true
       case ScopeSpansField.span:
         guard spanIndex < Limits.maximumSpanCount else { throw WireFault(offset: start, reason: .manySpans) }
-        try span(try reader.message(), resourceIndex, UInt32(truncatingIfNeeded: index), isCanonical: false)
+        try span(try reader.message(), resourceIndex, UInt32(truncatingIfNeeded: index), isSecondReading: false)
         spanIndex &+= 1
       case ScopeSpansField.schemaURL: scope.schemaURL = range(try reader.text())
       default:
@@ -104,7 +106,7 @@ struct BatchParser {
   // Spans.
 
   private mutating func span(
-    _ message: WireReader, _ resourceIndex: UInt32, _ scopeIndex: UInt32, isCanonical: Bool
+    _ message: WireReader, _ resourceIndex: UInt32, _ scopeIndex: UInt32, isSecondReading: Bool
   ) throws(WireFault) {
     let attributeMark = storage.attributes.count
     let eventMark = storage.events.count
@@ -116,11 +118,15 @@ struct BatchParser {
     var hasSpanID = false
     var sawParent = false
     var unknown = UnknownRun()
+    var order = FieldOrder()
+    isCanonical = true
     while !reader.isAtEnd {
       let start = reader.place
       let head = try reader.head()
+      order.see(head, &isCanonical)
       switch head {
       case SpanField.attribute:
+        order.mayRepeat(head)
         let inner = try reader.message()
         if span.attributeCount == 0 {
           span.firstAttribute = UInt32(truncatingIfNeeded: storage.attributes.count)
@@ -144,20 +150,28 @@ struct BatchParser {
         if byteCount == 8 {
           span.hasParent = true
           span.parentSpanID = id.bigEndian(0)
-        } else if byteCount != 0 {
-          unknown.add(start, reader.place, &isRegular)
+        } else {
+          isCanonical = false
+          if byteCount != 0 { unknown.add(start, reader.place, &isRegular) }
         }
-      case SpanField.name: span.name = range(try reader.text())
-      case SpanField.kind: span.kind = try reader.int32()
-      case SpanField.start: span.start = try reader.fixed64()
-      case SpanField.end: span.end = try reader.fixed64()
+      case SpanField.name: span.name = presentRange(try reader.text())
+      case SpanField.kind: span.kind = try reader.int32(&isCanonical)
+      case SpanField.start:
+        span.start = try reader.fixed64()
+        if span.start == 0 { isCanonical = false }
+      case SpanField.end:
+        span.end = try reader.fixed64()
+        if span.end == 0 { isCanonical = false }
       case SpanField.status:
         if span.hasStatus { isRegular = false }
         span.hasStatus = true
         try status(try reader.message(), &span, &isRegular)
-      case SpanField.flags: span.flags = try reader.fixed32()
-      case SpanField.traceState: span.traceState = range(try reader.text())
+      case SpanField.flags:
+        span.flags = try reader.fixed32()
+        if span.flags == 0 { isCanonical = false }
+      case SpanField.traceState: span.traceState = presentRange(try reader.text())
       case SpanField.event:
+        order.mayRepeat(head)
         if span.eventCount == 0 { span.firstEvent = UInt32(truncatingIfNeeded: storage.events.count) }
         guard storage.events.count < ElementLimit.maximumCount else {
           throw WireFault(offset: start, reason: .manyElements)
@@ -165,27 +179,30 @@ struct BatchParser {
         try event(try reader.message(), &isRegular)
         span.eventCount &+= 1
       case SpanField.link:
+        order.mayRepeat(head)
         if span.linkCount == 0 { span.firstLink = UInt32(truncatingIfNeeded: storage.links.count) }
         guard storage.links.count < ElementLimit.maximumCount else {
           throw WireFault(offset: start, reason: .manyElements)
         }
         try link(try reader.message(), &isRegular)
         span.linkCount &+= 1
-      case SpanField.droppedAttributeCount: span.droppedAttributeCount = try reader.uint32()
-      case SpanField.droppedEventCount: span.droppedEventCount = try reader.uint32()
-      case SpanField.droppedLinkCount: span.droppedLinkCount = try reader.uint32()
+      case SpanField.droppedAttributeCount: span.droppedAttributeCount = try reader.uint32(&isCanonical)
+      case SpanField.droppedEventCount: span.droppedEventCount = try reader.uint32(&isCanonical)
+      case SpanField.droppedLinkCount: span.droppedLinkCount = try reader.uint32(&isCanonical)
       default:
+        isCanonical = false
         try reader.skip(head)
         unknown.add(start, reader.place, &isRegular)
       }
     }
+    if reader.sawLongForm { isCanonical = false }
     let hasIDs = hasTraceID && span.traceHigh | span.traceLow != 0 && hasSpanID && span.spanID != 0
     guard hasIDs, isRegular else {
       storage.attributes.count = attributeMark
       storage.events.count = eventMark
       storage.links.count = linkMark
       if hasIDs {
-        guard !isCanonical else { throw WireFault(offset: message.place, reason: .inconsistent) }
+        guard !isSecondReading else { throw WireFault(offset: message.place, reason: .inconsistent) }
         try irregularSpan(message, resourceIndex, scopeIndex)
       } else {
         let hasUsableTraceID = hasTraceID && span.traceHigh | span.traceLow != 0
@@ -195,6 +212,7 @@ struct BatchParser {
     }
     span.unknownFields = range(unknown)
     span.source = range(message)
+    span.isCanonical = isCanonical
     span.resourceIndex = resourceIndex
     span.scopeIndex = scopeIndex
     storage.spans.append(span)
@@ -214,7 +232,7 @@ struct BatchParser {
     // Read from the array and not from `extra`, which may move while values are kept there.
     let result = bytes.withUnsafeBytes { buffer -> WireFault? in
       do throws(WireFault) {
-        try span(WireReader(buffer), resourceIndex, scopeIndex, isCanonical: true)
+        try span(WireReader(buffer), resourceIndex, scopeIndex, isSecondReading: true)
         return nil
       } catch {
         return error
@@ -223,20 +241,26 @@ struct BatchParser {
     if let result { throw result }
   }
 
-  private func status(_ message: WireReader, _ span: inout BatchSpan, _ isRegular: inout Bool) throws(WireFault) {
+  private mutating func status(_ message: WireReader, _ span: inout BatchSpan, _ isRegular: inout Bool)
+    throws(WireFault)
+  {
     var reader = message
     var unknown = UnknownRun()
+    var order = FieldOrder()
     while !reader.isAtEnd {
       let start = reader.place
       let head = try reader.head()
+      order.see(head, &isCanonical)
       switch head {
-      case StatusField.message: span.statusMessage = range(try reader.text())
-      case StatusField.code: span.statusCode = try reader.int32()
+      case StatusField.message: span.statusMessage = presentRange(try reader.text())
+      case StatusField.code: span.statusCode = try reader.int32(&isCanonical)
       default:
+        isCanonical = false
         try reader.skip(head)
         unknown.add(start, reader.place, &isRegular)
       }
     }
+    if reader.sawLongForm { isCanonical = false }
     span.statusUnknownFields = range(unknown)
   }
 
@@ -245,19 +269,27 @@ struct BatchParser {
     var event = BatchEvent()
     event.firstAttribute = UInt32(truncatingIfNeeded: storage.attributes.count)
     var unknown = UnknownRun()
+    var order = FieldOrder()
     while !reader.isAtEnd {
       let start = reader.place
       let head = try reader.head()
+      order.see(head, &isCanonical)
       switch head {
-      case EventField.time: event.time = try reader.fixed64()
-      case EventField.name: event.name = range(try reader.text())
-      case EventField.attribute: try attribute(try reader.message(), &event.attributeCount)
-      case EventField.droppedAttributeCount: event.droppedAttributeCount = try reader.uint32()
+      case EventField.time:
+        event.time = try reader.fixed64()
+        if event.time == 0 { isCanonical = false }
+      case EventField.name: event.name = presentRange(try reader.text())
+      case EventField.attribute:
+        order.mayRepeat(head)
+        try attribute(try reader.message(), &event.attributeCount)
+      case EventField.droppedAttributeCount: event.droppedAttributeCount = try reader.uint32(&isCanonical)
       default:
+        isCanonical = false
         try reader.skip(head)
         unknown.add(start, reader.place, &isRegular)
       }
     }
+    if reader.sawLongForm { isCanonical = false }
     event.unknownFields = range(unknown)
     storage.events.append(event)
   }
@@ -267,11 +299,13 @@ struct BatchParser {
     var link = BatchLink()
     link.firstAttribute = UInt32(truncatingIfNeeded: storage.attributes.count)
     var unknown = UnknownRun()
+    var order = FieldOrder()
     var sawTraceID = false
     var sawSpanID = false
     while !reader.isAtEnd {
       let start = reader.place
       let head = try reader.head()
+      order.see(head, &isCanonical)
       switch head {
       case LinkField.traceID:
         let id = try reader.message()
@@ -280,8 +314,9 @@ struct BatchParser {
         if id.end &- id.place == 16 {
           link.hasTraceID = true
           (link.traceHigh, link.traceLow) = (id.bigEndian(0), id.bigEndian(8))
-        } else if !id.isAtEnd {
-          unknown.add(start, reader.place, &isRegular)
+        } else {
+          isCanonical = false
+          if !id.isAtEnd { unknown.add(start, reader.place, &isRegular) }
         }
       case LinkField.spanID:
         let id = try reader.message()
@@ -290,18 +325,25 @@ struct BatchParser {
         if id.end &- id.place == 8 {
           link.hasSpanID = true
           link.spanID = id.bigEndian(0)
-        } else if !id.isAtEnd {
-          unknown.add(start, reader.place, &isRegular)
+        } else {
+          isCanonical = false
+          if !id.isAtEnd { unknown.add(start, reader.place, &isRegular) }
         }
-      case LinkField.traceState: link.traceState = range(try reader.text())
-      case LinkField.attribute: try attribute(try reader.message(), &link.attributeCount)
-      case LinkField.droppedAttributeCount: link.droppedAttributeCount = try reader.uint32()
-      case LinkField.flags: link.flags = try reader.fixed32()
+      case LinkField.traceState: link.traceState = presentRange(try reader.text())
+      case LinkField.attribute:
+        order.mayRepeat(head)
+        try attribute(try reader.message(), &link.attributeCount)
+      case LinkField.droppedAttributeCount: link.droppedAttributeCount = try reader.uint32(&isCanonical)
+      case LinkField.flags:
+        link.flags = try reader.fixed32()
+        if link.flags == 0 { isCanonical = false }
       default:
+        isCanonical = false
         try reader.skip(head)
         unknown.add(start, reader.place, &isRegular)
       }
     }
+    if reader.sawLongForm { isCanonical = false }
     link.unknownFields = range(unknown)
     storage.links.append(link)
   }
@@ -318,6 +360,13 @@ struct BatchParser {
   @inline(__always)
   func range(_ reader: WireReader) -> ByteRange {
     range(Range(uncheckedBounds: (reader.place, reader.end)))
+  }
+
+  /// The range of a text that the canonical form leaves out when it is empty.
+  @inline(__always)
+  mutating func presentRange(_ places: Range<Int>) -> ByteRange {
+    if places.isEmpty { isCanonical = false }
+    return range(places)
   }
 
   @inline(__always)
@@ -349,42 +398,5 @@ struct BatchParser {
 
   private mutating func keep(_ pieces: UnknownPieces) throws(WireFault) -> ByteRange {
     pieces.isContiguous ? range(pieces.run) : try keep(pieces.bytes)
-  }
-}
-
-extension WireReader {
-  /// Eight bytes of the message at `offset`; the caller has checked that they are there.
-  @inline(__always)
-  func bigEndian(_ offset: Int) -> UInt64 {
-    UInt64(bigEndian: base.loadUnaligned(fromByteOffset: place &+ offset, as: UInt64.self))
-  }
-}
-
-/// Unknown fields that lie side by side. Anything else between them makes their message irregular.
-struct UnknownRun {
-  var start = 0
-  var end = 0
-
-  @inline(__always)
-  mutating func add(_ from: Int, _ to: Int, _ isRegular: inout Bool) {
-    if start == end { start = from } else if end != from { isRegular = false }
-    end = to
-  }
-}
-
-/// Unknown fields of an envelope: a run while they lie side by side, copied together once they do not.
-struct UnknownPieces {
-  var run = UnknownRun()
-  var bytes: [UInt8] = []
-  var isContiguous = true
-
-  mutating func add(_ start: Int, _ reader: WireReader) {
-    if isContiguous {
-      let earlier = run
-      run.add(start, reader.place, &isContiguous)
-      if isContiguous { return }
-      bytes = reader.bytes(earlier.start, earlier.end).array
-    }
-    bytes.append(contentsOf: reader.bytes(start, reader.place))
   }
 }

@@ -59,6 +59,9 @@ package struct BatchSpan: Sendable, BitwiseCopyable {
   package var scopeIndex: UInt32 = 0
   package var hasParent = false
   package var hasStatus = false
+  /// True when `source` is byte for byte what `OTLP.identity(of:)` gives for this span, so that its content hash needs
+  /// no decoding. False says nothing: the message may differ from its canonical form, or hold what was not compared.
+  package var isCanonical = false
 
   @inlinable package init() {}
 }

@@ -160,6 +160,19 @@ func hex(_ hash: Hash128) -> String { TraceID(high: hash.first, low: hash.second
     #expect(Set(hashes).count == tails.count)
   }
 
+  @Test func `parts give the same hash as the whole`() {
+    var scratch: [UInt8] = [1, 2, 3]
+    for sample in [Sample(), .checkout, .unusual] {
+      let hash = OTLP.identity(of: sample.span).withUnsafeBytes { span in
+        ContentHash.hash(
+          resourceIdentity: OTLP.identity(of: sample.resource), scopeIdentity: OTLP.identity(of: sample.scope),
+          spanIdentity: span, scratch: &scratch)
+      }
+      #expect(hash == sample.hash)
+      #expect(scratch == sample.bytes)
+    }
+  }
+
   @Test func `the canonical bytes are three OTLP messages behind their lengths`() throws {
     let bytes = Sample.checkout.bytes
     try bytes.withUnsafeBytes { buffer in

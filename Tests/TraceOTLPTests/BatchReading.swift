@@ -85,6 +85,9 @@ extension SpanBatch {
       guard OTLP.encode(try OTLP.decodeSpan(bytes(span.source))) == OTLP.encode(record) else {
         throw TracestoreError(.corrupt, "a span's source differs from its fields")
       }
+      if span.isCanonical, OTLP.identity(of: record) != bytes(span.source).array {
+        throw TracestoreError(.corrupt, "a span that is called canonical is not")
+      }
       data.resourceSpans.append(
         ResourceSpans(
           resource: try OTLP.decodeResource(

@@ -17,6 +17,20 @@ import TraceModel
     }
   }
 
+  @Test func `a span that the canonical encoder wrote is known as canonical`() throws {
+    let batch = SpanBatch()
+    for seed in UInt64(0)..<200 {
+      var model = RandomModel(seed: seed)
+      model.allowsUnknownFields = false
+      let bytes = OTLP.encode(model.data())
+      try bytes.withUnsafeBytes { buffer in
+        try OTLPBatchDecoder.decode(buffer, into: batch)
+        #expect(batch.spans.filter { !$0.isCanonical }.isEmpty, "seed \(seed)")
+        #expect(batch.extra.isEmpty)
+      }
+    }
+  }
+
   @Test func `mutated requests are refused by both or read alike`() throws {
     let batch = SpanBatch()
     var counts = (refused: 0, read: 0)

@@ -1,0 +1,38 @@
+import Testing
+import TraceBytes
+
+@Suite struct `Checksums and hashes` {
+  @Test func `the 128-bit hash is MurmurHash3 for x64`() {
+    #expect(Hash128(of: []) == Hash128(first: 0, second: 0))
+    #expect(Hash128(of: Array("hello".utf8)) == Hash128(first: 0xcbd8_a7b3_41bd_9b02, second: 0x5b1e_906a_48ae_1d19))
+  }
+
+  @Test func `the checksum is CRC-32C, whole or in parts`() {
+    let bytes = Array("123456789".utf8)
+    #expect(CRC32C.checksum(bytes) == 0xe306_9283)
+    for split in 0...bytes.count {
+      let first = CRC32C.checksum(Array(bytes[..<split]))
+      #expect(Array(bytes[split...]).withUnsafeBytes { CRC32C.checksum($0, following: first) } == 0xe306_9283)
+    }
+  }
+}
+
+@Suite struct `Base64 text` {
+  @Test func `every length comes back, in both alphabets, padded or not`() {
+    for count in 0..<40 {
+      let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 * 37 + 250) }
+      let text = Base64.text(bytes)
+      let bare = text.filter { $0 != "=" }
+      let other = String(bare.map { $0 == "+" ? "-" : $0 == "/" ? "_" : $0 })
+      #expect(text.utf8.count % 4 == 0)
+      for spelling in [text, bare, other] { #expect(Base64.bytes(spelling) == bytes) }
+    }
+    #expect(Base64.text(Array("foob".utf8)) == "Zm9vYg==")
+  }
+
+  @Test func `what is no base64 is nil`() {
+    for text in ["A", "AA=", "A===", "=", "====", "AB==", "AAB", "A A=", "Zm9v\n", "é"] {
+      #expect(Base64.bytes(text) == nil, "\(text)")
+    }
+  }
+}
