@@ -1,21 +1,24 @@
 import Testing
+import TraceBytes
 
 @testable import TraceColumns
 
 struct TextTokenizerTests {
   private func tokens(_ text: String) -> (template: [UInt8], slots: [UInt64])? {
-    var tokenizer = TextTokenizer()
+    let tokenizer = TextTokenizer()
     let bytes = Array(text.utf8)
     guard bytes.withUnsafeBytes({ tokenizer.tokenize($0) }) else { return nil }
-    return (tokenizer.template, tokenizer.slots)
+    return (tokenizer.template.array, Array(tokenizer.slots))
   }
 
   private func rendered(_ template: [UInt8], _ slots: [UInt64]) -> [UInt8] {
-    var text: [UInt8] = []
     template.withUnsafeBytes { template in
-      slots.withUnsafeBufferPointer { TextTemplate.render(template, slots: $0, into: &text) }
+      var text = [UInt8](repeating: 0, count: TextTemplate.maximumRenderedByteCount(template) + 1)
+      let byteCount = text.withUnsafeMutableBufferPointer { text in
+        slots.withUnsafeBufferPointer { TextTemplate.render(template, slots: $0, into: text.baseAddress!) }
+      }
+      return Array(text[..<byteCount])
     }
-    return text
   }
 
   @Test(
@@ -47,7 +50,7 @@ struct TextTokenizerTests {
 
   @Test func bytesThatAreMarksHaveNoTemplate() {
     for byte in 0..<256 {
-      var tokenizer = TextTokenizer()
+      let tokenizer = TextTokenizer()
       let accepted = [0x61, UInt8(byte), 0x62].withUnsafeBytes { tokenizer.tokenize($0) }
       #expect(accepted == !(1...4).contains(byte))
     }
@@ -61,9 +64,9 @@ struct TextTokenizerTests {
       var digits = [Int](repeating: 0, count: length)
       while true {
         let text = digits.map { alphabet[$0] }
-        var tokenizer = TextTokenizer()
+        let tokenizer = TextTokenizer()
         #expect(text.withUnsafeBytes { tokenizer.tokenize($0) })
-        if rendered(tokenizer.template, tokenizer.slots) != text { Issue.record("\(text)") }
+        if rendered(tokenizer.template.array, Array(tokenizer.slots)) != text { Issue.record("\(text)") }
         guard let place = digits.firstIndex(where: { $0 < alphabet.count - 1 }) else { break }
         for index in 0..<place { digits[index] = 0 }
         digits[place] += 1
@@ -76,9 +79,9 @@ struct TextTokenizerTests {
       var random = SeededRandom(seed: UInt64(seed))
       let alphabet = Array((random.below(2) == 0 ? "0123456789abcdef-" : "0123456789").utf8)
       let text = (0..<random.below(80)).map { _ in alphabet[random.below(alphabet.count)] }
-      var tokenizer = TextTokenizer()
+      let tokenizer = TextTokenizer()
       #expect(text.withUnsafeBytes { tokenizer.tokenize($0) })
-      #expect(rendered(tokenizer.template, tokenizer.slots) == text, "seed \(seed)")
+      #expect(rendered(tokenizer.template.array, Array(tokenizer.slots)) == text, "seed \(seed)")
     }
   }
 }

@@ -140,9 +140,7 @@ struct TextTable {
       let entry = slots[slot]
       if entry & 0xffff_ffff_0000_0000 == mark {
         let index = Int(entry & 0xffff_ffff) - 1
-        let range = arena.range(of: index)
-        let isEqual = arena.bytes.withUnsafeBytes { UnsafeRawBufferPointer(rebasing: $0[range]).hasEqualBytes(text) }
-        if isEqual { return (UInt32(index), false) }
+        if arena.isEqual(at: index, to: text) { return (UInt32(index), false) }
       }
       slot = (slot + 1) & mask
     }

@@ -172,17 +172,23 @@ enum HuffmanIntegers {
         var index = 0
         while index < output.count {
           guard bit < bitCount else { return false }
-          let window = Self.window(stream, bit)
-          let entry = lookup[Int(window &>> UInt64(64 &- lookupWidth))]
-          if entry != 0 {
-            output[index] = values[Int(entry >> 4)]
-            bit &+= Int(entry & 15)
-          } else {
-            guard let (symbol, length) = longSymbol(window) else { return false }
-            output[index] = values[symbol]
+          // 57 bits: three codes of the greatest length and more.
+          var window = Self.window(stream, bit)
+          let end = min(output.count, index &+ 3)
+          while index < end {
+            let entry = lookup[Int(truncatingIfNeeded: window &>> UInt64(64 &- lookupWidth))]
+            var length = Int(entry & 15)
+            if entry != 0 {
+              output[index] = values[Int(entry &>> 4)]
+            } else {
+              guard let long = longSymbol(window) else { return false }
+              output[index] = values[long.symbol]
+              length = long.length
+            }
+            window = window &<< UInt64(length)
             bit &+= length
+            index &+= 1
           }
-          index &+= 1
         }
         return true
       }
@@ -205,7 +211,7 @@ enum HuffmanIntegers {
       return word &<< UInt64(bit & 7)
     }
 
-    private func longSymbol(_ window: UInt64) -> (Int, Int)? {
+    private func longSymbol(_ window: UInt64) -> (symbol: Int, length: Int)? {
       for length in (lookupWidth + 1)...maximumLength {
         let code = window >> UInt64(64 - length)
         if code >= first[length], code - first[length] < counts[length] {

@@ -2,7 +2,7 @@ import TraceBytes
 
 /// Strings as they are, in blocks of up to 64.
 ///
-/// Lengths (`IntegerColumn`), is-uniform u8, block ends by row (`IntegerColumn`, empty if uniform: then all blocks but
+/// Nothing if there are no strings. Otherwise lengths (`IntegerColumn`), is-uniform u8, block ends by row (`IntegerColumn`, empty if uniform: then all blocks but
 /// the last hold 64 strings), stored byte counts of the blocks (`IntegerColumn`), then the blocks (`TextBlock`).
 /// A block is closed when it holds 64 strings or at least 8 KiB.
 struct RawText {
@@ -10,7 +10,8 @@ struct RawText {
   private static let targetByteCount = 8 << 10
 
   let count: Int
-  private let lengths: IntegerColumn
+  /// Nil without strings.
+  private let lengths: IntegerColumn?
   /// Where each block ends, by row; empty if uniform.
   private let rowEnds: [Int]
   /// Where each block ends, by byte, checksums included.
@@ -21,6 +22,7 @@ struct RawText {
   static func encode(
     count: Int, value: (Int) -> UnsafeRawBufferPointer, into writer: inout ByteWriter, scratch: ColumnScratch
   ) {
+    guard count > 0 else { return }
     var lengths: [UInt64] = []
     lengths.reserveCapacity(count)
     var rowEnds: [UInt64] = []
@@ -53,7 +55,15 @@ struct RawText {
   init(_ reader: inout ByteReader, count: Int, verifying: Bool) throws(BytesError) {
     self.count = count
     isVerifying = verifying
-    lengths = try reader.readIntegerColumn(verifying: verifying)
+    guard count > 0 else {
+      lengths = nil
+      rowEnds = []
+      byteEnds = []
+      blocks = UnsafeRawBufferPointer(start: nil, count: 0)
+      return
+    }
+    let lengths = try reader.readIntegerColumn(verifying: verifying)
+    self.lengths = lengths
     let isUniform = try reader.readUInt8()
     let ends = try reader.readIntegerColumn(verifying: verifying)
     let byteCounts = try reader.readIntegerColumn(verifying: verifying)
@@ -111,6 +121,7 @@ struct RawText {
     _ block: Int, scratch: ColumnScratch,
     _ body: (UnsafeRawBufferPointer, UnsafeMutableBufferPointer<UInt64>) throws(BytesError) -> Result
   ) throws(BytesError) -> Result {
+    guard let lengths else { throw BytesError(offset: 0, reason: "an empty text column has no blocks") }
     let rows = rows(ofBlock: block)
     return try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: Self.blockRowCount) {
       ends throws(BytesError) in
@@ -179,6 +190,7 @@ struct RawText {
   }
 
   func rows(equalTo needle: UnsafeRawBufferPointer, scratch: ColumnScratch) throws(BytesError) -> [Int] {
+    guard let lengths else { return [] }
     var candidates: [Int] = []
     try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) {
       buffer throws(BytesError) in
@@ -196,7 +208,7 @@ struct RawText {
   }
 
   func describe() -> [String] {
-    ["\(byteEnds.count) blocks, \(blocks.count) bytes", "lengths:"] + lengths.describe()
+    ["\(byteEnds.count) blocks, \(blocks.count) bytes", "lengths:"] + (lengths?.describe() ?? [])
   }
 }
 

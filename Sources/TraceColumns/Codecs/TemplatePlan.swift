@@ -18,7 +18,7 @@ struct TemplatePlan {
 
   /// Nil if no template is worth keeping.
   init?(count: Int, value: (Int) -> UnsafeRawBufferPointer) {
-    var tokenizer = TextTokenizer()
+    let tokenizer = TextTokenizer()
     var table = TextTable()
     var candidates = TextArena()
     var rowCounts: [Int] = []
@@ -27,17 +27,23 @@ struct TemplatePlan {
     let none = UInt32.max
     var candidateOfRow = [UInt32](repeating: none, count: count)
     var numbers: [UInt64] = []
-    var rendered: [UInt8] = []
+    let rendered = UnsafeMutableRawBufferPointer.allocate(byteCount: 36 * TextTokenizer.maximumByteCount, alignment: 1)
+    defer { rendered.deallocate() }
+    var last: UInt32 = 0
     for row in 0..<count {
       let text = value(row)
       guard tokenizer.tokenize(text), candidates.count < Self.maximumCandidateCount else { continue }
       // The guard that makes the encoding exact by test and not by argument.
-      rendered.removeAll(keepingCapacity: true)
-      tokenizer.template.withUnsafeBytes { template in
-        tokenizer.slots.withUnsafeBufferPointer { TextTemplate.render(template, slots: $0, into: &rendered) }
+      guard Self.isExact(tokenizer, text, rendered) else { continue }
+      // Neighbours mostly have the same template: one comparison instead of a look-up.
+      if candidates.count > 0, candidates.isEqual(at: Int(last), to: tokenizer.template) {
+        rowCounts[Int(last)] += 1
+        candidateOfRow[row] = last
+        numbers.append(contentsOf: tokenizer.slots)
+        continue
       }
-      guard rendered.withUnsafeBytes({ $0.hasEqualBytes(text) }) else { continue }
-      let (candidate, isNew) = tokenizer.template.withUnsafeBytes { table.insert($0, into: &candidates) }
+      let (candidate, isNew) = table.insert(tokenizer.template, into: &candidates)
+      last = candidate
       if isNew {
         rowCounts.append(0)
         slotCounts.append(tokenizer.slots.count)
@@ -60,6 +66,14 @@ struct TemplatePlan {
       }
     }
     distribute(candidateOfRow, rankOfCandidate, slotCounts, firstSlot, numbers)
+  }
+
+  private static func isExact(
+    _ tokenizer: TextTokenizer, _ text: UnsafeRawBufferPointer, _ rendered: UnsafeMutableRawBufferPointer
+  ) -> Bool {
+    guard let base = rendered.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return false }
+    let byteCount = TextTemplate.render(tokenizer.template, slots: tokenizer.slots, into: base)
+    return UnsafeRawBufferPointer(start: base, count: byteCount).hasEqualBytes(text)
   }
 
   /// The candidates to keep, ascending by their bytes.

@@ -8,10 +8,13 @@ extension TemplateText {
     for slot in 0..<(firstSlots.last ?? 0) { cursors.append(SlotCursor(try slotColumn(slot))) }
     // The strings without a template come block by block from a cursor of their own.
     var otherCursor = OtherCursor(others)
-    var numbers = [UInt64](
-      repeating: 0, count: (0..<templates.count).map { firstSlots[$0 + 1] - firstSlots[$0] }.max() ?? 0)
-    var text = scratch.takeBuffer()
-    defer { scratch.giveBack(&text) }
+    let slotCount = (0..<templates.count).map { firstSlots[$0 + 1] - firstSlots[$0] }.max() ?? 0
+    var numbers = [UInt64](repeating: 0, count: slotCount)
+    let capacity = templates.withTexts { template in
+      (0..<templates.count).map { TextTemplate.maximumRenderedByteCount(template($0)) }.max() ?? 0
+    }
+    let text = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity + 1)
+    defer { text.deallocate() }
     var pageIDs = [UInt64](repeating: 0, count: IntegerPage.maximumCount)
     for page in 0..<ids.pageCount {
       let found = try pageIDs.withUnsafeMutableBufferPointer { buffer throws(BytesError) in
@@ -27,27 +30,20 @@ extension TemplateText {
         }
         let slots = firstSlots[id]..<firstSlots[id + 1]
         for slot in slots { numbers[slot - slots.lowerBound] = try cursors[slot].next() }
-        text.removeAll(keepingCapacity: true)
-        templates.withTexts { template in
-          numbers.withUnsafeBufferPointer {
-            TextTemplate.render(template(id), slots: UnsafeBufferPointer(rebasing: $0[..<slots.count]), into: &text)
-          }
+        let byteCount = templates.withTexts { template in
+          numbers.withUnsafeBufferPointer { TextTemplate.render(template(id), slots: $0, into: text) }
         }
-        try text.withRawBytes { text throws(BytesError) in try body(row, text) }
+        try body(row, UnsafeRawBufferPointer(start: text, count: byteCount))
       }
     }
   }
 
   /// Compares the template and the numbers of the needle; no row is rendered.
   func rows(equalTo needle: UnsafeRawBufferPointer, scratch: ColumnScratch) throws(BytesError) -> [Int] {
-    var tokenizer = TextTokenizer()
+    let tokenizer = TextTokenizer()
     var wanted: Int?
     if tokenizer.tokenize(needle) {
-      tokenizer.template.withUnsafeBytes { key in
-        templates.withTexts { template in
-          wanted = (0..<templates.count).first { template($0).hasEqualBytes(key) }
-        }
-      }
+      wanted = (0..<templates.count).first { templates.isEqual(at: $0, to: tokenizer.template) }
     }
     let otherRanks = try others.rows(equalTo: needle, scratch: scratch)
     var ranks: [Int]?

@@ -143,22 +143,31 @@ struct TemplateText {
       guard rank < others.count else { throw Self.disagreement }
       return try others.withValue(at: rank, scratch: scratch, body)
     }
-    var text = scratch.takeBuffer()
-    defer { scratch.giveBack(&text) }
     let slots = firstSlots[id]..<firstSlots[id + 1]
     // At least one, so that there is an address.
-    try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: slots.count + 1) { numbers throws(BytesError) in
+    return try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: slots.count + 1) {
+      numbers throws(BytesError) in
       for slot in slots {
         let column = try slotColumn(slot)
         guard rank < column.count else { throw Self.disagreement }
         numbers[slot - slots.lowerBound] = try column.value(at: rank)
       }
-      templates.withTexts { template in
-        TextTemplate.render(
-          template(id), slots: UnsafeBufferPointer(rebasing: UnsafeBufferPointer(numbers)[..<slots.count]), into: &text)
+      return try templates.withTexts { template throws(BytesError) in
+        try Self.withRendered(template(id), UnsafeBufferPointer(numbers), body)
       }
     }
-    return try text.withRawBytes { text throws(BytesError) in try body(text) }
+  }
+
+  private static func withRendered<Result>(
+    _ template: UnsafeRawBufferPointer, _ slots: UnsafeBufferPointer<UInt64>,
+    _ body: (UnsafeRawBufferPointer) throws(BytesError) -> Result
+  ) throws(BytesError) -> Result {
+    let capacity = TextTemplate.maximumRenderedByteCount(template)
+    return try withUnsafeTemporaryAllocation(of: UInt8.self, capacity: capacity + 1) { text throws(BytesError) in
+      guard let base = text.baseAddress else { return try body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+      let byteCount = TextTemplate.render(template, slots: slots, into: base)
+      return try body(UnsafeRawBufferPointer(start: base, count: byteCount))
+    }
   }
 
   func describe() -> [String] {

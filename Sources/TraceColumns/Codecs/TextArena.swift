@@ -26,6 +26,12 @@ struct TextArena {
 
   func range(of index: Int) -> Range<Int> { (index == 0 ? 0 : ends[index - 1])..<ends[index] }
 
+  func isEqual(at index: Int, to text: UnsafeRawBufferPointer) -> Bool {
+    let range = range(of: index)
+    return range.count == text.count
+      && bytes.withUnsafeBytes { UnsafeRawBufferPointer(rebasing: $0[range]).compare(text) == 0 }
+  }
+
   /// Hands a function to `body` that gives each string, borrowed for the call.
   func withTexts<Result, Failure: Error>(
     _ body: ((Int) -> UnsafeRawBufferPointer) throws(Failure) -> Result

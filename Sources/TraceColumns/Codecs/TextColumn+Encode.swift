@@ -44,7 +44,13 @@ extension TextColumn {
     guard count > 0 else { return raw(count: 0, value: value, scratch: scratch) }
     var best: [UInt8]?
     let isTrial = count <= maximumTrialCount
-    if let distinct = DistinctTexts(count: count, value: value, maximumCount: isTrial ? count * 3 / 4 + 1 : count / 3) {
+    let rows = isTrial ? [] : sampleRows(count)
+    // Where nearly every string of the sample is new, the whole is not worth a table.
+    let isRepetitive =
+      isTrial || DistinctTexts(count: rows.count, value: { value(rows[$0]) }, maximumCount: rows.count * 63 / 64) != nil
+    if isRepetitive,
+      let distinct = DistinctTexts(count: count, value: value, maximumCount: isTrial ? count * 3 / 4 + 1 : count / 2)
+    {
       best = dictionary(distinct, count: count, scratch: scratch)
       // About a bit a string: nothing else comes near.
       if let best, best.count <= count / 8 + 64 { return best }
@@ -59,7 +65,6 @@ extension TextColumn {
       }
       return shortest
     }
-    let rows = sampleRows(count)
     func scaled(_ byteCount: Int) -> Int { byteCount * count / rows.count }
     let sampledRaw = scaled(raw(count: rows.count, value: { value(rows[$0]) }, scratch: scratch).count)
     let sampledTemplate = template(count: rows.count, value: { value(rows[$0]) }, scratch: scratch)
