@@ -56,7 +56,8 @@ package enum SectionKind: UInt16, CaseIterable, Sendable {
   case scopes = 4
   /// `TraceIndexHead`: where the blocks of `traceIndexBlocks` stand.
   case traceIndex = 5
-  /// `FuseFilter` over `TraceKey.hash`.
+  /// `FuseFilter` over `TraceKey.hash` of every trace with rows or partial records. A segment without it has
+  /// to be asked.
   case traceFilter = 6
   /// `StripeIndex`: one `StripeSummary` for each stripe.
   case stripeIndex = 7

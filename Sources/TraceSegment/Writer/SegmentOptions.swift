@@ -1,0 +1,41 @@
+package import TraceBytes
+
+/// How a segment is cut and compressed. Two segments of the same rows and options have the same bytes.
+package struct SegmentOptions: Hashable, Sendable {
+  /// The most rows of a stripe, 1 to 2^20: whole traces fill a stripe up to it, a larger trace gets stripes of its own.
+  package var stripeRowCount: Int
+  /// The Zstd level of text blocks.
+  package var compressionLevel: Int32
+
+  package init(stripeRowCount: Int = 32_768, compressionLevel: Int32 = 1) {
+    self.stripeRowCount = max(1, min(stripeRowCount, 1 << 20))
+    self.compressionLevel = compressionLevel
+  }
+}
+
+/// Runs `body` with 0 ..< count, in any order and on any threads, and returns when all calls have.
+package typealias SegmentParallelism = @Sendable (_ count: Int, _ body: @Sendable (Int) -> Void) -> Void
+
+/// What the writer says about the file it wrote.
+package struct SegmentStatistics: Sendable {
+  package struct ColumnByteCount: Hashable, Sendable {
+    /// As `ChunkID.name`, `attribute:<level>:<key>:<type>`, `section:<kind>` or `framing`.
+    package var name: String
+    package var byteCount: UInt64
+
+    package init(name: String, byteCount: UInt64) {
+      self.name = name
+      self.byteCount = byteCount
+    }
+  }
+
+  package var byteCount: UInt64 = 0
+  package var footerHash = Hash128(first: 0, second: 0)
+  package var totals = SegmentTotals()
+  package var resourceCount = 0
+  package var scopeCount = 0
+  /// Ascending by name; the byte counts add up to `byteCount`.
+  package var columns: [ColumnByteCount] = []
+
+  package init() {}
+}

@@ -1,0 +1,265 @@
+import TraceColumns
+import TraceModel
+
+/// Where every row goes, and what all stripes share: decided in one pass over the rows, before anything is encoded.
+final class SegmentPlan {
+  /// Rows of one trace inside one stripe.
+  struct Fragment {
+    /// Index in `traces`.
+    var trace: Int
+    /// Range in `rowNumbers`.
+    var rows: Range<Int>
+    var isWholeTrace: Bool
+  }
+
+  struct Trace {
+    var id: TraceID
+    var minimumStart: UInt64
+    var maximumEnd: UInt64
+    var rowCount: Int
+  }
+
+  /// A distinct (service, name, kind).
+  struct Operation {
+    /// Codes in the table's strings.
+    var service: UInt32
+    var name: UInt32
+    var kind: Int32
+    var spanCount: UInt64
+    var errorCount: UInt64
+  }
+
+  let view: SpanTable.View
+  /// Rows in stripe order; inside a fragment they ascend, except that rows of a trace that is cut stand by start.
+  private(set) var rowNumbers: [UInt32] = []
+  /// The operation of each of `rowNumbers`; operations stand in the order of rows.
+  private(set) var rowOperations: [UInt32] = []
+  private(set) var operations: [Operation] = []
+  private(set) var traces: [Trace] = []
+  /// The fragments of each stripe; their place is the trace's ordinal.
+  private(set) var stripes: [[Fragment]] = []
+  private(set) var totals = SegmentTotals()
+  /// How many spans, events and links have each of the table's shapes.
+  private(set) var shapeCounts: [[UInt64]]
+  /// How many spans have each of the table's resources and scopes.
+  private(set) var resourceCounts: [UInt64]
+  private(set) var scopeCounts: [UInt64]
+
+  init(_ view: SpanTable.View, rows: [UInt32], options: SegmentOptions) {
+    self.view = view
+    shapeCounts = [[UInt64]](repeating: [UInt64](repeating: 0, count: view.shapes.count), count: 3)
+    resourceCounts = [UInt64](repeating: 0, count: view.resources.count)
+    scopeCounts = [UInt64](repeating: 0, count: view.scopes.count)
+    var traceOfRow: [UInt32] = []
+    var operationOfRow: [UInt32] = []
+    survey(rows, &traceOfRow, &operationOfRow)
+    let ranks = rankOperations()
+    let order = traceOrder()
+    group(rows, traceOfRow, operationOfRow, ranks: ranks, order: order)
+    cut(stripeRowCount: options.stripeRowCount)
+  }
+
+  /// One pass over the rows: traces, operations, usage counts, totals.
+  private func survey(_ rows: [UInt32], _ traceOfRow: inout [UInt32], _ operationOfRow: inout [UInt32]) {
+    var table = OperationTable()
+    var traceNumbers = [UInt32](repeating: .max, count: view.rows.count + 1)
+    traceOfRow.reserveCapacity(rows.count)
+    operationOfRow.reserveCapacity(rows.count)
+    for number in rows {
+      let row = view.rows.pointer(at: Int(number))
+      let isError = row.pointee.statusCode == 2
+      var trace = traceNumbers[Int(row.pointee.trace)]
+      if trace == .max {
+        trace = UInt32(traces.count)
+        traceNumbers[Int(row.pointee.trace)] = trace
+        traces.append(
+          Trace(
+            id: TraceID(high: row.pointee.traceHigh, low: row.pointee.traceLow), minimumStart: row.pointee.start,
+            maximumEnd: row.pointee.end, rowCount: 1))
+      } else {
+        traces[Int(trace)].rowCount += 1
+        if row.pointee.start < traces[Int(trace)].minimumStart { traces[Int(trace)].minimumStart = row.pointee.start }
+        if row.pointee.end > traces[Int(trace)].maximumEnd { traces[Int(trace)].maximumEnd = row.pointee.end }
+      }
+      traceOfRow.append(trace)
+      let service = view.resources[Int(row.pointee.resource)].service
+      let operation = table.number(service: service, name: row.pointee.name, kind: row.pointee.kind, in: &operations)
+      operations[operation].spanCount += 1
+      if isError { operations[operation].errorCount += 1 }
+      operationOfRow.append(UInt32(operation))
+      resourceCounts[Int(row.pointee.resource)] += 1
+      scopeCounts[Int(row.pointee.scope)] += 1
+      shapeCounts[0][Int(row.pointee.shape)] += 1
+      count(row.pointee, isError: isError)
+    }
+    totals.rowCount = UInt64(rows.count)
+    totals.traceCount = UInt64(traces.count)
+    for trace in traces where trace.maximumEnd > trace.minimumStart {
+      totals.longestTraceDuration = max(totals.longestTraceDuration, trace.maximumEnd - trace.minimumStart)
+    }
+  }
+
+  @inline(__always)
+  private func count(_ row: SpanRow, isError: Bool) {
+    totals.minimumStart = min(totals.minimumStart, row.start)
+    totals.maximumStart = max(totals.maximumStart, row.start)
+    totals.maximumEnd = max(totals.maximumEnd, row.end)
+    totals.minimumDuration = min(totals.minimumDuration, row.durationNanoseconds)
+    totals.maximumDuration = max(totals.maximumDuration, row.durationNanoseconds)
+    if isError { totals.errorCount += 1 }
+    if row.eventCount > 0 {
+      totals.eventCount += UInt64(row.eventCount)
+      for index in Int(row.firstEvent)..<Int(row.firstEvent) + Int(row.eventCount) {
+        shapeCounts[1][Int(view.events.pointer(at: index).pointee.shape)] += 1
+      }
+    }
+    if row.linkCount > 0 {
+      totals.linkCount += UInt64(row.linkCount)
+      for index in Int(row.firstLink)..<Int(row.firstLink) + Int(row.linkCount) {
+        shapeCounts[2][Int(view.links.pointer(at: index).pointee.shape)] += 1
+      }
+    }
+  }
+
+  /// Sorts the operations by (service bytes, name bytes, kind); returns the new place of each.
+  private func rankOperations() -> [UInt32] {
+    var codes: [UInt32] = []
+    for operation in operations {
+      codes.append(operation.service)
+      codes.append(operation.name)
+    }
+    codes.sort()
+    var distinct: [UInt32] = []
+    for code in codes where distinct.last != code { distinct.append(code) }
+    ByteOrder.sort(&distinct) { view.bytes($0) }
+    var rank: [UInt32: UInt32] = [:]
+    for (index, code) in distinct.enumerated() { rank[code] = UInt32(index) }
+    func key(_ operation: Operation) -> (UInt32, UInt32, Int32) {
+      (rank[operation.service, default: 0], rank[operation.name, default: 0], operation.kind)
+    }
+    let keys = operations.map(key)
+    let order = operations.indices.sorted { keys[$0] < keys[$1] }
+    var places = [UInt32](repeating: 0, count: operations.count)
+    for (place, index) in order.enumerated() { places[index] = UInt32(place) }
+    operations = order.map { operations[$0] }
+    return places
+  }
+
+  /// The traces by (least start, id).
+  private func traceOrder() -> [UInt32] {
+    var order = (0..<UInt32(traces.count)).map { $0 }
+    order.sort { left, right in
+      let (left, right) = (traces[Int(left)], traces[Int(right)])
+      return left.minimumStart != right.minimumStart ? left.minimumStart < right.minimumStart : left.id < right.id
+    }
+    return order
+  }
+
+  /// Puts the rows of a trace side by side, traces in order.
+  private func group(
+    _ rows: [UInt32], _ traceOfRow: [UInt32], _ operationOfRow: [UInt32], ranks: [UInt32], order: [UInt32]
+  ) {
+    var next = [Int](repeating: 0, count: traces.count)
+    var offset = 0
+    for trace in order {
+      next[Int(trace)] = offset
+      offset += traces[Int(trace)].rowCount
+    }
+    rowNumbers = [UInt32](repeating: 0, count: rows.count)
+    rowOperations = [UInt32](repeating: 0, count: rows.count)
+    for index in 0..<rows.count {
+      let trace = Int(traceOfRow[index])
+      rowNumbers[next[trace]] = rows[index]
+      rowOperations[next[trace]] = ranks[Int(operationOfRow[index])]
+      next[trace] += 1
+    }
+    traces = order.map { traces[Int($0)] }
+  }
+
+  /// Fills stripes with whole traces; a trace that is too large is cut along time.
+  private func cut(stripeRowCount: Int) {
+    var fragments: [Fragment] = []
+    var filled = 0
+    var first = 0
+    func close() {
+      if !fragments.isEmpty { stripes.append(fragments) }
+      fragments = []
+      filled = 0
+    }
+    for (index, trace) in traces.enumerated() {
+      let rows = first..<first + trace.rowCount
+      first = rows.upperBound
+      if filled + trace.rowCount > stripeRowCount { close() }
+      guard trace.rowCount > stripeRowCount else {
+        fragments.append(Fragment(trace: index, rows: rows, isWholeTrace: true))
+        filled += trace.rowCount
+        continue
+      }
+      sortByStart(rows)
+      var start = rows.lowerBound
+      while start < rows.upperBound {
+        let end = min(start + stripeRowCount, rows.upperBound)
+        stripes.append([Fragment(trace: index, rows: start..<end, isWholeTrace: false)])
+        start = end
+      }
+    }
+    close()
+    totals.stripeCount = UInt64(stripes.count)
+  }
+
+  private func sortByStart(_ range: Range<Int>) {
+    struct Key {
+      var start: UInt64
+      var spanID: UInt64
+      var row: UInt32
+      var operation: UInt32
+    }
+    var keys = range.map { index in
+      let row = view.rows.pointer(at: Int(rowNumbers[index]))
+      return Key(
+        start: row.pointee.start, spanID: row.pointee.spanID, row: rowNumbers[index],
+        operation: rowOperations[index])
+    }
+    keys.sort { ($0.start, $0.spanID, $0.row) < ($1.start, $1.spanID, $1.row) }
+    for (place, key) in zip(range, keys) {
+      rowNumbers[place] = key.row
+      rowOperations[place] = key.operation
+    }
+  }
+}
+
+/// Finds operations by their parts: open addressing over a growing list.
+private struct OperationTable {
+  private var slots = [UInt32](repeating: .max, count: 1 << 10)
+
+  mutating func number(
+    service: UInt32, name: UInt32, kind: Int32, in operations: inout [SegmentPlan.Operation]
+  ) -> Int {
+    var place = slot(service, name, kind)
+    while slots[place] != .max {
+      let operation = operations[Int(slots[place])]
+      if operation.name == name, operation.service == service, operation.kind == kind { return Int(slots[place]) }
+      place = (place &+ 1) & (slots.count &- 1)
+    }
+    slots[place] = UInt32(operations.count)
+    operations.append(
+      SegmentPlan.Operation(service: service, name: name, kind: kind, spanCount: 0, errorCount: 0))
+    if operations.count * 2 > slots.count { grow(operations) }
+    return operations.count - 1
+  }
+
+  private func slot(_ service: UInt32, _ name: UInt32, _ kind: Int32) -> Int {
+    let mixed = (UInt64(service) << 32 | UInt64(name)) &+ UInt64(UInt32(bitPattern: kind)) &* 0x9e37_79b9_7f4a_7c15
+    let product = (mixed ^ mixed >> 29) &* 0xbf58_476d_1ce4_e5b9
+    return Int(truncatingIfNeeded: product >> 32) & (slots.count &- 1)
+  }
+
+  private mutating func grow(_ operations: [SegmentPlan.Operation]) {
+    slots = [UInt32](repeating: .max, count: slots.count * 2)
+    for (index, operation) in operations.enumerated() {
+      var place = slot(operation.service, operation.name, operation.kind)
+      while slots[place] != .max { place = (place + 1) & (slots.count - 1) }
+      slots[place] = UInt32(index)
+    }
+  }
+}

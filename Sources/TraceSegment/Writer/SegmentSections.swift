@@ -1,0 +1,171 @@
+import TraceBytes
+import TraceColumns
+import TraceModel
+import TraceSource
+
+/// Writes what stands behind the stripes.
+struct SegmentSections {
+  let context: StripeContext
+  private let scratch: ColumnScratch
+
+  init(context: StripeContext, options: SegmentOptions) {
+    self.context = context
+    scratch = ColumnScratch(level: options.compressionLevel)
+  }
+
+  mutating func write(
+    stripes: [StripeSummary], filters: [UInt8], services: [UInt32], partials: PartialRecords,
+    to output: inout SegmentOutput
+  ) throws {
+    let strings = context.strings
+    var writer = ByteWriter()
+    SortedTextList.encode(
+      count: strings.ids.count, text: { strings.bytes(strings.ids[$0]) }, into: &writer, scratch: scratch)
+    try output.append(.strings, writer)
+    try output.append(.keys, keyCatalogue())
+    try output.append(
+      .resources, envelopes(context.resources, [services.map { UInt64(strings.code($0)) }]))
+    try output.append(.scopes, envelopes(context.scopes, []))
+    let (head, blocks) = traceIndex()
+    try output.append(.traceIndex, head)
+    if let filter = traceFilter(partials) { try output.append(.traceFilter, filter) }
+    writer = ByteWriter()
+    var index = StripeIndex()
+    index.stripes = stripes
+    index.encode(into: &writer)
+    try output.append(.stripeIndex, writer)
+    if !filters.isEmpty {
+      writer = ByteWriter()
+      writer.bytes = filters
+      try output.append(.valueFilters, writer)
+    }
+    try output.append(.operations, operations())
+    if partials.count > 0 { try output.append(.partialSpans, partialSpans(partials)) }
+    try output.append(.traceIndexBlocks, blocks)
+  }
+
+  private func integers(_ values: [UInt64], into writer: inout ByteWriter) {
+    var part = ByteWriter()
+    IntegerColumn.encode(values, into: &part, scratch: scratch)
+    PartList.append(part.bytes, to: &writer)
+  }
+
+  private func texts(_ values: [[UInt8]], into writer: inout ByteWriter) {
+    var part = ByteWriter()
+    TextColumn.encode(values, into: &part, scratch: scratch)
+    PartList.append(part.bytes, to: &writer)
+  }
+
+  private func keyCatalogue() -> ByteWriter {
+    var catalogue = KeyCatalogue()
+    catalogue.entries = context.keys.entries.map { entry in
+      KeyCatalogue.Entry(
+        level: entry.level, key: context.strings.code(ofKey: entry.key), type: entry.type,
+        valueCount: entry.valueCount)
+    }
+    var writer = ByteWriter()
+    catalogue.encode(into: &writer)
+    return writer
+  }
+
+  private func envelopes(_ envelopes: SegmentEnvelopes, _ columns: [[UInt64]]) -> ByteWriter {
+    var writer = ByteWriter()
+    texts(envelopes.records, into: &writer)
+    integers(envelopes.spanCounts, into: &writer)
+    for column in columns { integers(column, into: &writer) }
+    return writer
+  }
+
+  private func operations() -> ByteWriter {
+    struct Entry {
+      var key: (UInt32, UInt32, UInt64)
+      var operation: SegmentPlan.Operation
+    }
+    var entries = context.plan.operations.map { operation in
+      Entry(
+        key: (
+          context.strings.code(operation.service), context.strings.code(operation.name), zigzag(Int64(operation.kind))
+        ), operation: operation)
+    }
+    entries.sort { $0.key < $1.key }
+    var writer = ByteWriter()
+    integers(entries.map { UInt64($0.key.0) }, into: &writer)
+    integers(entries.map { UInt64($0.key.1) }, into: &writer)
+    integers(entries.map(\.key.2), into: &writer)
+    integers(entries.map(\.operation.spanCount), into: &writer)
+    integers(entries.map(\.operation.errorCount), into: &writer)
+    return writer
+  }
+
+  private func traceIndex() -> (head: ByteWriter, blocks: ByteWriter) {
+    struct Entry {
+      var key: UInt64
+      var stripe: UInt32
+      var ordinal: UInt32
+    }
+    var entries: [Entry] = []
+    entries.reserveCapacity(context.plan.traces.count)
+    for (stripe, fragments) in context.plan.stripes.enumerated() {
+      for (ordinal, fragment) in fragments.enumerated() {
+        let hash = TraceKey.hash(context.plan.traces[fragment.trace].id)
+        entries.append(Entry(key: TraceKey.indexKey(hash), stripe: UInt32(stripe), ordinal: UInt32(ordinal)))
+      }
+    }
+    entries.sort { ($0.key, $0.stripe, $0.ordinal) < ($1.key, $1.stripe, $1.ordinal) }
+    var head = TraceIndexHead()
+    var blocks = ByteWriter()
+    var first = 0
+    while first < entries.count {
+      let block = entries[first..<min(first + SegmentFormat.traceIndexBlockCount, entries.count)]
+      let offset = blocks.count
+      for values in [block.map(\.key), block.map { UInt64($0.stripe) }, block.map { UInt64($0.ordinal) }] {
+        values.withUnsafeBufferPointer { IntegerCodec.encode($0, into: &blocks, scratch: scratch) }
+      }
+      head.blocks.append(
+        TraceIndexHead.Block(
+          firstKey: entries[first].key, offset: UInt32(offset), byteCount: UInt32(blocks.count - offset)))
+      first = block.endIndex
+    }
+    var writer = ByteWriter()
+    head.encode(into: &writer)
+    return (writer, blocks)
+  }
+
+  private func traceFilter(_ partials: PartialRecords) -> ByteWriter? {
+    var hashes = context.plan.traces.map { TraceKey.hash($0.id) }
+    for record in partials.records { hashes.append(TraceKey.hash(record.trace)) }
+    guard let filter = FuseFilter(hashes, width: .eight) else { return nil }
+    var writer = ByteWriter()
+    filter.encode(into: &writer)
+    return writer
+  }
+
+  private func partialSpans(_ partials: PartialRecords) -> ByteWriter {
+    struct Entry {
+      var record: PartialRecords.Record
+      var resource: UInt32
+      var scope: UInt32
+    }
+    var entries = partials.records.map { record in
+      Entry(
+        record: record, resource: context.resources.indices[Int(record.resource)],
+        scope: context.scopes.indices[Int(record.scope)])
+    }
+    entries.sort { left, right in
+      if left.record.trace != right.record.trace { return left.record.trace < right.record.trace }
+      if left.record.spanID != right.record.spanID { return left.record.spanID < right.record.spanID }
+      if left.record.hash != right.record.hash { return left.record.hash < right.record.hash }
+      return (left.resource, left.scope) < (right.resource, right.scope)
+    }
+    var writer = ByteWriter()
+    integers(entries.map(\.record.trace.high), into: &writer)
+    integers(entries.map(\.record.trace.low), into: &writer)
+    integers(entries.map(\.record.spanID), into: &writer)
+    integers(entries.map { UInt64($0.resource) }, into: &writer)
+    integers(entries.map { UInt64($0.scope) }, into: &writer)
+    integers(entries.map(\.record.start), into: &writer)
+    integers(entries.map(\.record.end), into: &writer)
+    texts(entries.map(\.record.bytes), into: &writer)
+    return writer
+  }
+}

@@ -1,0 +1,125 @@
+import TraceBytes
+import TraceColumns
+import TraceSource
+
+extension StripeEncoder {
+  /// Up to this many distinct values a dictionary needs no thought.
+  private static let alwaysDictionaryCount = 16
+  /// Up to this many distinct values the dictionary itself costs so little that nothing else is tried.
+  private static let cheapDictionaryCount = 256
+
+  /// Encodes a text chunk of the table's codes, unless all are empty.
+  @inline(__always)
+  func encodeText(_ id: UInt32, count: Int, _ code: (Int) -> UInt32) {
+    let words = column.reserve(count)
+    var bits: UInt32 = 0
+    var index = 0
+    while index < count {
+      let code = code(index)
+      words[index] = UInt64(code)
+      bits |= code
+      index &+= 1
+    }
+    if bits == 0 { return }
+    encodeText(
+      id, UnsafeMutableBufferPointer(start: words, count: count),
+      isSearchable: ChunkID.searchableFixedTexts.contains(id), isAttribute: false)
+  }
+
+  /// Encodes a text chunk. `codes` are the table's and are overwritten.
+  func encodeText(
+    _ id: UInt32, _ codes: UnsafeMutableBufferPointer<UInt64>, isSearchable: Bool, isAttribute: Bool
+  ) {
+    let view = context.view
+    var summary = TextSummary(chunk: id, valueCount: codes.count, form: .empty)
+    var distinct: [UInt32] = []
+    stamps.beginRound()
+    var place = 0
+    while place < codes.count {
+      let code = UInt32(truncatingIfNeeded: codes[place])
+      let (number, isNew) = stamps.number(code, next: UInt32(truncatingIfNeeded: distinct.count))
+      if isNew { distinct.append(code) }
+      codes[place] = UInt64(number)
+      place &+= 1
+    }
+    if distinct.count == 1, view.bytes(distinct[0]).isEmpty {
+      if isAttribute { result.summary.texts.append(summary) }
+      return
+    }
+    let start = writer.count
+    let mayBeDictionary = distinct.count <= Self.alwaysDictionaryCount || distinct.count * 4 <= codes.count
+    var columnBytes = ByteWriter()
+    if !mayBeDictionary || distinct.count > Self.cheapDictionaryCount {
+      TextColumn.encode(
+        count: codes.count, value: { view.bytes(distinct[Int(codes[$0])]) }, into: &columnBytes, scratch: scratch)
+    }
+    var local: [UInt32] = []
+    if mayBeDictionary {
+      for code in distinct where !context.strings.isShared(code) { local.append(code) }
+      encodeDictionary(codes, distinct, local: &local, summary: &summary)
+      // A dictionary can be searched without rendering anything, so that a column must be clearly shorter.
+      let byteCount = writer.count - start
+      if columnBytes.count > 0, columnBytes.count + TextChunkHead.byteCount < byteCount - byteCount / 8 {
+        writer.bytes.removeLast(byteCount)
+        summary.shared = []
+        summary.form = .empty
+      }
+    }
+    if summary.form == .empty {
+      summary.form = .column
+      local = distinct
+      TextChunkHead(form: .column, firstByteCount: columnBytes.count, secondByteCount: 0).encode(into: &writer)
+      writer.append(columnBytes.bytes)
+    }
+    result.chunks.append(EncodedStripe.Chunk(id: id, range: start..<writer.count))
+    summary.localDistinctCount = local.count
+    if isSearchable, !local.isEmpty { appendFilter(local, &summary) }
+    result.summary.texts.append(summary)
+  }
+
+  /// Appends the chunk with its indices into shared, then local strings. `codes` are places in `distinct`.
+  private func encodeDictionary(
+    _ codes: UnsafeMutableBufferPointer<UInt64>, _ distinct: [UInt32], local: inout [UInt32],
+    summary: inout TextSummary
+  ) {
+    let view = context.view
+    var shared: [UInt32] = []
+    for code in distinct where context.strings.isShared(code) { shared.append(code) }
+    ByteOrder.sort(&shared) { view.bytes($0) }
+    ByteOrder.sort(&local) { view.bytes($0) }
+    for (index, code) in shared.enumerated() { stamps.set(code, UInt32(index)) }
+    for (index, code) in local.enumerated() { stamps.set(code, UInt32(shared.count + index)) }
+    let indices = sortedCodes.reserve(codes.count)
+    distinct.withUnsafeBufferPointer { distinct in
+      var place = 0
+      while place < codes.count {
+        indices[place] = UInt64(stamps[distinct[Int(codes[place])]])
+        place &+= 1
+      }
+    }
+    var body = ByteWriter()
+    IntegerColumn.encode(UnsafeBufferPointer(start: indices, count: codes.count), into: &body, scratch: scratch)
+    let indicesByteCount = body.count
+    let strings = local
+    SortedTextList.encode(count: strings.count, text: { view.bytes(strings[$0]) }, into: &body, scratch: scratch)
+    TextChunkHead(
+      form: .dictionary, firstByteCount: indicesByteCount, secondByteCount: body.count - indicesByteCount
+    ).encode(into: &writer)
+    writer.append(body.bytes)
+    summary.form = .dictionary
+    summary.shared = shared
+  }
+
+  private func appendFilter(_ codes: [UInt32], _ summary: inout TextSummary) {
+    var hashes: [UInt64] = []
+    hashes.reserveCapacity(codes.count)
+    for code in codes { hashes.append(FilterHash.hash(context.view.bytes(code))) }
+    // Without a filter the stripe is read.
+    guard let filter = FuseFilter(hashes, width: .eight) else { return }
+    var bytes = ByteWriter()
+    filter.encode(into: &bytes)
+    summary.filterOffset = UInt32(result.filters.count)
+    summary.filterByteCount = UInt32(bytes.count)
+    result.filters.append(contentsOf: bytes.bytes)
+  }
+}
