@@ -94,6 +94,12 @@ let package = Package(
         "TraceMerge",
       ]),
     tests("TracestoreTestingTests", ["TracestoreTesting", "TracestoreV2", "TraceModel", "TraceOTLP"]),
+    tests(
+      "FormatTests",
+      [
+        "TraceModel", "TraceBytes", "TraceFiles", "TraceOTLP", "TraceMerge", "TraceColumns", "TraceSource",
+        "TraceWAL", "TraceManifest", "TraceSegment",
+      ]),
     tests("ArchitectureTests", []),
   ]
 )
