@@ -5,7 +5,7 @@ import TraceBytes
 
 struct TextTokenizerTests {
   private func tokens(_ text: String) -> (template: [UInt8], slots: [UInt64])? {
-    let tokenizer = TextTokenizer()
+    var tokenizer = TextTokenizer()
     let bytes = Array(text.utf8)
     guard bytes.withUnsafeBytes({ tokenizer.tokenize($0) }) else { return nil }
     return (tokenizer.template.array, Array(tokenizer.slots))
@@ -50,7 +50,7 @@ struct TextTokenizerTests {
 
   @Test func bytesThatAreMarksHaveNoTemplate() {
     for byte in 0..<256 {
-      let tokenizer = TextTokenizer()
+      var tokenizer = TextTokenizer()
       let accepted = [0x61, UInt8(byte), 0x62].withUnsafeBytes { tokenizer.tokenize($0) }
       #expect(accepted == !(1...4).contains(byte))
     }
@@ -64,7 +64,7 @@ struct TextTokenizerTests {
       var digits = [Int](repeating: 0, count: length)
       while true {
         let text = digits.map { alphabet[$0] }
-        let tokenizer = TextTokenizer()
+        var tokenizer = TextTokenizer()
         #expect(text.withUnsafeBytes { tokenizer.tokenize($0) })
         if rendered(tokenizer.template.array, Array(tokenizer.slots)) != text { Issue.record("\(text)") }
         guard let place = digits.firstIndex(where: { $0 < alphabet.count - 1 }) else { break }
@@ -79,7 +79,7 @@ struct TextTokenizerTests {
       var random = SeededRandom(seed: UInt64(seed))
       let alphabet = Array((random.below(2) == 0 ? "0123456789abcdef-" : "0123456789").utf8)
       let text = (0..<random.below(80)).map { _ in alphabet[random.below(alphabet.count)] }
-      let tokenizer = TextTokenizer()
+      var tokenizer = TextTokenizer()
       #expect(text.withUnsafeBytes { tokenizer.tokenize($0) })
       #expect(rendered(tokenizer.template.array, Array(tokenizer.slots)) == text, "seed \(seed)")
     }

@@ -18,7 +18,7 @@ struct TemplatePlan {
 
   /// Nil if no template is worth keeping.
   init?(count: Int, value: (Int) -> UnsafeRawBufferPointer) {
-    let tokenizer = TextTokenizer()
+    var tokenizer = TextTokenizer()
     var table = TextTable()
     var candidates = TextArena()
     var rowCounts: [Int] = []
@@ -69,7 +69,7 @@ struct TemplatePlan {
   }
 
   private static func isExact(
-    _ tokenizer: TextTokenizer, _ text: UnsafeRawBufferPointer, _ rendered: UnsafeMutableRawBufferPointer
+    _ tokenizer: borrowing TextTokenizer, _ text: UnsafeRawBufferPointer, _ rendered: UnsafeMutableRawBufferPointer
   ) -> Bool {
     guard let base = rendered.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return false }
     let byteCount = TextTemplate.render(tokenizer.template, slots: tokenizer.slots, into: base)

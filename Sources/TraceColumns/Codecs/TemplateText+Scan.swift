@@ -40,7 +40,7 @@ extension TemplateText {
 
   /// Compares the template and the numbers of the needle; no row is rendered.
   func rows(equalTo needle: UnsafeRawBufferPointer, scratch: ColumnScratch) throws(BytesError) -> [Int] {
-    let tokenizer = TextTokenizer()
+    var tokenizer = TextTokenizer()
     var wanted: Int?
     if tokenizer.tokenize(needle) {
       wanted = (0..<templates.count).first { templates.isEqual(at: $0, to: tokenizer.template) }

@@ -35,6 +35,11 @@ enum TextTemplate {
     while place < template.count {
       let byte = template[place]
       place &+= 1
+      if byte > TextTokenizer.paddedMark {
+        output.pointee = byte
+        output += 1
+        continue
+      }
       switch byte {
       case TextTokenizer.decimalMark: writeDecimal(slots[slot], &output)
       case TextTokenizer.hexMark:

@@ -10,7 +10,7 @@
 /// | `04 w` | `w` decimal digits of which the first is zero, `w` in 2...19 | 1 |
 ///
 /// Strings that hold a byte in 1...4 themselves, or more than 4 KiB, have no template.
-final class TextTokenizer {
+struct TextTokenizer: ~Copyable {
   static let maximumByteCount = 4096
   static let decimalMark: UInt8 = 1
   static let hexMark: UInt8 = 2
@@ -37,13 +37,13 @@ final class TextTokenizer {
   var slots: UnsafeBufferPointer<UInt64> { UnsafeBufferPointer(start: numbers, count: slotCount) }
 
   @inline(__always)
-  private func put(_ byte: UInt8) {
+  private mutating func put(_ byte: UInt8) {
     templateBytes[templateByteCount] = byte
     templateByteCount &+= 1
   }
 
   @inline(__always)
-  private func put(number: UInt64) {
+  private mutating func put(number: UInt64) {
     numbers[slotCount] = number
     slotCount &+= 1
   }
@@ -59,17 +59,18 @@ final class TextTokenizer {
   }
 
   /// Sets `template` and `slots`; false if the string can have no template.
-  func tokenize(_ text: UnsafeRawBufferPointer) -> Bool {
+  mutating func tokenize(_ text: UnsafeRawBufferPointer) -> Bool {
     templateByteCount = 0
     slotCount = 0
     guard text.count <= Self.maximumByteCount else { return false }
     return Self.classes.withUnsafeBufferPointer { classes in
-      var literalStart = 0
       var place = 0
       let count = text.count
       while place < count {
-        let kind = classes[Int(text[place])]
+        let byte = text[place]
+        let kind = classes[Int(byte)]
         if kind == 0 {
+          put(byte)
           place &+= 1
           continue
         }
@@ -84,28 +85,24 @@ final class TextTokenizer {
         }
         let byteCount = end &- place
         if digitCount == 0 {
+          copy(text, place, end)
           place = end
         } else if byteCount == 8, isIdentifier(text, at: place, classes) {
-          flush(text, literalStart, place)
           appendIdentifier(text, at: place)
           place &+= Self.identifierByteCount
-          literalStart = place
         } else if byteCount >= Self.minimumHexByteCount, byteCount <= Self.maximumHexByteCount, digitCount < byteCount {
-          flush(text, literalStart, place)
           appendHex(text, place, end)
           place = end
-          literalStart = end
         } else {
-          appendDecimals(text, &place, end, &literalStart, classes)
+          appendDecimals(text, &place, end, classes)
         }
       }
-      flush(text, literalStart, count)
       return true
     }
   }
 
   @inline(__always)
-  private func flush(_ text: UnsafeRawBufferPointer, _ start: Int, _ end: Int) {
+  private mutating func copy(_ text: UnsafeRawBufferPointer, _ start: Int, _ end: Int) {
     var place = start
     while place < end {
       put(text[place])
@@ -114,12 +111,12 @@ final class TextTokenizer {
   }
 
   /// The numbers among the digits and letters of `place..<end`.
-  private func appendDecimals(
-    _ text: UnsafeRawBufferPointer, _ place: inout Int, _ end: Int, _ literalStart: inout Int,
-    _ classes: UnsafeBufferPointer<UInt8>
+  private mutating func appendDecimals(
+    _ text: UnsafeRawBufferPointer, _ place: inout Int, _ end: Int, _ classes: UnsafeBufferPointer<UInt8>
   ) {
     while place < end {
       guard classes[Int(text[place])] == 1 else {
+        put(text[place])
         place &+= 1
         continue
       }
@@ -128,24 +125,20 @@ final class TextTokenizer {
       let byteCount = place &- start
       if text[start] != 0x30 || byteCount == 1 {
         if let value = Self.decimal(text, start, place) {
-          flush(text, literalStart, start)
           put(Self.decimalMark)
           put(number: value)
-          literalStart = place
           continue
         }
       } else if byteCount <= 19, let value = Self.decimal(text, start, place) {
-        flush(text, literalStart, start)
         put(Self.paddedMark)
         put(UInt8(byteCount))
         put(number: value)
-        literalStart = place
         continue
       }
       if byteCount <= Self.maximumHexByteCount {
-        flush(text, literalStart, start)
         appendHex(text, start, place)
-        literalStart = place
+      } else {
+        copy(text, start, place)
       }
     }
   }
@@ -170,7 +163,7 @@ final class TextTokenizer {
   private static func hexDigit(_ byte: UInt8) -> UInt64 { UInt64(byte < 0x3a ? byte &- 0x30 : byte &- 0x57) }
 
   /// Groups of 16 digits from the left; the last group takes the rest.
-  private func appendHex(_ text: UnsafeRawBufferPointer, _ start: Int, _ end: Int) {
+  private mutating func appendHex(_ text: UnsafeRawBufferPointer, _ start: Int, _ end: Int) {
     var place = start
     while place < end {
       let groupEnd = min(place &+ 16, end)
@@ -199,7 +192,7 @@ final class TextTokenizer {
     return true
   }
 
-  private func appendIdentifier(_ text: UnsafeRawBufferPointer, at start: Int) {
+  private mutating func appendIdentifier(_ text: UnsafeRawBufferPointer, at start: Int) {
     put(Self.identifierMark)
     var value: UInt64 = 0
     for offset in 0..<Self.identifierByteCount {
