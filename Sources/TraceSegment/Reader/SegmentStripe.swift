@@ -19,6 +19,8 @@ package final class SegmentStripe: SpanStripe {
 
   package var rowCount: Int { summary.rowCount }
   package var bounds: StripeBounds { summary.bounds }
+  /// Of the stripe's first byte in the file.
+  package var offset: UInt64 { summary.offset }
   /// Bytes of the stripe in the file.
   package var byteCount: UInt64 { summary.byteCount }
 

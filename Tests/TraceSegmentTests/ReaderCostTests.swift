@@ -1,0 +1,90 @@
+import Testing
+import TraceFiles
+import TraceModel
+import TraceSegment
+import TraceSource
+
+/// What a read may cost, counted at the file.
+@Suite struct ReaderCostTests {
+  @Test func `opening takes two reads`() throws {
+    var generator = RecordGenerator(seed: 61)
+    let fixture = try SegmentFixture(generator.records(300, traceCount: 30))
+    _ = try fixture.open()
+    #expect(fixture.files.snapshot().total().readCount == 2)
+  }
+
+  @Test func `a trace takes one read of the index and one for each of its stripes`() throws {
+    var generator = RecordGenerator(seed: 62)
+    let records = generator.records(800, traceCount: 40)
+    let fixture = try SegmentFixture(records)
+    let segment = try fixture.open()
+    // Resident sections are loaded at first use; afterwards the cache holds nothing.
+    for located in try segment.rows(of: records[0].span.traceID) { _ = try located.stripe.records(located.rows) }
+    for trace in Set(records.map(\.span.traceID)).sorted() {
+      let cache = BlockCache(maximumByteCount: 1 << 26)
+      let fresh = try fixture.open(cache: cache)
+      for located in try fresh.rows(of: records[0].span.traceID) { _ = try located.stripe.records(located.rows) }
+      cache.removeBlocks(ofFile: 1)
+      fixture.files.reset()
+      let found = try fresh.rows(of: trace)
+      for located in found { _ = try located.stripe.records(located.rows) }
+      #expect(!found.isEmpty)
+      #expect(fixture.files.snapshot().total().readCount <= 2 + found.count)
+    }
+  }
+
+  @Test func `a trace that is not here is answered by the filter`() throws {
+    var generator = RecordGenerator(seed: 63)
+    let records = generator.records(800, traceCount: 40)
+    let fixture = try SegmentFixture(records)
+    let segment = try fixture.open()
+    _ = try segment.rows(of: records[0].span.traceID)
+    fixture.files.reset()
+    var answered = 0
+    for number in 0..<1000 as Range<UInt64> {
+      #expect(try segment.rows(of: TraceID(high: 1 << 40, low: number)).isEmpty)
+      if fixture.files.reset().total().readCount == 0 { answered += 1 }
+    }
+    #expect(answered > 950)
+  }
+
+  @Test func `a warm read takes none`() throws {
+    var generator = RecordGenerator(seed: 64)
+    let records = generator.records(800, traceCount: 40)
+    let fixture = try SegmentFixture(records)
+    let segment = try fixture.open()
+    let before = try segment.allRecords()
+    fixture.files.reset()
+    #expect(try segment.allRecords() == before)
+    #expect(fixture.files.snapshot().total().readCount == 0)
+  }
+
+  @Test func `bounds and presence spare the stripes that cannot match`() throws {
+    var generator = RecordGenerator(seed: 65)
+    let fixture = try SegmentFixture(generator.records(800, traceCount: 40))
+    let segment = try fixture.open()
+    for stripe in segment.stripes { _ = try stripe.mayMatch(.service([1])) }
+    fixture.files.reset()
+    for stripe in segment.stripes {
+      #expect(try !stripe.mayMatch(.start(1...1_000)) || stripe.bounds.minimumStart <= 1_000)
+      #expect(try !stripe.mayMatch(.service(Array("none".utf8))))
+      #expect(try !stripe.mayMatch(.attribute(level: .span, key: Array("missing".utf8), ValueTest(.string("x")))))
+    }
+    #expect(fixture.files.snapshot().total().readCount == 0)
+  }
+
+  @Test func `answers stay right when the cache holds next to nothing`() throws {
+    var generator = RecordGenerator(seed: 66)
+    let records = generator.records(500, traceCount: 30)
+    let fixture = try SegmentFixture(records)
+    for maximum in [0, 1000, 100_000] {
+      let cache = BlockCache(maximumByteCount: maximum)
+      let segment = try fixture.open(cache: cache)
+      #expect(counted(try segment.allRecords()) == counted(records))
+      #expect(cache.statistics.residentByteCount <= maximum)
+      segment.releaseMemory()
+      #expect(segment.residentByteCount == 0)
+      #expect(counted(try segment.allRecords()) == counted(records))
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import Testing
+import TraceColumns
+import TraceModel
+import TraceSegment
+import TraceSource
+
+@Suite struct ReaderTests {
+  @Test(arguments: [1, 2, 3, 4, 5, 6] as [UInt64])
+  func `records come back as they were written`(seed: UInt64) throws {
+    var generator = RecordGenerator(seed: seed)
+    let records = generator.records([1, 5, 63, 64, 200, 700][Int(seed) - 1], traceCount: 40)
+    for stripeRowCount in [1, 64, 4096] {
+      let fixture = try SegmentFixture(records, options: SegmentOptions(stripeRowCount: stripeRowCount))
+      let segment = try fixture.open()
+      #expect(counted(try segment.allRecords()) == counted(records), "seed \(seed)")
+    }
+  }
+
+  @Test func `an empty segment has no rows`() throws {
+    let segment = try SegmentFixture([]).open()
+    #expect(try segment.allRecords().isEmpty)
+    #expect(try segment.rows(of: TraceID(high: 1, low: 2)).isEmpty)
+    #expect(segment.verify(deep: true).damages.isEmpty)
+  }
+
+  @Test(arguments: [11, 12, 13] as [UInt64])
+  func `a trace is found with all its rows and no others`(seed: UInt64) throws {
+    var generator = RecordGenerator(seed: seed)
+    let records = generator.records(900, traceCount: 60)
+    let segment = try SegmentFixture(records).open()
+    for trace in Set(records.map(\.span.traceID)).sorted() {
+      var found: [PlacedSpan] = []
+      for located in try segment.rows(of: trace) {
+        #expect(located.rows == located.rows.sorted())
+        found += try located.stripe.records(located.rows).map { PlacedSpan($0) }
+      }
+      #expect(counted(found) == counted(records.filter { $0.span.traceID == trace }), "seed \(seed)")
+    }
+    for number in 0..<200 as Range<UInt64> {
+      #expect(try segment.rows(of: TraceID(high: 99, low: number)).isEmpty)
+    }
+  }
+
+  @Test(arguments: [21, 22] as [UInt64])
+  func `every leaf finds what the records say`(seed: UInt64) throws {
+    var generator = RecordGenerator(seed: seed)
+    var records = generator.records(260, traceCount: 50)
+    for index in records.indices where index % 50 == 7 { records[index].isPartial = true }
+    let segment = try SegmentFixture(records).open()
+    for leaf in sampleLeaves() {
+      let expected = records.filter { leaf.matches(resource: $0.resource, scope: $0.scope, span: $0.span) }
+      #expect(counted(try segment.records(passing: leaf)) == counted(expected), "seed \(seed), \(leaf)")
+    }
+  }
+
+  @Test(arguments: [31] as [UInt64])
+  func `a filter only removes rows, and the same rows under any mask`(seed: UInt64) throws {
+    var generator = RecordGenerator(seed: seed)
+    let segment = try SegmentFixture(
+      generator.records(250, traceCount: 30), options: SegmentOptions(stripeRowCount: 4096)
+    ).open()
+    for leaf in sampleLeaves() {
+      for stripe in segment.stripes {
+        var all = RowMask(count: stripe.rowCount, filled: true)
+        try stripe.filter(&all, by: leaf)
+        var some = RowMask(count: stripe.rowCount)
+        for row in 0..<stripe.rowCount where generator.random.chance(20) { some.set(row) }
+        var expected = some
+        expected.formIntersection(all)
+        try stripe.filter(&some, by: leaf)
+        #expect(some == expected, "seed \(seed), \(leaf)")
+      }
+    }
+  }
+
+  @Test func `matches, span ids and summaries agree with the records`() throws {
+    var generator = RecordGenerator(seed: 41)
+    var records = generator.records(400, traceCount: 30)
+    for index in records.indices where index % 40 == 3 { records[index].isPartial = true }
+    let segment = try SegmentFixture(records).open()
+    for stripe in segment.stripes {
+      var mask = RowMask(count: stripe.rowCount)
+      for row in 0..<stripe.rowCount where generator.random.chance(60) { mask.set(row) }
+      let rows = mask.rows
+      let found = try stripe.records(rows)
+      var matches: [MatchedRow] = []
+      try stripe.forEachMatch(mask) { matches.append($0) }
+      let spanIDs = try stripe.spanIDs(rows)
+      let summaries = try stripe.summaryRows(rows)
+      #expect(matches.map(\.row) == rows)
+      #expect(matches.map(\.trace) == found.map(\.span.traceID))
+      #expect(matches.map(\.start) == found.map(\.span.start.nanoseconds))
+      #expect(matches.map(\.duration) == found.map(\.span.durationNanoseconds))
+      #expect(spanIDs == found.map(\.span.spanID.rawValue))
+      #expect(summaries.map(\.start) == found.map(\.span.start.nanoseconds))
+      #expect(summaries.map(\.end) == found.map(\.span.end.nanoseconds))
+      #expect(summaries.map(\.parentSpanID) == found.map(\.span.parentSpanID?.rawValue))
+      #expect(summaries.map(\.statusCode) == found.map { $0.span.status?.code.rawValue ?? 0 })
+      #expect(summaries.map(\.name) == found.map(\.span.name))
+      #expect(summaries.map(\.service) == found.map(\.resource.serviceName))
+      #expect(summaries.map(\.isPartial) == found.map(\.isPartial))
+      var bounds = StripeBounds()
+      for record in try stripe.records(Array(0..<stripe.rowCount)) {
+        bounds.include(start: record.span.start.nanoseconds, end: record.span.end.nanoseconds)
+      }
+      #expect(bounds.minimumStart == stripe.bounds.minimumStart && bounds.maximumStart == stripe.bounds.maximumStart)
+      #expect(bounds.maximumEnd == stripe.bounds.maximumEnd)
+      #expect(bounds.minimumDuration == stripe.bounds.minimumDuration)
+      #expect(bounds.maximumDuration == stripe.bounds.maximumDuration)
+    }
+  }
+
+  @Test func `rows that cannot be asked for are refused`() throws {
+    var generator = RecordGenerator(seed: 42)
+    let segment = try SegmentFixture(generator.records(20, traceCount: 3)).open()
+    let stripe = try #require(segment.stripes.first)
+    for rows in [[-1], [stripe.rowCount], [1, 1], [2, 1]] {
+      #expect(throws: TracestoreError.self) { try stripe.records(rows) }
+      #expect(throws: TracestoreError.self) { try stripe.spanIDs(rows) }
+      #expect(throws: TracestoreError.self) { try stripe.summaryRows(rows) }
+    }
+    var mask = RowMask(count: stripe.rowCount + 1)
+    #expect(throws: TracestoreError.self) { try stripe.filter(&mask, by: .kind(1)) }
+  }
+}
