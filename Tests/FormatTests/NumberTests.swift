@@ -43,13 +43,13 @@ import TraceWAL
   }
 
   @Test func integerEncodingsAreThoseInTheCode() throws {
-    let documented = try numbers("Integer page", "Encoding", ["Encoding", "Name", "Body"])
+    let documented = try numbers("Integer page", "Encoding", ["Encoding", "Name", "Body after the base"])
     let known = IntegerEncoding.allCases.map { ($0.name, UInt64($0.rawValue)) }
     #expect(documented == Dictionary(uniqueKeysWithValues: known))
   }
 
   @Test func textEncodingsAreThoseInTheCode() throws {
-    let documented = try numbers("Text column", "Encoding", ["Encoding", "Name", "Body"])
+    let documented = try numbers("Text column", "Encoding", ["Encoding", "Name", "Content"])
     let known = TextEncoding.allCases.map { ($0.name, UInt64($0.rawValue)) }
     #expect(documented == Dictionary(uniqueKeysWithValues: known))
   }

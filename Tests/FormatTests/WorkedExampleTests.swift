@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 import TraceBytes
 import TraceColumns
@@ -21,16 +22,75 @@ import TraceColumns
     #expect(try document.section("Manifest file").hexDumps == [try Examples.manifest()])
   }
 
-  @Test func integerColumns() throws {
-    let shown = try document.section("Integer column").blocks.first ?? []
-    let columns: [[UInt64]] = [[7, 7, 7], [5, 6, 7, 8]]
-    let scratch = ColumnScratch()
-    #expect(shown.count == columns.count)
-    for (line, values) in zip(shown, columns) {
-      let written = encoded { IntegerColumn.encode(values, into: &$0, scratch: scratch) }
-      let digits = line.prefix { !"ghijklmnopqrstuvwxyz".contains($0) }.filter { $0 != " " }.dropLast(0)
-      #expect(digits.hasPrefix(hexadecimal(written)), "\(values): \(hexadecimal(written))")
+  /// The bytes of each code span that is nothing but hexadecimal digits in groups, under a heading.
+  private func spans(_ section: String) throws -> [[UInt8]] {
+    let text = try document.section(section).lines.joined(separator: "\n")
+    return text.components(separatedBy: "`").enumerated().filter { $0.offset % 2 == 1 }.compactMap {
+      let digits = $0.element.filter { $0 != " " && $0 != "·" && $0 != "\n" }
+      return digits.utf8.count > 16 ? FormatDocument.bytes(digits) : nil
     }
+  }
+
+  /// Each page of the table decodes, and encodes to the same bytes.
+  @Test func integerPages() throws {
+    let pages = try spans("Integer page")
+    let scratch = ColumnScratch()
+    var encodings: Set<IntegerEncoding> = []
+    for bytes in pages {
+      let column = try bytes.withUnsafeBytes { bytes in
+        encodings.insert(try IntegerPage(bytes).encoding)
+        return try IntegerColumn(bytes).decodeAll()
+      }
+      #expect(encoded { IntegerColumn.encode(column, into: &$0, scratch: scratch) } == bytes)
+    }
+    #expect(encodings == Set(IntegerEncoding.allCases))
+    #expect(pages.count == 10)
+  }
+
+  @Test func integerColumnOfTwoPages() throws {
+    let shown = try spans("Integer column")
+    let scratch = ColumnScratch()
+    #expect(shown == [encoded { IntegerColumn.encode(Array(0...1024), into: &$0, scratch: scratch) }])
+  }
+
+  @Test func textLists() throws {
+    let shown = try spans("Sorted text list")
+    let scratch = ColumnScratch()
+    let texts = ["abc", "abd", "b"].map { Array($0.utf8) }
+    #expect(shown == [encoded { SortedTextList.encode(texts, into: &$0, scratch: scratch) }])
+  }
+
+  /// Raw, dictionary and template, each as the writer makes them.
+  @Test func textColumns() throws {
+    let shown = try spans("Text column")
+    let scratch = ColumnScratch()
+    let columns = [
+      ["ab", "cd"], Array(repeating: ["GET", "GET", "POST"], count: 20).flatMap { $0 },
+      (0..<16).map { "id \(1000 + 7919 * $0 % 1000)" },
+    ]
+    var written: [[UInt8]] = []
+    for texts in columns {
+      written.append(encoded { TextColumn.encode(texts.map { Array($0.utf8) }, into: &$0, scratch: scratch) })
+    }
+    // Two strings are shorter as a dictionary; the example shows how they look raw.
+    #expect(shown.dropFirst() == written.dropFirst())
+    for (bytes, texts) in zip(shown, columns) {
+      let decoded = try bytes.withUnsafeBytes { bytes in
+        let column = try TextColumn(bytes, scratch: scratch)
+        #expect(column.byteCount == bytes.count)
+        return try (0..<column.count).map {
+          String(decoding: try column.value(at: $0, scratch: scratch), as: UTF8.self)
+        }
+      }
+      #expect(decoded == texts)
+    }
+    #expect(shown.count == columns.count)
+  }
+
+  @Test func filters() throws {
+    let shown = try spans("Filter")
+    let filter = try #require(FuseFilter([1, 2, 3], width: .eight))
+    #expect(shown == [encoded { filter.encode(into: &$0) }])
   }
 }
 
