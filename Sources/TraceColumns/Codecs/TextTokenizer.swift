@@ -37,13 +37,7 @@ struct TextTokenizer: ~Copyable {
   var slots: UnsafeBufferPointer<UInt64> { UnsafeBufferPointer(start: numbers, count: slotCount) }
 
   @inline(__always)
-  private mutating func put(_ byte: UInt8) {
-    templateBytes[templateByteCount] = byte
-    templateByteCount &+= 1
-  }
-
-  @inline(__always)
-  private mutating func put(number: UInt64) {
+  private mutating func note(_ number: UInt64) {
     numbers[slotCount] = number
     slotCount &+= 1
   }
@@ -63,57 +57,79 @@ struct TextTokenizer: ~Copyable {
     templateByteCount = 0
     slotCount = 0
     guard text.count <= Self.maximumByteCount else { return false }
-    return Self.classes.withUnsafeBufferPointer { classes in
+    // A local pointer stays in a register; the stored properties would be read again after every byte.
+    var output = templateBytes
+    let isAccepted = Self.classes.withUnsafeBufferPointer { classes in
       var place = 0
       let count = text.count
       while place < count {
         let byte = text[place]
         let kind = classes[Int(byte)]
         if kind == 0 {
-          put(byte)
+          output.pointee = byte
+          output += 1
           place &+= 1
           continue
         }
         if kind == 3 { return false }
-        var end = place
-        var digitCount = 0
-        while end < count {
-          let next = classes[Int(text[end])]
-          guard next == 1 || next == 2 else { break }
-          digitCount &+= next == 1 ? 1 : 0
-          end &+= 1
+        // A run of hex digits is copied as it is found, and written over where it turns out to be a number.
+        let runStart = output
+        let end = Self.copyRun(text, from: place, classes, &output)
+        let byteCount = end.place &- place
+        if end.digitCount == 0 {
+          place = end.place
+          continue
         }
-        let byteCount = end &- place
-        if digitCount == 0 {
-          copy(text, place, end)
-          place = end
-        } else if byteCount == 8, isIdentifier(text, at: place, classes) {
-          appendIdentifier(text, at: place)
+        output = runStart
+        if byteCount == 8, isIdentifier(text, at: place, classes) {
+          appendIdentifier(text, at: place, &output)
           place &+= Self.identifierByteCount
-        } else if byteCount >= Self.minimumHexByteCount, byteCount <= Self.maximumHexByteCount, digitCount < byteCount {
-          appendHex(text, place, end)
-          place = end
+        } else if byteCount >= Self.minimumHexByteCount, byteCount <= Self.maximumHexByteCount,
+          end.digitCount < byteCount
+        {
+          appendHex(text, place, end.place, &output)
+          place = end.place
         } else {
-          appendDecimals(text, &place, end, classes)
+          appendDecimals(text, place, end.place, classes, &output)
+          place = end.place
         }
       }
       return true
     }
+    templateByteCount = output - templateBytes
+    return isAccepted
   }
 
+  /// Copies the digits and letters `a`–`f` from `start` on; where they end, and how many are digits.
   @inline(__always)
-  private mutating func copy(_ text: UnsafeRawBufferPointer, _ start: Int, _ end: Int) {
+  private static func copyRun(
+    _ text: UnsafeRawBufferPointer, from start: Int, _ classes: UnsafeBufferPointer<UInt8>,
+    _ output: inout UnsafeMutablePointer<UInt8>
+  ) -> (place: Int, digitCount: Int) {
     var place = start
-    while place < end {
-      put(text[place])
+    var digitCount = 0
+    while place < text.count {
+      let byte = text[place]
+      let kind = classes[Int(byte)]
+      guard kind == 1 || kind == 2 else { break }
+      digitCount &+= Int(2 &- kind)
+      output.pointee = byte
+      output += 1
       place &+= 1
     }
+    return (place, digitCount)
   }
 
   /// The numbers among the digits and letters of `place..<end`.
   private mutating func appendDecimals(
-    _ text: UnsafeRawBufferPointer, _ place: inout Int, _ end: Int, _ classes: UnsafeBufferPointer<UInt8>
+    _ text: UnsafeRawBufferPointer, _ runStart: Int, _ end: Int, _ classes: UnsafeBufferPointer<UInt8>,
+    _ output: inout UnsafeMutablePointer<UInt8>
   ) {
+    func put(_ byte: UInt8) {
+      output.pointee = byte
+      output += 1
+    }
+    var place = runStart
     while place < end {
       guard classes[Int(text[place])] == 1 else {
         put(text[place])
@@ -126,19 +142,19 @@ struct TextTokenizer: ~Copyable {
       if text[start] != 0x30 || byteCount == 1 {
         if let value = Self.decimal(text, start, place) {
           put(Self.decimalMark)
-          put(number: value)
+          note(value)
           continue
         }
       } else if byteCount <= 19, let value = Self.decimal(text, start, place) {
         put(Self.paddedMark)
         put(UInt8(byteCount))
-        put(number: value)
+        note(value)
         continue
       }
       if byteCount <= Self.maximumHexByteCount {
-        appendHex(text, start, place)
+        appendHex(text, start, place, &output)
       } else {
-        copy(text, start, place)
+        for index in start..<place { put(text[index]) }
       }
     }
   }
@@ -163,18 +179,21 @@ struct TextTokenizer: ~Copyable {
   private static func hexDigit(_ byte: UInt8) -> UInt64 { UInt64(byte < 0x3a ? byte &- 0x30 : byte &- 0x57) }
 
   /// Groups of 16 digits from the left; the last group takes the rest.
-  private mutating func appendHex(_ text: UnsafeRawBufferPointer, _ start: Int, _ end: Int) {
+  private mutating func appendHex(
+    _ text: UnsafeRawBufferPointer, _ start: Int, _ end: Int, _ output: inout UnsafeMutablePointer<UInt8>
+  ) {
     var place = start
     while place < end {
       let groupEnd = min(place &+ 16, end)
-      put(Self.hexMark)
-      put(UInt8(groupEnd &- place))
+      output[0] = Self.hexMark
+      output[1] = UInt8(groupEnd &- place)
+      output += 2
       var value: UInt64 = 0
       while place < groupEnd {
         value = value &<< 4 | Self.hexDigit(text[place])
         place &+= 1
       }
-      put(number: value)
+      note(value)
     }
   }
 
@@ -192,19 +211,22 @@ struct TextTokenizer: ~Copyable {
     return true
   }
 
-  private mutating func appendIdentifier(_ text: UnsafeRawBufferPointer, at start: Int) {
-    put(Self.identifierMark)
+  private mutating func appendIdentifier(
+    _ text: UnsafeRawBufferPointer, at start: Int, _ output: inout UnsafeMutablePointer<UInt8>
+  ) {
+    output.pointee = Self.identifierMark
+    output += 1
     var value: UInt64 = 0
     for offset in 0..<Self.identifierByteCount {
       if offset == 8 || offset == 13 || offset == 18 || offset == 23 {
         if offset == 18 {
-          put(number: value)
+          note(value)
           value = 0
         }
         continue
       }
       value = value &<< 4 | Self.hexDigit(text[start &+ offset])
     }
-    put(number: value)
+    note(value)
   }
 }
