@@ -78,6 +78,12 @@ let package = Package(
       name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"]), .brew(["lz4"])]),
     .systemLibrary(
       name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
+    .executableTarget(
+      name: "tracestore-kernels",
+      dependencies: [
+        "TraceBytes", "TraceColumns", "TraceFiles", "TraceIngest", "TraceModel", "TraceOTLP", "TraceSegment", "TraceWAL",
+        "TracestoreTesting",
+      ], swiftSettings: settings),
     tests("TraceModelTests", ["TraceModel"]),
     tests("TraceBytesTests", ["TraceBytes"]),
     tests("TraceFilesTests", ["TraceFiles", "TraceModel"]),
@@ -99,6 +105,12 @@ let package = Package(
       [
         "TraceModel", "TraceBytes", "TraceFiles", "TraceOTLP", "TraceMerge", "TraceColumns", "TraceSource",
         "TraceWAL", "TraceManifest", "TraceSegment",
+      ]),
+    tests(
+      "TraceEngineTests",
+      [
+        "TraceEngine", "TraceModel", "TracestoreV2", "TracestoreTesting", "TraceFiles", "TraceOTLP", "TraceMerge",
+        "TraceBytes",
       ]),
     tests("ArchitectureTests", []),
   ]

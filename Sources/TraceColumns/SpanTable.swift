@@ -89,6 +89,11 @@ package final class SpanTable: @unchecked Sendable {
     rows.append(row)
   }
 
+  /// Marks rows that nobody has seen yet as dead.
+  package func kill(rows range: Range<Int>) {
+    for index in range { rows.pointer(at: index).pointee.marks.insert(.isDead) }
+  }
+
   // MARK: Reading
 
   /// What stands in the table now. Take it under the writer's lock; use it anywhere.
@@ -193,6 +198,8 @@ package struct SpanMarks: OptionSet, BitwiseCopyable, Sendable {
   @inlinable package static var hasStatus: SpanMarks { SpanMarks(rawValue: 2) }
   /// The record is partial: a snapshot of an open span, or an enrichment.
   @inlinable package static var isPartial: SpanMarks { SpanMarks(rawValue: 4) }
+  /// The row's frame never became durable: it was never visible and never will be.
+  @inlinable package static var isDead: SpanMarks { SpanMarks(rawValue: 8) }
 }
 
 /// An event's fixed part.

@@ -14,7 +14,7 @@ package struct SegmentOptions: Hashable, Sendable {
 }
 
 /// Runs `body` with 0 ..< count, in any order and on any threads, and returns when all calls have.
-package typealias SegmentParallelism = @Sendable (_ count: Int, _ body: @Sendable (Int) -> Void) -> Void
+package typealias SegmentParallelism = @Sendable (_ count: Int, _ body: @escaping @Sendable (Int) -> Void) -> Void
 
 /// What the writer says about the file it wrote.
 package struct SegmentStatistics: Sendable {

@@ -1,0 +1,46 @@
+import TraceIngest
+import TraceSegment
+import TraceSource
+import TraceWAL
+
+extension StoreCore {
+  func statistics() async throws -> StoreStatistics {
+    try await readers.run { [self] in
+      let (memtables, segments) = try sources()
+      var statistics = StoreStatistics()
+      var columns: [String: UInt64] = [:]
+      var services: [[UInt8]: Int] = [:]
+      for segment in segments {
+        let totals = segment.totals
+        statistics.spanCount += Int(totals.rowCount)
+        statistics.traceCount += Int(totals.traceCount)
+        statistics.partialRecordCount += Int(totals.partialCount)
+        statistics.segmentByteCount += segment.byteCount
+        let hasRows = totals.rowCount > 0
+        statistics.segments.append(
+          StoreStatistics.SegmentInfo(
+            number: segment.number, byteCount: segment.byteCount, spanCount: Int(totals.rowCount),
+            traceCount: Int(totals.traceCount),
+            minimumStart: Timestamp(nanoseconds: hasRows ? totals.minimumStart : 0),
+            maximumStart: Timestamp(nanoseconds: hasRows ? totals.maximumStart : 0)))
+        for column in try segment.partSizes() { columns[column.name, default: 0] += column.byteCount }
+        try segment.forEachService { services[Array($0.utf8), default: 0] += $1 }
+        statistics.memoryByteCount += segment.residentByteCount
+      }
+      statistics.unsealedRecordCount = memtables.reduce(0) { $0 + $1.rowCount }
+      statistics.columns = columns.map { StoreStatistics.ColumnSize(name: $0.key, byteCount: $0.value) }
+        .sorted { $0.byteCount != $1.byteCount ? $0.byteCount > $1.byteCount : $0.name < $1.name }
+      statistics.services = services.sorted { $0.key.lexicographicallyPrecedes($1.key) }
+        .map { StoreStatistics.ServiceSize(name: String(decoding: $0.key, as: UTF8.self), spanCount: $0.value) }
+      if case .writer(let ingestor) = origin {
+        statistics.logByteCount = ingestor.logStatistics.byteCount
+        statistics.memoryByteCount += ingestor.memoryByteCount
+      } else if case .follower(let follower) = origin {
+        statistics.logByteCount = try follower.logByteCount()
+      }
+      statistics.memoryByteCount += cache.statistics.residentByteCount
+      statistics.memoryBudgetByteCount = options.memoryBudgetByteCount
+      return statistics
+    }
+  }
+}

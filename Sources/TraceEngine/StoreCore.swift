@@ -1,0 +1,225 @@
+import Synchronization
+import TraceFiles
+import TraceIngest
+import TraceManifest
+import TraceOTLP
+import TraceQuery
+import TraceSegment
+import TraceSource
+
+/// What stands behind `TraceStore`: threads, the writer or the follower, and the way from a call to a synchronous room.
+final class StoreCore: Sendable {
+  /// Where rows come from.
+  enum Origin: Sendable {
+    case writer(Ingestor)
+    case follower(LogFollower)
+  }
+
+  let origin: Origin
+  let options: StoreOptions
+  let manifest: ManifestStore
+  let cache: BlockCache
+  let fileSystem: any FileSystem
+  let directory: String
+  let readers: WorkerPool
+  private let writers: WorkerPool
+  private let sealerThread: WorkerThread?
+  /// Batches to reuse; each is with one thread at a time.
+  private let batches = Monitor<[SpanBatch]>([])
+  private let isClosed = Mutex(false)
+  /// The writer lock; let go when the store is closed.
+  private let lock: Monitor<(any FileLock)?>
+  private let storeFingerprint: UInt64
+
+  init(
+    origin: Origin, options: StoreOptions, manifest: ManifestStore, cache: BlockCache, fileSystem: any FileSystem,
+    directory: String, lock: (any FileLock)? = nil
+  ) throws {
+    self.lock = Monitor(lock)
+    self.origin = origin
+    self.options = options
+    self.manifest = manifest
+    self.cache = cache
+    self.fileSystem = fileSystem
+    self.directory = directory
+    let storeID = manifest.current.settings.storeID
+    storeFingerprint = storeID.first ^ storeID.second
+    readers = try WorkerPool(name: "tracestore-read", threadCount: max(2, ProcessorCount.online))
+    writers = try WorkerPool(name: "tracestore-write", threadCount: max(2, ProcessorCount.online))
+    if case .writer(let ingestor) = origin {
+      sealerThread = try WorkerThread(name: "tracestore-seal") { ingestor.runSealer() }
+    } else {
+      sealerThread = nil
+    }
+  }
+
+  // MARK: Writing
+
+  func checkWritable() throws {
+    if isClosed.withLock({ $0 }) { throw StoreFailure.closed }
+    if case .follower = origin { throw StoreFailure.readOnly }
+  }
+
+  func write(
+    _ encode: @escaping @Sendable () throws -> [UInt8],
+    completion: @escaping @Sendable (Result<WriteReceipt, any Error>) -> Void
+  ) {
+    guard case .writer(let ingestor) = origin else { return completion(.failure(StoreFailure.readOnly)) }
+    let isAccepted = writers.submit { [self] in
+      do {
+        let request = try encode()
+        let batch = batches.withLock { $0.popLast() } ?? SpanBatch()
+        defer { batches.withLock { $0.append(batch) } }
+        try request.withUnsafeBytes { bytes in
+          try ingestor.write(bytes, arrivalNanoseconds: options.clock(), batch: batch) { result in
+            completion(result.map { WriteReceipt($0) })
+          }
+        }
+      } catch {
+        completion(.failure(error))
+      }
+    }
+    if !isAccepted { completion(.failure(StoreFailure.closed)) }
+  }
+
+  // MARK: Reading
+
+  /// Runs a synchronous read on a reader thread, over what is visible now.
+  func read<Result: Sendable>(_ body: @escaping @Sendable (QuerySnapshot) throws -> Result) async throws -> Result {
+    try await readers.run { [self] in try body(try makeSnapshot()) }
+  }
+
+  func snapshot() async throws -> QuerySnapshot { try await read { $0 } }
+
+  func search(_ query: TraceQuery) async throws -> (TraceSearch.Page, QuerySnapshot) {
+    try await read { (try TraceSearch(query, in: $0).run(), $0) }
+  }
+
+  private func makeSnapshot() throws -> QuerySnapshot {
+    let (memtables, segments) = try sources()
+    return QuerySnapshot(sources: memtables + segments, storeFingerprint: storeFingerprint)
+  }
+
+  /// What is visible now.
+  func sources() throws -> (memtables: [MemtableSource], segments: [Segment]) {
+    switch origin {
+    case .writer(let ingestor): ingestor.sources()
+    case .follower(let follower): try follower.sources()
+    }
+  }
+
+  /// The traces' chunks, assembled one at a time as they are asked for.
+  func chunks(
+    of traces: [TraceID], in snapshot: QuerySnapshot, options: ReadOptions, summary: ResultSummary
+  ) -> ResultStream<TraceChunk> {
+    let now = self.options.clock()
+    let progress = Mutex((next: 0, assembly: TraceAssembly?.none, summary: summary))
+    return ResultStream(
+      next: { [readers] in
+        try await readers.run {
+          progress.withLock { progress in
+            while true {
+              if progress.assembly == nil {
+                guard progress.next < traces.count else { return nil }
+                progress.assembly = TraceAssembly(
+                  traces[progress.next], in: snapshot, options: options, nowNanoseconds: now)
+                progress.next += 1
+              }
+              if let chunk = progress.assembly?.next() { return chunk }
+              progress.summary.add(damage: progress.assembly?.damage ?? [])
+              progress.assembly = nil
+            }
+          }
+        }
+      },
+      summary: { progress.withLock { $0.summary } })
+  }
+
+  func summaries(
+    of traces: [TraceID], in snapshot: QuerySnapshot, summary: ResultSummary
+  ) -> ResultStream<TraceSummary> {
+    let progress = Mutex((next: 0, summary: summary))
+    return ResultStream(
+      next: { [readers] in
+        try await readers.run {
+          progress.withLock { progress in
+            while progress.next < traces.count {
+              var damage: [String] = []
+              let made = TraceSummary.assemble(traces[progress.next], in: snapshot, damage: &damage)
+              progress.next += 1
+              progress.summary.add(damage: damage)
+              if let made { return made }
+            }
+            return nil
+          }
+        }
+      },
+      summary: { progress.withLock { $0.summary } })
+  }
+
+  // MARK: Lifecycle
+
+  func seal() async throws {
+    try checkWritable()
+    guard case .writer(let ingestor) = origin else { throw StoreFailure.readOnly }
+    try await writers.run { try ingestor.sealAll() }
+  }
+
+  func refresh() async throws {
+    guard case .follower(let follower) = origin else { return }
+    try await readers.run { try follower.refresh() }
+  }
+
+  /// Memtables above this are sealed on closing; smaller ones are read back from the log in a moment.
+  private static let closingSealRowCount = 1 << 14
+
+  func close() async throws {
+    let isFirst = isClosed.withLock { isClosed in
+      defer { isClosed = true }
+      return !isClosed
+    }
+    guard isFirst else { return }
+    let outcome = Mutex<Result<Void, any Error>?>(nil)
+    await withCheckedContinuation { continuation in
+      // Closing waits for the store's threads, so it needs one that is not theirs.
+      let closer = try? WorkerThread(name: "tracestore-close") { [self] in
+        outcome.withLock { $0 = Result { try shutDown() } }
+        continuation.resume()
+      }
+      if closer == nil {
+        outcome.withLock { $0 = Result { try shutDown() } }
+        continuation.resume()
+      }
+    }
+    try outcome.withLock { $0 }?.get()
+  }
+
+  private func shutDown() throws {
+    writers.close()
+    var failure: (any Error)?
+    if case .writer(let ingestor) = origin {
+      // When this fails the rows are safe in the log; only the next opening takes longer.
+      if ingestor.hasRows(atLeast: Self.closingSealRowCount) { try? ingestor.sealAll() }
+      do { try ingestor.close() } catch { failure = error }
+      sealerThread?.join()
+    }
+    readers.close()
+    manifest.close()
+    lock.withLock { $0 = nil }
+    if let failure { throw failure }
+  }
+}
+
+extension WriteReceipt {
+  init(_ receipt: IngestReceipt) {
+    self.init(
+      acceptedSpanCount: receipt.acceptedCount,
+      refused: receipt.refusals.map { Refusal(spanIndex: $0.spanIndex, reason: $0.reason) })
+  }
+}
+
+extension ResultSummary {
+  mutating func add(damage messages: [String]) {
+    for message in messages where !damage.contains(message) { damage.append(message) }
+  }
+}

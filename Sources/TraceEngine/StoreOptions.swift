@@ -1,0 +1,68 @@
+import TraceModel
+
+/// When a returned write is safe.
+public enum Durability: Hashable, Sendable {
+  /// On return the data has been synced to disk (group commit). The default.
+  case sync
+  /// On return the data has been handed to the operating system; it is synced at least this often. A crash of the
+  /// process loses nothing, a crash of the machine up to this much.
+  case interval(nanoseconds: UInt64)
+  /// On return the data has been handed to the operating system, which syncs when it likes.
+  case none
+}
+
+/// How a store is opened. Every field has a default that suits a service.
+public struct StoreOptions: Sendable {
+  public var durability: Durability
+  /// Bytes for memtables and caches together. At least 16 MiB. The memtables take up to half of it.
+  public var memoryBudgetByteCount: Int
+  /// A memtable is written to a segment when it holds this many spans, or its share of the memory budget.
+  public var sealSpanCount: Int
+  /// Spans in a stripe, the unit in which traces are kept together and read. Between 16 and 65,536.
+  public var stripeSpanCount: Int
+  /// Whether a span whose end is zero is an open span. Fixed when the store is created; ignored afterwards.
+  public var isZeroEndOpen: Bool
+  /// Told what happens inside; called on the engine's threads, so it must be quick and must not call the store.
+  public var observer: (@Sendable (StoreEvent) -> Void)?
+  /// The wall clock in nanoseconds since the epoch: arrival times, and whether open spans are abandoned.
+  public var clock: @Sendable () -> UInt64
+
+  public init(
+    durability: Durability = .sync, memoryBudgetByteCount: Int = 128 << 20, sealSpanCount: Int = 1 << 18,
+    stripeSpanCount: Int = 1 << 15, isZeroEndOpen: Bool = true, observer: (@Sendable (StoreEvent) -> Void)? = nil,
+    clock: @escaping @Sendable () -> UInt64 = SystemClock.nowNanoseconds
+  ) {
+    self.durability = durability
+    self.memoryBudgetByteCount = memoryBudgetByteCount
+    self.sealSpanCount = sealSpanCount
+    self.stripeSpanCount = stripeSpanCount
+    self.isZeroEndOpen = isZeroEndOpen
+    self.observer = observer
+    self.clock = clock
+  }
+
+  func validate() throws {
+    guard memoryBudgetByteCount >= 16 << 20 else {
+      throw TracestoreError(
+        .invalidArgument, "The memory budget is \(memoryBudgetByteCount) bytes; it must be at least 16 MiB.")
+    }
+    guard (1...1 << 22).contains(sealSpanCount) else {
+      throw TracestoreError(.invalidArgument, "sealSpanCount is \(sealSpanCount); it must be from 1 to 4,194,304.")
+    }
+    guard (16...1 << 16).contains(stripeSpanCount) else {
+      throw TracestoreError(.invalidArgument, "stripeSpanCount is \(stripeSpanCount); it must be from 16 to 65,536.")
+    }
+  }
+}
+
+/// Something that happened inside a store. New cases may be added: always handle the default.
+public enum StoreEvent: Sendable {
+  /// A segment was written.
+  case sealed(recordCount: Int, droppedRecordCount: Int, byteCount: UInt64)
+  /// Writing a segment failed and will be tried again; nothing is lost, writes wait.
+  case sealFailed(TracestoreError)
+  /// The log was read back after opening.
+  case recovered(requestCount: Int, spanCount: Int, seconds: Double)
+  /// Bytes on disk are damaged; the sentence names the place.
+  case damaged(String)
+}

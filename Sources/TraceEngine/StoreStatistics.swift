@@ -1,0 +1,47 @@
+/// Figures about a store at one moment. Sealed spans only, unless said otherwise.
+public struct StoreStatistics: Hashable, Sendable {
+  /// Final spans in segments.
+  public var spanCount = 0
+  /// Traces, counted once for each segment that holds spans of them.
+  public var traceCount = 0
+  /// Partial records in segments.
+  public var partialRecordCount = 0
+  /// Records that are in memory and in the log, not in a segment yet; re-sent ones included.
+  public var unsealedRecordCount = 0
+  /// Ascending by number.
+  public var segments: [SegmentInfo] = []
+  /// Bytes of all segments.
+  public var segmentByteCount: UInt64 = 0
+  /// Bytes of the write-ahead log.
+  public var logByteCount: UInt64 = 0
+  /// Bytes that memtables and caches hold now.
+  public var memoryByteCount = 0
+  /// Bytes they may hold.
+  public var memoryBudgetByteCount = 0
+  /// Bytes of every column and section over all segments, largest first.
+  public var columns: [ColumnSize] = []
+  /// Spans by service, ascending by name.
+  public var services: [ServiceSize] = []
+
+  public init() {}
+
+  public struct SegmentInfo: Hashable, Sendable {
+    public var number: UInt64
+    public var byteCount: UInt64
+    public var spanCount: Int
+    public var traceCount: Int
+    /// Of the spans' starts; zero when there are no final spans.
+    public var minimumStart: Timestamp
+    public var maximumStart: Timestamp
+  }
+
+  public struct ColumnSize: Hashable, Sendable {
+    public var name: String
+    public var byteCount: UInt64
+  }
+
+  public struct ServiceSize: Hashable, Sendable {
+    public var name: String
+    public var spanCount: Int
+  }
+}

@@ -1,0 +1,135 @@
+import TraceOTLP
+import TraceQuery
+import TraceSource
+
+/// A trace store in a directory, or in memory.
+///
+/// Open one with `open(at:)`, `withTraceStore(at:)` or `inMemory()`. One process may have a store open for writing;
+/// any number may have it open with `openReadOnly(at:)` at the same time.
+///
+/// - Durability: `writeTraces` and `writeEncoded` return after the batch is durable, in the mode that
+///   `StoreOptions.durability` names; what has been returned is visible to every query that begins afterwards.
+/// - Thread-safety: every method may be called from any task. Blocking work runs on the store's own threads.
+/// - Errors are `TracestoreError`s.
+public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sendable {
+  let core: StoreCore
+
+  init(core: StoreCore) { self.core = core }
+
+  // MARK: Writing
+
+  public func writeTraces(_ data: TraceData) async throws -> WriteReceipt {
+    try await write { OTLP.encode(data) }
+  }
+
+  /// Stores one request as it came from the wire: decoded once, straight into columns. JSON is rewritten as protobuf
+  /// first. A request may hold 256 MiB.
+  public func writeEncoded(_ request: [UInt8], encoding: OTLPEncoding) async throws -> WriteReceipt {
+    switch encoding {
+    case .protobuf: try await write { request }
+    case .json: try await write { OTLP.encode(try OTLPJSON.decode(request)) }
+    }
+  }
+
+  private func write(_ encode: @escaping @Sendable () throws -> [UInt8]) async throws -> WriteReceipt {
+    try await withCheckedThrowingContinuation { continuation in
+      core.write(encode) { continuation.resume(with: $0) }
+    }
+  }
+
+  // MARK: Traces
+
+  public func getTraces(
+    _ parameters: [GetTraceParameters], options: ReadOptions
+  ) async throws -> ResultStream<TraceChunk> {
+    let snapshot = try await core.snapshot()
+    return core.chunks(of: parameters.map(\.traceID), in: snapshot, options: options, summary: ResultSummary())
+  }
+
+  public func findTraces(_ query: TraceQuery) async throws -> ResultStream<TraceChunk> {
+    let (page, snapshot) = try await core.search(query)
+    return core.chunks(of: page.traces, in: snapshot, options: query.options, summary: page.summary)
+  }
+
+  public func findTraceIDs(_ query: TraceQuery) async throws -> ResultStream<FoundTrace> {
+    try await findTraceSummaries(query).mapped {
+      FoundTrace(traceID: $0.traceID, start: $0.minimumStart, end: $0.maximumEnd)
+    }
+  }
+
+  public func findTraceSummaries(_ query: TraceQuery) async throws -> ResultStream<TraceSummary> {
+    let (page, snapshot) = try await core.search(query)
+    return core.summaries(of: page.traces, in: snapshot, summary: page.summary)
+  }
+
+  public func searchCapabilities() async throws -> SearchCapabilities {
+    SearchCapabilities(
+      isServiceNameOptional: true, isSameSpanConjunction: true, isPaginated: true, hasTraceSummaries: true,
+      hasAttributeDiscovery: true, orders: [.newest])
+  }
+
+  // MARK: Catalogue
+
+  public func getServices() async throws -> [String] {
+    try await core.read { try Catalogue($0).services() }
+  }
+
+  public func getOperations(_ query: OperationQuery) async throws -> [Operation] {
+    try await core.read { try Catalogue($0).operations(query) }
+  }
+
+  public func getAttributeKeys(_ query: AttributeKeyQuery) async throws -> [AttributeKeyInfo] {
+    try await core.read { try Catalogue($0).attributeKeys(query) }
+  }
+
+  public func getAttributeValues(_ query: AttributeValueQuery) async throws -> ResultStream<AttributeValueInfo> {
+    let (values, isTruncated) = try await core.read { try Catalogue($0).attributeValues(query) }
+    return ResultStream(values, summary: ResultSummary(isTruncated: isTruncated))
+  }
+
+  // MARK: Lifecycle
+
+  /// Writes everything that is in memory into segments. Returns once they are durable.
+  public func seal() async throws { try await core.seal() }
+
+  /// For read-only stores: sees what was written since the store was opened or refreshed. Costs what is new.
+  public func refresh() async throws { try await core.refresh() }
+
+  /// Figures about the store now.
+  public func statistics() async throws -> StoreStatistics { try await core.statistics() }
+
+  /// Keeps the store open until the task is cancelled, then closes it. Has the shape of swift-service-lifecycle's
+  /// `Service.run()`: declare the conformance in your application.
+  public func run() async throws {
+    let (wait, cancel) = AsyncStream.makeStream(of: Never.self)
+    await withTaskCancellationHandler {
+      for await _ in wait {}
+    } onCancel: {
+      cancel.finish()
+    }
+    try await close()
+  }
+
+  /// Finishes the writes under way and releases the store. Harmless when repeated.
+  ///
+  /// What is in memory stays in the write-ahead log and is there at the next opening; more than 16,384 spans are
+  /// sealed first, so that the next opening is quick.
+  public func close() async throws { try await core.close() }
+}
+
+/// Opens a store, runs `body`, and closes the store whether it returns or throws.
+public func withTraceStore<Result>(
+  at path: String, options: StoreOptions = StoreOptions(), isolation: isolated (any Actor)? = #isolation,
+  _ body: (TraceStore) async throws -> Result
+) async throws -> Result {
+  let store = try await TraceStore.open(at: path, options: options)
+  do {
+    let result = try await body(store)
+    try await store.close()
+    return result
+  } catch {
+    // The body's error says more than what closing after it could.
+    try? await store.close()
+    throw error
+  }
+}

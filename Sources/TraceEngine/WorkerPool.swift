@@ -1,0 +1,66 @@
+import TraceFiles
+
+/// The engine's own threads for work that blocks: reads, decoding, waiting for room. The cooperative pool has as many
+/// threads as cores, so a blocked pair of them would stall the whole process.
+final class WorkerPool: Sendable {
+  private struct Queue {
+    var jobs: [@Sendable () -> Void] = []
+    var nextJob = 0
+    var isClosed = false
+
+    var isEmpty: Bool { nextJob == jobs.count }
+
+    mutating func take() -> (@Sendable () -> Void)? {
+      guard !isEmpty else { return nil }
+      let job = jobs[nextJob]
+      nextJob += 1
+      if nextJob == jobs.count || nextJob == 1024 {
+        jobs.removeFirst(nextJob)
+        nextJob = 0
+      }
+      return job
+    }
+  }
+
+  private let queue = Monitor(Queue())
+  private let threads: [WorkerThread]
+
+  init(name: String, threadCount: Int) throws {
+    let queue = queue
+    threads = try (0..<threadCount).map { index in
+      try WorkerThread(name: "\(name)-\(index)") {
+        while let job = queue.withLock(waitingUntil: { !$0.isEmpty || $0.isClosed }, { $0.take() }) { job() }
+      }
+    }
+  }
+
+  /// Queues a job. After `close()` it is not run and false is returned.
+  func submit(_ job: @escaping @Sendable () -> Void) -> Bool {
+    let isAccepted = queue.withLock { queue in
+      if !queue.isClosed { queue.jobs.append(job) }
+      return !queue.isClosed
+    }
+    queue.wakeAll()
+    return isAccepted
+  }
+
+  /// Runs `body` on one of the threads: one hop there, one back.
+  func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+    try await withCheckedThrowingContinuation { continuation in
+      let isAccepted = submit { continuation.resume(with: Swift.Result { try body() }) }
+      if !isAccepted { continuation.resume(throwing: StoreFailure.closed) }
+    }
+  }
+
+  /// Lets the threads end once what is queued has run.
+  func requestEnd() {
+    queue.withLock { $0.isClosed = true }
+    queue.wakeAll()
+  }
+
+  /// Runs what is queued and ends the threads. Must not be called from one of them.
+  func close() {
+    requestEnd()
+    for thread in threads { thread.join() }
+  }
+}

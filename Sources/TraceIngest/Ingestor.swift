@@ -1,0 +1,224 @@
+import TraceFiles
+package import TraceModel
+package import TraceOTLP
+package import TraceSegment
+package import TraceWAL
+
+/// How a store takes writes in.
+package struct IngestOptions: Sendable {
+  /// A memtable is sealed when it holds this many rows or bytes.
+  package var sealRowCount: Int
+  package var sealByteCount: Int
+  package var stripeRowCount: Int
+  package var isZeroEndOpen: Bool
+
+  package init(sealRowCount: Int, sealByteCount: Int, stripeRowCount: Int, isZeroEndOpen: Bool) {
+    self.sealRowCount = sealRowCount
+    self.sealByteCount = sealByteCount
+    self.stripeRowCount = stripeRowCount
+    self.isZeroEndOpen = isZeroEndOpen
+  }
+}
+
+/// What became of a request.
+package struct IngestReceipt: Sendable {
+  package var acceptedCount: Int
+  package var refusals: [(spanIndex: Int, reason: String)]
+}
+
+/// What happened inside; the engine passes it on.
+package enum IngestEvent: Sendable {
+  case sealed(rowCount: Int, droppedCount: Int, byteCount: UInt64)
+  case sealFailed(TracestoreError)
+}
+
+/// The life of a batch: decoded outside of every lock, appended to the memtable and queued for the log under one lock
+/// (so that rows and frames have one order), visible and acknowledged when its frame is durable, sealed later on a
+/// thread of its own.
+///
+/// At most two memtables exist: one takes writes while the other is sealed. When both are full, writes wait; when
+/// sealing fails because the disk is full, they fail.
+package final class Ingestor: Sendable {
+  private struct State {
+    var active: Memtable
+    /// Full, being written to a segment.
+    var sealing: Memtable?
+    /// Live segments, oldest first.
+    var segments: [Segment]
+    /// Why sealing does not get on; cleared by the next success.
+    var sealFailure: TracestoreError?
+    var isClosed = false
+  }
+
+  private let state: Monitor<State>
+  /// Held from the append to the memtable to the append to the log.
+  private let order = Monitor<Void>(())
+  private let log: WALWriter
+  private let options: IngestOptions
+  private let sealer: Sealer
+  private let observe: @Sendable (IngestEvent) -> Void
+
+  package init(
+    active: Memtable, segments: [Segment], log: WALWriter, sealer: Sealer, options: IngestOptions,
+    observe: @escaping @Sendable (IngestEvent) -> Void
+  ) {
+    state = Monitor(State(active: active, segments: segments))
+    self.log = log
+    self.sealer = sealer
+    self.options = options
+    self.observe = observe
+  }
+
+  // MARK: Writing
+
+  /// Stores one protobuf request. Blocks for decoding and while memtables and log are full; `completion` runs on the
+  /// log's thread once the batch is durable and visible, or has failed.
+  ///
+  /// - Throws: when nothing was stored; `completion` is not called then.
+  package func write(
+    _ request: UnsafeRawBufferPointer, arrivalNanoseconds: UInt64, batch: SpanBatch,
+    completion: @escaping @Sendable (Result<IngestReceipt, any Error>) -> Void
+  ) throws {
+    defer { batch.removeAll() }
+    try OTLPBatchDecoder.decode(request, into: batch)
+    let receipt = IngestReceipt(acceptedCount: batch.acceptedCount, refusals: batch.refusals)
+    guard batch.acceptedCount > 0 else { return completion(.success(receipt)) }
+    let frame: WALFrame
+    if let accepted = batch.acceptedRequest() {
+      frame = try WALFrame(kind: .request, payload: accepted, arrivalNanoseconds: arrivalNanoseconds)
+    } else {
+      frame = try WALFrame(kind: .request, payload: request, arrivalNanoseconds: arrivalNanoseconds)
+    }
+    try order.withLock { _ in
+      let memtable = try memtableWithRoom()
+      let rows = try memtable.append(batch, arrivalNanoseconds: arrivalNanoseconds)
+      do {
+        let sequence = try log.append(frame) { result in
+          switch result {
+          case .success:
+            memtable.publish(rows)
+            completion(.success(receipt))
+          case .failure(let error):
+            memtable.discard(rows)
+            completion(.failure(error))
+          }
+        }
+        memtable.note(sequence: sequence)
+      } catch {
+        memtable.discard(rows)
+        throw error
+      }
+    }
+  }
+
+  /// The memtable to append to. Waits while both are full.
+  private func memtableWithRoom() throws -> Memtable {
+    let hasRoom = { (state: inout State) in
+      !self.isFull(state.active) || state.sealing == nil || state.isClosed || state.sealFailure != nil
+    }
+    let memtable: Memtable? = try state.withLock(waitingUntil: hasRoom) { state in
+      if state.isClosed { throw TracestoreError(.closed, "The store is closed; open it again.") }
+      if !isFull(state.active) { return state.active }
+      if state.sealing != nil, let failure = state.sealFailure { throw failure }
+      return nil
+    }
+    if let memtable { return memtable }
+    return try rotate()
+  }
+
+  private func isFull(_ memtable: Memtable) -> Bool {
+    memtable.rowCount >= options.sealRowCount || memtable.byteCount >= options.sealByteCount
+  }
+
+  /// Hands the active memtable to the sealer. The caller holds `order`, and no memtable is being sealed. The log file
+  /// ends with the memtable, so that it can go when the segment stands.
+  private func rotate() throws -> Memtable {
+    _ = try log.rotate()
+    let fresh = Memtable(endZeroMeansOpen: options.isZeroEndOpen)
+    state.withLock { state in
+      state.sealing = state.active
+      state.active = fresh
+    }
+    state.wakeAll()
+    return fresh
+  }
+
+  // MARK: Sealing
+
+  /// Runs on a thread of its own until the ingestor is closed.
+  package func runSealer() {
+    while let memtable = state.withLock(waitingUntil: { $0.sealing != nil || $0.isClosed }, { $0.sealing }) {
+      do {
+        memtable.waitUntilPublished()
+        try seal(memtable)
+      } catch {
+        let failure = error as? TracestoreError ?? TracestoreError(.inputOutput, "Sealing failed", cause: error)
+        observe(.sealFailed(failure))
+        let isClosed = state.withLock { state in
+          state.sealFailure = failure
+          return state.isClosed
+        }
+        state.wakeAll()
+        if isClosed || failure.code == .poisoned { return }
+        // A full disk recovers by itself; anything else is no worse for waiting.
+        if state.withLock(waitingAtMost: 1_000_000_000, until: { $0.isClosed }, { _, isClosed in isClosed }) { return }
+      }
+    }
+  }
+
+  private func seal(_ memtable: Memtable) throws {
+    let segments = state.withLock { $0.segments }
+    let sealed = try sealer.seal(memtable, live: segments)
+    state.withLock { state in
+      if let segment = sealed.segment { state.segments.append(segment) }
+      state.sealing = nil
+      state.sealFailure = nil
+    }
+    state.wakeAll()
+    if let sequences = memtable.sequences { try log.trim(below: sequences.upperBound &+ 1) }
+    observe(.sealed(rowCount: sealed.rowCount, droppedCount: sealed.droppedCount, byteCount: sealed.byteCount))
+  }
+
+  /// Writes everything that was appended before the call into segments. Blocks.
+  package func sealAll() throws {
+    try order.withLock { _ in
+      try waitForSealer()
+      if state.withLock({ $0.active }).rowCount > 0 { _ = try rotate() }
+    }
+    try waitForSealer()
+  }
+
+  /// Whether `sealAll` would leave a segment of a useful size.
+  package func hasRows(atLeast count: Int) -> Bool { state.withLock { $0.active }.rowCount >= count }
+
+  private func waitForSealer() throws {
+    let isSettled = { (state: inout State) in state.sealing == nil || state.sealFailure != nil || state.isClosed }
+    try state.withLock(waitingUntil: isSettled) { state in
+      if state.sealing == nil { return }
+      throw state.sealFailure ?? TracestoreError(.closed, "The store is closed; open it again.")
+    }
+  }
+
+  // MARK: Reading
+
+  /// Everything that is visible now, taken at one moment: a row is in exactly one of the sources.
+  package func sources() -> (memtables: [MemtableSource], segments: [Segment]) {
+    state.withLock { state in
+      let memtables = [state.sealing, state.active].compactMap { $0?.source() }.filter { !$0.isEmpty }
+      return (memtables, state.segments)
+    }
+  }
+
+  package var memoryByteCount: Int {
+    state.withLock { [$0.active, $0.sealing] }.reduce(0) { $0 + ($1?.byteCount ?? 0) }
+  }
+
+  package var logStatistics: WALStatistics { log.statistics }
+
+  /// Ends writing: what is queued is written and acknowledged, the threads end. Memtables stay in the log.
+  package func close() throws {
+    order.withLock { _ in state.withLock { $0.isClosed = true } }
+    state.wakeAll()
+    try log.close()
+  }
+}

@@ -1,0 +1,89 @@
+package import TraceColumns
+import TraceFiles
+package import TraceOTLP
+import TraceSource
+
+/// Rows that are not in a segment yet, behind a watermark: a row exists from `append` on and is visible from
+/// `publish` on, in frame order.
+///
+/// Thread-safe. One lock guards the table's hash tables; readers take it for a moment to make a snapshot or to look
+/// up a trace, and then read rows without it.
+package final class Memtable: @unchecked Sendable {
+  /// A stripe of a memtable is `1 << stripeShift` rows, in the order they arrived.
+  package static let stripeShift = 12
+
+  private struct State {
+    var appender: BatchAppender
+    var bounds: [StripeBounds] = []
+    var publishedRowCount = 0
+    var minimumArrival: UInt64 = .max
+    var maximumArrival: UInt64 = 0
+    var firstSequence: UInt64?
+    var lastSequence: UInt64 = 0
+  }
+
+  package let table: SpanTable
+  private let state: Monitor<State>
+
+  package init(endZeroMeansOpen: Bool) {
+    table = SpanTable()
+    state = Monitor(State(appender: BatchAppender(table: table, endZeroMeansOpen: endZeroMeansOpen)))
+  }
+
+  /// Appends the accepted spans of a batch, invisible until published, and returns their rows.
+  package func append(_ batch: SpanBatch, arrivalNanoseconds: UInt64) throws -> Range<Int> {
+    try state.withLock { state in
+      let first = table.rowCount
+      try state.appender.append(batch, bounds: &state.bounds)
+      state.minimumArrival = min(state.minimumArrival, arrivalNanoseconds)
+      state.maximumArrival = max(state.maximumArrival, arrivalNanoseconds)
+      return first..<table.rowCount
+    }
+  }
+
+  /// Notes the log sequence of the rows appended last.
+  package func note(sequence: UInt64) {
+    state.withLock { state in
+      if state.firstSequence == nil { state.firstSequence = sequence }
+      state.lastSequence = sequence
+    }
+  }
+
+  /// Makes every row before the end of `rows` visible. Called in frame order.
+  package func publish(_ rows: Range<Int>) {
+    state.withLock { $0.publishedRowCount = max($0.publishedRowCount, rows.upperBound) }
+    state.wakeAll()
+  }
+
+  /// Makes rows that nobody has seen invisible for ever, because their frame could not be made durable.
+  package func discard(_ rows: Range<Int>) {
+    state.withLock { state in
+      table.kill(rows: rows)
+      state.publishedRowCount = max(state.publishedRowCount, rows.upperBound)
+    }
+    state.wakeAll()
+  }
+
+  /// Waits until the fate of every row is known. Nothing may be appended meanwhile.
+  package func waitUntilPublished() { state.wait { [table] in $0.publishedRowCount >= table.rowCount } }
+
+  package var rowCount: Int { state.withLock { _ in table.rowCount } }
+  package var byteCount: Int { state.withLock { _ in table.byteCount } }
+  /// The first and last log sequence of its rows; nil when it is empty.
+  package var sequences: ClosedRange<UInt64>? {
+    state.withLock { state in state.firstSequence.map { $0...max($0, state.lastSequence) } }
+  }
+  package var arrivals: (minimum: UInt64, maximum: UInt64) {
+    state.withLock { ($0.minimumArrival, $0.maximumArrival) }
+  }
+
+  /// What is visible now.
+  package func source() -> MemtableSource {
+    state.withLock { state in
+      MemtableSource(memtable: self, view: table.view(rowCount: state.publishedRowCount), bounds: state.bounds)
+    }
+  }
+
+  /// Calls `body` under the lock, for look-ups in hash tables.
+  func withTable<Result>(_ body: (SpanTable) -> Result) -> Result { state.withLock { _ in body(table) } }
+}

@@ -1,0 +1,191 @@
+import TraceBytes
+package import TraceColumns
+import TraceFiles
+package import TraceModel
+import TraceSegment
+package import TraceSource
+
+/// A snapshot of a memtable as a source: stripes of up to 4,096 rows in the order they arrived.
+package final class MemtableSource: SpanSource {
+  private let context: MemtableContext
+  private let memtableStripes: [MemtableStripe]
+
+  init(memtable: Memtable, view: SpanTable.View, bounds: [StripeBounds]) {
+    let context = MemtableContext(memtable: memtable, view: view)
+    self.context = context
+    let height = 1 << Memtable.stripeShift
+    let count = (view.rows.count + height - 1) >> Memtable.stripeShift
+    memtableStripes = (0..<count).map { index in
+      MemtableStripe(
+        context: context, firstRow: index * height, rowCount: min(height, view.rows.count - index * height),
+        bounds: bounds[index])
+    }
+  }
+
+  package var view: SpanTable.View { context.view }
+  package var rowCount: Int { context.view.rows.count }
+
+  package var stripes: [any SpanStripe] { memtableStripes }
+  package var isEmpty: Bool { memtableStripes.isEmpty }
+
+  package func rows(of trace: TraceID) throws -> [LocatedRows] {
+    guard let entry = context.memtable.withTable({ $0.traces.entry(of: trace) }) else { return [] }
+    var newestFirst: [Int] = []
+    var row = entry.lastRow
+    // Rows link backwards; those past the snapshot stand at the head of the chain and are passed over.
+    var table = view.rows
+    table.count = .max
+    while row != SpanRow.noRow {
+      if Int(row) < view.rows.count, !table[Int(row)].marks.contains(.isDead) { newestFirst.append(Int(row)) }
+      row = table[Int(row)].previousInTrace
+    }
+    var located: [LocatedRows] = []
+    for row in newestFirst.reversed() {
+      let stripe = memtableStripes[row >> Memtable.stripeShift]
+      if located.last?.stripe !== stripe { located.append(LocatedRows(stripe: stripe, rows: [])) }
+      located[located.count - 1].rows.append(row - stripe.firstRow)
+    }
+    return located
+  }
+
+  package func forEachService(_ body: (String, Int) -> Void) throws {
+    var counts = [Int](repeating: 0, count: view.resources.count)
+    view.rows.forEachRun(in: 0..<view.rows.count) { run, _ in
+      for row in run where row.marks.isDisjoint(with: [.isPartial, .isDead]) { counts[Int(row.resource)] += 1 }
+    }
+    for (index, count) in counts.enumerated() where count > 0 { body(view.text(view.resources[index].service), count) }
+  }
+
+  package func forEachOperation(service: String?, _ body: (String, SpanKind, Int) -> Void) throws {
+    struct Key: Hashable {
+      var name: UInt32
+      var kind: Int32
+    }
+    let wanted = service.map { Array($0.utf8) }
+    let accepted = view.resources.map { entry in wanted.map { view.bytes(entry.service).elementsEqual($0) } ?? true }
+    var counts: [Key: Int] = [:]
+    view.rows.forEachRun(in: 0..<view.rows.count) { run, _ in
+      for row in run where accepted[Int(row.resource)] && row.marks.isDisjoint(with: [.isPartial, .isDead]) {
+        counts[Key(name: row.name, kind: row.kind), default: 0] += 1
+      }
+    }
+    for (key, count) in counts { body(view.text(key.name), SpanKind(rawValue: key.kind), count) }
+  }
+
+  package func forEachAttributeKey(_ body: (AttributeKeyCount) -> Void) throws {
+    for stripe in memtableStripes {
+      try stripe.forEachAttributeKey(in: RowMask(count: stripe.rowCount, filled: true), body)
+    }
+  }
+
+  package func forEachAttributeValue(
+    key: String, level: ColumnLevel?, limit: Int, _ body: (AttributeValue, Int) -> Void
+  ) throws -> Bool {
+    var counts: [AttributeValue: Int] = [:]
+    var isCut = false
+    func add(_ value: AttributeValue) {
+      if counts.count < limit || counts[value] != nil { counts[value, default: 0] += 1 } else { isCut = true }
+    }
+    let wanted = Array(key.utf8)
+    func addAll(_ attributes: [Attribute]) {
+      for attribute in attributes where attribute.key.utf8.elementsEqual(wanted) { add(attribute.value) }
+    }
+    let code = context.code(of: wanted)
+    func addAll(shape: UInt32, firstValue: UInt32) throws {
+      let slots = view.slots(shape)
+      for index in 0..<slots.count where slots[index] >> 4 == code {
+        add(try view.attribute(ShapeSlot(rawValue: slots[index]), word: view.values[Int(firstValue) + index]).value)
+      }
+    }
+    if level == nil || level == .resource { for entry in usedResources() { addAll(entry.resource.attributes) } }
+    if level == nil || level == .scope { for entry in usedScopes() { addAll(entry.scope.attributes) } }
+    if code != nil {
+      for index in 0..<view.rows.count {
+        let row = view.rows[index]
+        if !row.marks.isDisjoint(with: [.isPartial, .isDead]) { continue }
+        if level == nil || level == .span { try addAll(shape: row.shape, firstValue: row.firstValue) }
+        if level == nil || level == .event {
+          for offset in 0..<Int(row.eventCount) {
+            let event = view.events[Int(row.firstEvent) + offset]
+            try addAll(shape: event.shape, firstValue: event.firstValue)
+          }
+        }
+        if level == nil || level == .link {
+          for offset in 0..<Int(row.linkCount) {
+            let link = view.links[Int(row.firstLink) + offset]
+            try addAll(shape: link.shape, firstValue: link.firstValue)
+          }
+        }
+      }
+    }
+    for (value, count) in counts { body(value, count) }
+    return isCut
+  }
+
+  private func usedResources() -> [ResourceEntry] {
+    var isUsed = [Bool](repeating: false, count: view.resources.count)
+    for index in 0..<view.rows.count where !view.rows[index].marks.contains(.isDead) {
+      isUsed[Int(view.rows[index].resource)] = true
+    }
+    return zip(view.resources, isUsed).filter(\.1).map(\.0)
+  }
+
+  private func usedScopes() -> [ScopeEntry] {
+    var isUsed = [Bool](repeating: false, count: view.scopes.count)
+    for index in 0..<view.rows.count where !view.rows[index].marks.contains(.isDead) {
+      isUsed[Int(view.rows[index].scope)] = true
+    }
+    return zip(view.scopes, isUsed).filter(\.1).map(\.0)
+  }
+}
+
+/// What the stripes of one snapshot share.
+final class MemtableContext: Sendable {
+  let memtable: Memtable
+  let view: SpanTable.View
+  /// Which resources and scopes pass a leaf: decided once for each leaf of a query, not once for each stripe.
+  private let entryMatches = Monitor<[String: [Bool]]>([:])
+
+  init(memtable: Memtable, view: SpanTable.View) {
+    self.memtable = memtable
+    self.view = view
+  }
+
+  /// The code of a text in the table's dictionary; nil when no row has it.
+  func code(of bytes: [UInt8]) -> UInt32? {
+    bytes.withUnsafeBytes { bytes in memtable.withTable { $0.strings.code(of: bytes) } }
+  }
+
+  /// False when no value of the key can pass: decided by the types that the key has in any shape, and by whether the
+  /// sought text was ever interned.
+  func mayMatch(key: UInt32, _ test: ValueTest) -> Bool {
+    let name = "key \(key) \(test.cacheKey)"
+    return entryMatches(name) {
+      let isTextKnown = test.exactBytes(.string).map { code(of: $0) != nil } ?? false
+      for shape in 0..<view.shapes.count {
+        for slot in view.slots(UInt32(shape)) where slot >> 4 == key {
+          let type = ShapeSlot(rawValue: slot).type
+          if type == .string ? isTextKnown : !test.cannotMatch(type) { return [true] }
+        }
+      }
+      return [false]
+    }[0]
+  }
+
+  /// For each resource, whether it passes; computed once for a name.
+  func resourceMatches(_ name: @autoclosure () -> String, _ passes: (Resource) -> Bool) -> [Bool] {
+    entryMatches("resource " + name()) { view.resources.map { passes($0.resource) } }
+  }
+
+  /// For each scope, whether it passes; computed once for a name.
+  func scopeMatches(_ name: @autoclosure () -> String, _ passes: (InstrumentationScope) -> Bool) -> [Bool] {
+    entryMatches("scope " + name()) { view.scopes.map { passes($0.scope) } }
+  }
+
+  private func entryMatches(_ name: String, _ make: () -> [Bool]) -> [Bool] {
+    if let known = entryMatches.withLock({ $0[name] }) { return known }
+    let made = make()
+    entryMatches.withLock { $0[name] = made }
+    return made
+  }
+}

@@ -1,0 +1,135 @@
+package import TraceColumns
+import TraceMerge
+import TraceModel
+import TraceSegment
+package import TraceSource
+
+/// Which rows of a memtable go into a segment: everything that is not live already (LAW 7).
+///
+/// A record whose content stands earlier in the memtable or in a live segment is dropped; different records under
+/// equal ids are all kept. Partial records are kept apart.
+package struct SealSelection: Sendable {
+  /// Final records, ascending.
+  package private(set) var rows: [UInt32] = []
+  /// Partial records, ascending.
+  package private(set) var partialRows: [UInt32] = []
+  package private(set) var droppedCount = 0
+
+  /// - Parameter live: the sources that rows are compared with.
+  package init(_ view: SpanTable.View, live: [any SpanSource]) throws {
+    var isDropped = RowMask(count: view.rows.count)
+    var candidates = DuplicateFinder(view)
+    for index in 0..<view.rows.count {
+      if view.rows[index].marks.contains(.isDead) {
+        isDropped.set(index)
+      } else if try candidates.isRepeated(index) {
+        isDropped.set(index)
+        droppedCount += 1
+      }
+    }
+    for source in live { try Self.drop(&isDropped, &droppedCount, view, liveIn: source) }
+    rows.reserveCapacity(view.rows.count)
+    for index in 0..<view.rows.count where !isDropped[index] {
+      if view.rows[index].marks.contains(.isPartial) {
+        partialRows.append(UInt32(index))
+      } else {
+        rows.append(UInt32(index))
+      }
+    }
+  }
+
+  /// Drops the rows whose record stands in a live source. A source without the trace costs one probe of its filter.
+  private static func drop(
+    _ isDropped: inout RowMask, _ droppedCount: inout Int, _ view: SpanTable.View, liveIn source: any SpanSource
+  ) throws {
+    guard !source.stripes.isEmpty else { return }
+    for trace in view.traceRows() {
+      for located in try source.rows(of: trace.id) {
+        let storedIDs = try located.stripe.spanIDs(located.rows)
+        var byID: [UInt64: [Int]] = [:]
+        for (offset, id) in storedIDs.enumerated() { byID[id, default: []].append(located.rows[offset]) }
+        var wanted: [(row: Int, stored: [Int])] = []
+        for row in trace.rows where !isDropped[row] {
+          if let stored = byID[view.rows[row].spanID] { wanted.append((row, stored)) }
+        }
+        guard !wanted.isEmpty else { continue }
+        let storedRows = Array(Set(wanted.flatMap(\.stored))).sorted()
+        var contents: [Int: [UInt8]] = [:]
+        for (row, record) in zip(storedRows, try located.stripe.records(storedRows)) {
+          contents[row] = ContentHash.canonicalBytes(
+            resource: record.resource, scope: record.scope, span: record.span)
+        }
+        for (row, stored) in wanted {
+          let content = try view.canonicalBytes(row)
+          if stored.contains(where: { contents[$0] == content }) {
+            isDropped.set(row)
+            droppedCount += 1
+          }
+        }
+      }
+    }
+  }
+}
+
+/// Finds rows of a table whose content stands in an earlier row, through a hash table over (trace, span id).
+private struct DuplicateFinder {
+  private let view: SpanTable.View
+  private var slots: [UInt32]
+  private let mask: Int
+
+  init(_ view: SpanTable.View) {
+    self.view = view
+    var capacity = 1024
+    while capacity < view.rows.count * 2 { capacity *= 2 }
+    slots = [UInt32](repeating: 0, count: capacity)
+    mask = capacity - 1
+  }
+
+  /// True when an earlier row has the same content; otherwise the row is remembered.
+  mutating func isRepeated(_ index: Int) throws -> Bool {
+    let row = view.rows[index]
+    let mixed = (row.spanID ^ (UInt64(row.trace) &* 0x9e37_79b9_7f4a_7c15)).multipliedFullWidth(
+      by: 0xd6e8_feb8_6659_fd93)
+    var slot = Int(truncatingIfNeeded: mixed.high ^ mixed.low) & mask
+    while slots[slot] != 0 {
+      let other = Int(slots[slot]) - 1
+      let stored = view.rows[other]
+      if stored.trace == row.trace, stored.spanID == row.spanID, try isEqual(index, other) { return true }
+      slot = (slot &+ 1) & mask
+    }
+    slots[slot] = UInt32(index) + 1
+    return false
+  }
+
+  private func isEqual(_ left: Int, _ right: Int) throws -> Bool {
+    let (a, b) = (view.rows[left], view.rows[right])
+    // The common re-sent batch is equal in its interned form; anything that only looks different is decided by content.
+    guard a.start == b.start, a.end == b.end, a.name == b.name, a.kind == b.kind else { return false }
+    return try view.canonicalBytes(left) == view.canonicalBytes(right)
+  }
+}
+
+extension SpanTable.View {
+  /// The rows of each trace, ascending, in the order in which the traces first came.
+  func traceRows() -> [(id: TraceID, rows: [Int])] {
+    var traces: [(id: TraceID, rows: [Int])] = []
+    var places: [UInt32: Int] = [:]
+    for index in 0..<rows.count {
+      let row = rows[index]
+      if let place = places[row.trace] {
+        traces[place].rows.append(index)
+      } else {
+        places[row.trace] = traces.count
+        traces.append((TraceID(high: row.traceHigh, low: row.traceLow), [index]))
+      }
+    }
+    return traces
+  }
+
+  /// The bytes that decide whether two records are equal.
+  func canonicalBytes(_ index: Int) throws -> [UInt8] {
+    let row = rows[index]
+    return ContentHash.canonicalBytes(
+      resource: resources[Int(row.resource)].resource, scope: scopes[Int(row.scope)].scope, span: try record(index))
+  }
+}

@@ -1,0 +1,176 @@
+import TraceBytes
+import TraceColumns
+import TraceModel
+import TraceSource
+package import TracestoreV2
+
+/// The lists of names: services, operations, attribute keys and values, added up over all sources.
+///
+/// Lists without a service come from dictionaries and stored counts; lists of one service from scanning codes.
+package struct Catalogue {
+  private let snapshot: QuerySnapshot
+
+  package init(_ snapshot: QuerySnapshot) { self.snapshot = snapshot }
+
+  package func services() throws -> [String] {
+    var names: Set<[UInt8]> = []
+    for source in snapshot.sources {
+      try source.forEachService { name, _ in if !name.isEmpty { names.insert(Array(name.utf8)) } }
+    }
+    return names.sorted { $0.lexicographicallyPrecedes($1) }.map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  package func operations(_ query: OperationQuery) throws -> [Operation] {
+    struct Key: Hashable {
+      var name: [UInt8]
+      var kind: Int32
+    }
+    var keys: Set<Key> = []
+    for source in snapshot.sources {
+      try source.forEachOperation(service: query.serviceName) { name, kind, _ in
+        if query.spanKind == nil || query.spanKind == kind {
+          keys.insert(Key(name: Array(name.utf8), kind: kind.rawValue))
+        }
+      }
+    }
+    return keys.sorted { $0.name != $1.name ? $0.name.lexicographicallyPrecedes($1.name) : $0.kind < $1.kind }
+      .map { Operation(name: String(decoding: $0.name, as: UTF8.self), spanKind: SpanKind(rawValue: $0.kind)) }
+  }
+
+  package func attributeKeys(_ query: AttributeKeyQuery) throws -> [AttributeKeyInfo] {
+    struct Key: Hashable {
+      var key: [UInt8]
+      var level: TracestoreV2.AttributeLevel
+      var type: TracestoreV2.AttributeType
+    }
+    var counts: [Key: UInt64] = [:]
+    func add(_ entry: AttributeKeyCount) {
+      guard let level = entry.level.public, query.level == nil || query.level == level,
+        let type = TraceBytes.AttributeType(rawValue: entry.type)
+      else { return }
+      counts[Key(key: Array(entry.key.utf8), level: level, type: type.public), default: 0] += UInt64(entry.valueCount)
+    }
+    try forEachSelection(
+      query.serviceName, query.startMinimum, query.startMaximum,
+      whole: {
+        try $0.forEachAttributeKey(add)
+      }, rows: { try $0.forEachAttributeKey(in: $1, add) })
+    return counts.sorted { left, right in
+      if left.key.key != right.key.key { return left.key.key.lexicographicallyPrecedes(right.key.key) }
+      return left.key.level != right.key.level ? left.key.level < right.key.level : left.key.type < right.key.type
+    }.map {
+      AttributeKeyInfo(
+        key: String(decoding: $0.key.key, as: UTF8.self), level: $0.key.level, type: $0.key.type, count: $0.value)
+    }
+  }
+
+  package func attributeValues(_ query: AttributeValueQuery) throws -> ([AttributeValueInfo], isTruncated: Bool) {
+    guard query.limit >= 1 else {
+      throw TracestoreError(.invalidArgument, "The limit is \(query.limit); it must be at least 1.")
+    }
+    var counts: [AttributeValue: UInt64] = [:]
+    var isCut = false
+    func add(_ value: AttributeValue, _ count: Int) {
+      guard query.prefix.isEmpty || value.text.utf8.starts(with: query.prefix.utf8) else { return }
+      if counts.count < Self.maximumValueCount || counts[value] != nil {
+        counts[value, default: 0] += UInt64(count)
+      } else {
+        isCut = true
+      }
+    }
+    let level = query.level.flatMap(ColumnLevel.init)
+    try forEachSelection(
+      query.serviceName, query.startMinimum, query.startMaximum,
+      whole: { source in
+        let isMore = try source.forEachAttributeValue(
+          key: query.key, level: level, limit: Self.maximumValueCount, add)
+        isCut = isCut || isMore
+      },
+      rows: { stripe, mask in
+        for record in try stripe.records(mask.rows) { record.forEachValue(of: query.key, level: level) { add($0, 1) } }
+      })
+    let sorted = counts.map { (text: Array($0.key.text.utf8), value: $0.key, count: $0.value) }.sorted {
+      $0.count != $1.count ? $0.count > $1.count : $0.text.lexicographicallyPrecedes($1.text)
+    }
+    return (
+      sorted.prefix(query.limit).map { AttributeValueInfo(value: $0.value, count: $0.count) },
+      isCut || sorted.count > query.limit
+    )
+  }
+
+  /// Distinct values counted at most: a key of unique ids must not fill the memory of a listing.
+  private static let maximumValueCount = 100_000
+
+  /// Whole sources where nothing narrows the list, else the rows of the service in stripes that overlap the window.
+  private func forEachSelection(
+    _ service: String, _ minimum: Timestamp?, _ maximum: Timestamp?, whole: (any SpanSource) throws -> Void,
+    rows: (any SpanStripe, RowMask) throws -> Void
+  ) throws {
+    for source in snapshot.sources {
+      if service.isEmpty, minimum == nil, maximum == nil {
+        try whole(source)
+        continue
+      }
+      for stripe in source.stripes {
+        if let minimum, stripe.bounds.maximumStart < minimum.nanoseconds { continue }
+        if let maximum, stripe.bounds.minimumStart > maximum.nanoseconds { continue }
+        var mask = RowMask(count: stripe.rowCount, filled: true)
+        if !service.isEmpty { try SpanPredicate.leaf(.service(Array(service.utf8))).filter(&mask, in: stripe) }
+        if !mask.isEmpty { try rows(stripe, mask) }
+      }
+    }
+  }
+}
+
+extension ColumnLevel {
+  init?(_ level: TracestoreV2.AttributeLevel) {
+    switch level {
+    case .span: self = .span
+    case .event: self = .event
+    case .link: self = .link
+    case .resource: self = .resource
+    case .scope: self = .scope
+    default: return nil
+    }
+  }
+
+  var `public`: TracestoreV2.AttributeLevel? {
+    switch self {
+    case .span: .span
+    case .event: .event
+    case .link: .link
+    case .resource: .resource
+    case .scope: .scope
+    }
+  }
+}
+
+extension TraceBytes.AttributeType {
+  var `public`: TracestoreV2.AttributeType {
+    switch self {
+    case .absent, .empty: .empty
+    case .string: .string
+    case .bool: .bool
+    case .int: .int
+    case .double: .double
+    case .bytes: .bytes
+    case .array: .array
+    case .map: .map
+    case .opaque, .opaqueAttribute: .opaque
+    }
+  }
+}
+
+extension SourceSpan {
+  fileprivate func forEachValue(of key: String, level: ColumnLevel?, _ body: (AttributeValue) -> Void) {
+    func give(_ own: ColumnLevel, _ attributes: [Attribute]) {
+      guard level == nil || level == own else { return }
+      for attribute in attributes where attribute.key.utf8.elementsEqual(key.utf8) { body(attribute.value) }
+    }
+    give(.span, span.attributes)
+    for event in span.events { give(.event, event.attributes) }
+    for link in span.links { give(.link, link.attributes) }
+    give(.resource, resource.attributes)
+    give(.scope, scope.attributes)
+  }
+}

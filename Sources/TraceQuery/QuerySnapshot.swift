@@ -1,0 +1,13 @@
+package import TraceSource
+
+/// Everything a query may look at: taken at one moment, unchanged while the query runs.
+package struct QuerySnapshot: Sendable {
+  package let sources: [any SpanSource]
+  /// Names the store in page tokens.
+  package let storeFingerprint: UInt64
+
+  package init(sources: [any SpanSource], storeFingerprint: UInt64) {
+    self.sources = sources
+    self.storeFingerprint = storeFingerprint
+  }
+}

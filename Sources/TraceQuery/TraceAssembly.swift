@@ -1,0 +1,116 @@
+import TraceBytes
+import TraceMerge
+package import TraceModel
+import TraceSource
+package import TracestoreV2
+
+/// The spans of one trace, chunk by chunk, from all its fragments.
+///
+/// Equal (resource, scope, span) triples come once; different spans under equal ids all come. Memory is bounded by a
+/// chunk plus eight bytes a span, and by the records that share their span id with another one.
+package struct TraceAssembly {
+  private let trace: TraceID
+  private let options: ReadOptions
+  private let nowNanoseconds: UInt64
+  private var fragments: [LocatedRows] = []
+  private var fragmentIndex = 0
+  private var rowOffset = 0
+  /// Span ids that occur more than once: only these records are compared by content.
+  private var repeatedIDs: Set<UInt64> = []
+  private var seen: Set<[UInt8]> = []
+  package private(set) var damage: [String]
+
+  /// Rows of one chunk: a chunk of large spans still fits comfortably, and per-chunk costs vanish.
+  private static let chunkRowCount = 1024
+
+  package init(_ trace: TraceID, in snapshot: QuerySnapshot, options: ReadOptions, nowNanoseconds: UInt64) {
+    self.trace = trace
+    self.options = options
+    self.nowNanoseconds = nowNanoseconds
+    var report = DamageReport()
+    for source in snapshot.sources {
+      for located in report.collect({ try source.rows(of: trace) }) ?? [] { fragments.append(located) }
+    }
+    var ids: [UInt64] = []
+    for fragment in fragments {
+      report.collect { ids += try fragment.stripe.spanIDs(fragment.rows) }
+    }
+    ids.sort()
+    for (id, next) in zip(ids, ids.dropFirst()) where id == next { repeatedIDs.insert(id) }
+    damage = report.messages
+  }
+
+  /// The next chunk, or nil after the last.
+  package mutating func next() -> TraceChunk? {
+    var report = DamageReport()
+    defer { damage += report.messages.filter { !damage.contains($0) } }
+    while fragmentIndex < fragments.count {
+      let fragment = fragments[fragmentIndex]
+      let rows = Array(fragment.rows[rowOffset..<min(rowOffset + Self.chunkRowCount, fragment.rows.count)])
+      rowOffset += rows.count
+      if rowOffset == fragment.rows.count {
+        fragmentIndex += 1
+        rowOffset = 0
+      }
+      var builder = ChunkBuilder(trace: trace)
+      report.collect {
+        for record in try fragment.stripe.records(rows) where isNew(record) {
+          builder.append(record, state: state(of: record), isRaw: options.isRaw)
+        }
+      }
+      if !builder.isEmpty { return builder.chunk }
+    }
+    return nil
+  }
+
+  private mutating func isNew(_ record: SourceSpan) -> Bool {
+    guard repeatedIDs.contains(record.span.spanID.rawValue) else { return true }
+    return seen.insert(
+      ContentHash.canonicalBytes(resource: record.resource, scope: record.scope, span: record.span)
+    ).inserted
+  }
+
+  private func state(of record: SourceSpan) -> SpanState {
+    guard record.isPartial else { return .final }
+    return SpanState(
+      record.span.isPastLease(options.leaseNanoseconds, nowNanoseconds: nowNanoseconds) ? .abandoned : .open)
+  }
+}
+
+extension SpanRecord {
+  /// The latest time in the record: start, end and events.
+  var lastObservedNanoseconds: UInt64 {
+    events.reduce(max(start.nanoseconds, end.nanoseconds)) { max($0, $1.time.nanoseconds) }
+  }
+
+  func isPastLease(_ leaseNanoseconds: UInt64, nowNanoseconds: UInt64) -> Bool {
+    let (end, isEndless) = lastObservedNanoseconds.addingReportingOverflow(leaseNanoseconds)
+    return !isEndless && end < nowNanoseconds
+  }
+}
+
+/// Groups records under their resources and scopes as they come.
+private struct ChunkBuilder {
+  var chunk: TraceChunk
+  private var spanCount = 0
+
+  init(trace: TraceID) { chunk = TraceChunk(traceID: trace, data: TraceData()) }
+
+  var isEmpty: Bool { spanCount == 0 }
+
+  mutating func append(_ record: SourceSpan, state: SpanState, isRaw: Bool) {
+    var groups = chunk.data.resourceSpans
+    chunk.data.resourceSpans = []
+    if groups.last?.resource != record.resource { groups.append(ResourceSpans(resource: record.resource)) }
+    let group = groups.count - 1
+    if groups[group].scopeSpans.last?.scope != record.scope {
+      groups[group].scopeSpans.append(ScopeSpans(scope: record.scope))
+    }
+    var span = record.span
+    if !isRaw { span.attributes.removeAll { ControlKey.isHidden($0.key) } }
+    groups[group].scopeSpans[groups[group].scopeSpans.count - 1].spans.append(span)
+    chunk.data.resourceSpans = groups
+    if state != .final { chunk.states[spanCount] = state }
+    spanCount += 1
+  }
+}

@@ -1,0 +1,167 @@
+import TraceColumns
+package import TraceModel
+import TraceSource
+package import TracestoreV2
+
+/// Finds the best `limit` traces of a query: a walk over stripes, best bound first, that ends as soon as no unread
+/// stripe can hold a better trace than those found.
+package struct TraceSearch: Sendable {
+  private let query: TraceQuery
+  private let predicate: SpanPredicate
+  private let snapshot: QuerySnapshot
+  private let cursor: PageCursor?
+
+  /// - Throws: `invalidArgument` for a query outside its bounds or a bad page token, `unsupported` for what searches
+  ///   do not serve yet.
+  package init(_ query: TraceQuery, in snapshot: QuerySnapshot) throws {
+    try query.validate()
+    guard query.filter == nil else { throw TracestoreError.unsupported("structured filters") }
+    guard query.order == .newest else { throw TracestoreError.unsupported("the order \"\(query.order.rawValue)\"") }
+    self.query = query
+    self.snapshot = snapshot
+    predicate = SpanPredicate(query)
+    cursor = try query.pageToken.map {
+      try PageCursor(token: $0, query, storeFingerprint: snapshot.storeFingerprint)
+    }
+  }
+
+  /// What a search found.
+  package struct Page: Sendable {
+    package var traces: [TraceID]
+    package var summary: ResultSummary
+  }
+
+  package func run() throws -> Page {
+    var damage = DamageReport()
+    var report = SearchReport()
+    var best: [TraceID: UInt64] = [:]
+    var verified: [TraceID: Bool] = [:]
+    let wanted = query.limit == .max ? .max : query.limit + 1
+    var ranked: [PageCursor] = []
+
+    for stripe in try candidates(&report, &damage) {
+      // Ties are ordered by trace id, so a stripe whose bound equals the worst rank may still matter.
+      if ranked.count >= wanted, let last = ranked.last, stripe.bounds.maximumStart < last.rank { break }
+      report.scannedStripeCount += 1
+      report.scannedRowCount += stripe.rowCount
+      let isImproved = damage.collect {
+        var mask = RowMask(count: stripe.rowCount, filled: true)
+        try predicate.filter(&mask, in: stripe)
+        var isImproved = false
+        // Once enough traces are known, rows below the worst of them need no place in the table.
+        let floor = ranked.count >= wanted ? ranked.last : nil
+        try stripe.forEachMatch(mask) { match in
+          report.matchedRowCount += 1
+          let place = PageCursor(rank: match.start, trace: match.trace)
+          if let cursor, place <= cursor { return }
+          if let floor, floor < place { return }
+          if best[match.trace].map({ $0 < match.start }) ?? true {
+            best[match.trace] = match.start
+            isImproved = true
+          }
+        }
+        return isImproved
+      }
+      if isImproved == true {
+        ranked = try top(&best, count: wanted, &verified, &damage)
+      }
+    }
+
+    let isTruncated = ranked.count > query.limit
+    let shown = ranked.prefix(query.limit)
+    var summary = ResultSummary(isTruncated: isTruncated, damage: damage.messages)
+    if isTruncated { summary.continuation = shown.last?.token(query, storeFingerprint: snapshot.storeFingerprint) }
+    if query.options.isExplained { summary.explanation = report.description }
+    return Page(traces: shown.map(\.trace), summary: summary)
+  }
+
+  /// The stripes that may hold a match, best bound first. A stripe that lies above the cursor as a whole has only
+  /// matches of traces that were shown before or must be passed over.
+  private func candidates(_ report: inout SearchReport, _ damage: inout DamageReport) throws -> [any SpanStripe] {
+    var stripes: [any SpanStripe] = []
+    for source in snapshot.sources {
+      for stripe in source.stripes {
+        report.stripeCount += 1
+        if let cursor, stripe.bounds.minimumStart > cursor.rank { continue }
+        // A stripe whose index is damaged is read anyway: the index can only spare work.
+        if damage.collect({ try predicate.mayMatch(stripe) }) ?? true { stripes.append(stripe) }
+      }
+    }
+    return stripes.sorted { $0.bounds.maximumStart > $1.bounds.maximumStart }
+  }
+
+  /// The best `count` places in order. What cannot be among them any more leaves `best`.
+  private func top(
+    _ best: inout [TraceID: UInt64], count: Int, _ verified: inout [TraceID: Bool], _ damage: inout DamageReport
+  ) throws -> [PageCursor] {
+    var ranked: [PageCursor] = []
+    for place in best.map({ PageCursor(rank: $0.value, trace: $0.key) }).sorted() {
+      if ranked.count == count {
+        best[place.trace] = nil
+        continue
+      }
+      if cursor != nil {
+        let isBelow = verified[place.trace] ?? isBelowCursor(place.trace, &damage)
+        verified[place.trace] = isBelow
+        if !isBelow { continue }
+      }
+      ranked.append(place)
+    }
+    return ranked
+  }
+
+  /// True when the trace has no match at or above the cursor: one that gained a newer match is passed over, never
+  /// repeated.
+  private func isBelowCursor(_ trace: TraceID, _ damage: inout DamageReport) -> Bool {
+    guard let cursor else { return true }
+    var isBelow = true
+    for source in snapshot.sources {
+      damage.collect {
+        for located in try source.rows(of: trace) {
+          var mask = RowMask(count: located.stripe.rowCount)
+          for row in located.rows { mask.set(row) }
+          try predicate.filter(&mask, in: located.stripe)
+          try located.stripe.forEachMatch(mask) { match in
+            if PageCursor(rank: match.start, trace: trace) <= cursor { isBelow = false }
+          }
+        }
+      }
+    }
+    return isBelow
+  }
+}
+
+/// What a search looked at, for people.
+struct SearchReport: CustomStringConvertible {
+  var stripeCount = 0
+  var scannedStripeCount = 0
+  var scannedRowCount = 0
+  var matchedRowCount = 0
+
+  var description: String {
+    "\(stripeCount) stripes, \(scannedStripeCount) scanned, \(scannedRowCount) rows scanned, "
+      + "\(matchedRowCount) rows matched"
+  }
+}
+
+/// Damage met on the way: what can still be read is returned, and what was left out is named once.
+struct DamageReport {
+  private(set) var messages: [String] = []
+
+  mutating func add(_ error: TracestoreError) {
+    let message = error.description
+    if !messages.contains(message) { messages.append(message) }
+  }
+
+  /// The result of `body`, or nil when it met damage. Other errors are not ours to swallow; they are kept as damage
+  /// too, because a query that can go on without a file should.
+  @discardableResult
+  mutating func collect<Result>(_ body: () throws -> Result) -> Result? {
+    do { return try body() } catch let error as TracestoreError {
+      add(error)
+    } catch {
+      add(TracestoreError(.inputOutput, "A read failed", cause: error))
+    }
+    return nil
+  }
+}

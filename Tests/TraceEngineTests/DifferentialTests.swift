@@ -1,0 +1,49 @@
+import Testing
+import TraceEngine
+import TracestoreTesting
+
+/// The engine against the naive store: one history, random questions, one answer.
+@Suite struct DifferentialTests {
+  @Test(arguments: 1...12 as ClosedRange<UInt64>)
+  func `random histories and questions have the answers of the naive store`(_ seed: UInt64) async throws {
+    var random = SeededRandom(seed: seed)
+    let now: UInt64 = 4_000_000_000_000_000_000
+    let reference = ReferenceStore(clock: { Timestamp(nanoseconds: now) })
+    let store = try await TraceStore.inMemory(
+      options: StoreOptions(sealSpanCount: 150, stripeSpanCount: 16 + Int(random.next() % 100), clock: { now }))
+    let traces = randomTraces(seed: seed, count: 60, openSpanShare: seed % 3 == 0 ? 5 : 0)
+    for (index, batch) in traces.enumerated() {
+      _ = try await reference.writeTraces(batch)
+      _ = try await store.writeTraces(batch)
+      if random.next() % 8 == 0 { _ = try await store.writeTraces(batch) }
+      if random.next() % 16 == 0 { try await store.seal() }
+      if index % 10 == 9 { try await compare(store, reference, traces, seed &* 1000 &+ UInt64(index)) }
+    }
+    try await store.close()
+  }
+
+  private func compare(
+    _ store: TraceStore, _ reference: ReferenceStore, _ traces: [TraceData], _ seed: UInt64
+  ) async throws {
+    #expect(try await store.getServices() == reference.getServices(), "seed \(seed)")
+    for service in try await reference.getServices() {
+      let query = OperationQuery(serviceName: service)
+      #expect(try await store.getOperations(query) == reference.getOperations(query), "seed \(seed)")
+    }
+    for offset in 0..<12 {
+      let query = randomQuery(seed: seed &+ UInt64(offset) &* 7919, from: traces)
+      guard query.order == .newest else { continue }
+      let (ours, ourSummary) = try await store.findTraceSummaries(query).collect()
+      let (theirs, theirSummary) = try await reference.findTraceSummaries(query).collect()
+      #expect(ours == theirs, "seed \(seed), query \(offset): \(query)")
+      #expect(ourSummary.isTruncated == theirSummary.isTruncated, "seed \(seed), query \(offset): \(query)")
+      let whole = try await store.findTraces(query).collect().elements.flatMap(\.foundSpans)
+      let expected = try await reference.findTraces(query).collect().elements.flatMap(\.foundSpans)
+      #expect(
+        Set(whole.map { ContentKey($0.resource, $0.scope, $0.span) })
+          == Set(expected.map { ContentKey($0.resource, $0.scope, $0.span) }),
+        "seed \(seed), query \(offset): \(query)")
+      #expect(whole.count == expected.count, "seed \(seed), query \(offset): \(query)")
+    }
+  }
+}
