@@ -136,32 +136,71 @@ extension StripeSummary {
 }
 
 extension ByteWriter {
-  /// A count, the first value, and differences.
+  /// An ascending list, as differences or as a bit for each number of its range, whichever is shorter.
   mutating func appendAscending(_ values: [UInt32]) {
-    appendVarint(values.count)
-    var previous: UInt32 = 0
-    for value in values {
-      appendVarint(UInt64(value &- previous))
-      previous = value
+    guard let first = values.first, let last = values.last else {
+      appendVarint(0)
+      return
     }
+    let span = Int(last - first)
+    var differences = ByteWriter()
+    for (value, next) in zip(values, values.dropFirst()) { differences.appendVarint(UInt64(next - value)) }
+    let bitsByteCount = (span + 7) / 8
+    let isBits = bitsByteCount + 5 < differences.count
+    appendVarint(UInt64(values.count) << 1 | (isBits ? 1 : 0))
+    appendVarint(UInt64(first))
+    guard isBits else {
+      append(differences.bytes)
+      return
+    }
+    appendVarint(span)
+    var bits = [UInt8](repeating: 0, count: bitsByteCount)
+    for value in values.dropFirst() { bits[Int(value - first - 1) / 8] |= 1 << UInt8((value - first - 1) % 8) }
+    append(bits)
   }
 }
 
 extension ByteReader {
   /// The inverse of `appendAscending`; throws when values do not ascend strictly or exceed 32 bits.
   mutating func readAscending() throws(BytesError) -> [UInt32] {
-    let count = try readCount(limit: remaining)
+    let start = offset
+    let head = try readVarint()
+    if head == 0 { return [] }
+    guard head >> 1 <= UInt64(UInt32.max), head >> 1 > 0 else {
+      throw BytesError(offset: start, reason: "an empty list of bits")
+    }
+    let count = Int(head >> 1)
+    let first = UInt64(try readCount(limit: Int(UInt32.max)))
+    if head & 1 == 1 { return try readBits(count: count, first: first) }
+    guard count - 1 <= remaining else { throw BytesError(offset: start, reason: "a list is longer than its bytes") }
     var values: [UInt32] = []
     values.reserveCapacity(count)
-    var value: UInt64 = 0
-    for index in 0..<count {
+    var value = first
+    values.append(UInt32(value))
+    for _ in 1..<count {
       let place = offset
       let difference = try readVarint()
-      guard difference <= UInt64(UInt32.max), index == 0 || difference > 0, value + difference <= UInt64(UInt32.max)
-      else { throw BytesError(offset: place, reason: "a list does not ascend") }
+      guard difference > 0, difference <= UInt64(UInt32.max) - value else {
+        throw BytesError(offset: place, reason: "a list does not ascend")
+      }
       value += difference
       values.append(UInt32(value))
     }
+    return values
+  }
+
+  private mutating func readBits(count: Int, first: UInt64) throws(BytesError) -> [UInt32] {
+    let start = offset
+    let span = try readCount(limit: Int(UInt64(UInt32.max) - first))
+    let bits = try readBytes((span + 7) / 8)
+    guard count <= span + 1 else { throw BytesError(offset: start, reason: "a list of bits misses values") }
+    var values: [UInt32] = []
+    values.reserveCapacity(count)
+    values.append(UInt32(first))
+    for index in 0..<span where bits[index / 8] >> UInt8(index % 8) & 1 == 1 {
+      values.append(UInt32(first + UInt64(index) + 1))
+    }
+    guard values.count == count else { throw BytesError(offset: start, reason: "a list of bits misses values") }
     return values
   }
 }

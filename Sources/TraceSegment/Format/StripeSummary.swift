@@ -48,8 +48,10 @@ package struct NumberSummary: Hashable, Sendable {
 /// start, maximum start, maximum end, minimum duration, maximum duration; lists of service codes, name codes, kinds
 /// (zigzag), resource indices, scope indices; text count and that many texts {chunk, value count, form (1 byte), list
 /// of shared codes, local distinct count, filter offset, filter byte count}; number count and that many numbers
-/// {chunk, value count, minimum (8 bytes), maximum (8 bytes)}. A list is its count, its first value, and the
-/// differences of the others from the one before, which are at least 1. Texts and numbers ascend by chunk.
+/// {chunk, value count, minimum (8 bytes), maximum (8 bytes)}. A list is empty, one varint 0, or: twice
+/// its count, plus 1 when it stands as bits; its first value; then either the differences of the others from the one
+/// before, which are at least 1, or the last value less the first and a bit for each number behind the first up to the
+/// last, set where it stands in the list, the least significant bit of a byte first. Texts and numbers ascend by chunk.
 ///
 /// Fixed text chunks are listed when they stand in the stripe, attribute columns when they have a value there.
 package struct StripeSummary: Sendable {

@@ -48,8 +48,8 @@ struct SegmentEnvelopes {
   private static func field(_ number: UInt8, of message: [UInt8]) -> [UInt8] {
     message.withUnsafeBytes { bytes in
       var reader = ByteReader(bytes)
-      while let tag = try? reader.readUInt8(), let content = try? reader.readLengthPrefixedBytes() {
-        if tag == number << 3 | 2 { return content.array }
+      while let head = try? reader.readUInt8(), let content = try? reader.readLengthPrefixedBytes() {
+        if head == number << 3 | 2 { return content.array }
       }
       return []
     }

@@ -6,7 +6,7 @@ extension StripeEncoder {
   /// The stripe's shapes, and a column for each (level, key, type) that occurs.
   func encodeAttributes() {
     let keys = context.keys
-    let view = context.view
+    let table = context.view.values
     // How many spans, events and links have each shape; a shape of several slots belongs to one level.
     var counts = [UInt32](repeating: 0, count: keys.shapeCount)
     for row in rows { counts[Int(keys.numbers[0][Int(row.shape)])] += 1 }
@@ -34,9 +34,9 @@ extension StripeEncoder {
     let values = attributes.reserve(total)
     firsts.withUnsafeMutableBufferPointer { cursors in
       keys.slots.withUnsafeBufferPointer { slots in
-        for row in rows { gather(view, keys, 0, row.shape, row.firstValue, cursors, slots, values) }
-        for event in eventRows { gather(view, keys, 1, event.shape, event.firstValue, cursors, slots, values) }
-        for link in linkRows { gather(view, keys, 2, link.shape, link.firstValue, cursors, slots, values) }
+        for row in rows { gather(table, keys, 0, row.shape, row.firstValue, cursors, slots, values) }
+        for event in eventRows { gather(table, keys, 1, event.shape, event.firstValue, cursors, slots, values) }
+        for link in linkRows { gather(table, keys, 2, link.shape, link.firstValue, cursors, slots, values) }
       }
     }
     for index in valueCounts.indices where valueCounts[index] > 0 {
@@ -50,7 +50,7 @@ extension StripeEncoder {
   /// Appends the values of one attribute list to their columns.
   @inline(__always)
   private func gather(
-    _ view: SpanTable.View, _ keys: SegmentKeys, _ level: Int, _ shape: UInt32, _ firstValue: UInt32,
+    _ table: SlabVector<UInt64>, _ keys: SegmentKeys, _ level: Int, _ shape: UInt32, _ firstValue: UInt32,
     _ cursors: UnsafeMutableBufferPointer<Int>, _ slots: UnsafeBufferPointer<UInt32>,
     _ values: UnsafeMutablePointer<UInt64>
   ) {
@@ -62,7 +62,7 @@ extension StripeEncoder {
     while slot < end {
       let index = Int(slots[slot])
       let cursor = cursors[index]
-      values[cursor] = view.values[source]
+      values[cursor] = table[source]
       cursors[index] = cursor &+ 1
       slot &+= 1
       source &+= 1

@@ -3,11 +3,6 @@ import TraceColumns
 import TraceSource
 
 extension StripeEncoder {
-  /// Up to this many distinct values a dictionary needs no thought.
-  private static let alwaysDictionaryCount = 16
-  /// Up to this many distinct values the dictionary itself costs so little that nothing else is tried.
-  private static let cheapDictionaryCount = 256
-
   /// Encodes a text chunk of the table's codes, unless all are empty.
   @inline(__always)
   func encodeText(_ id: UInt32, count: Int, _ code: (Int) -> UInt32) {
@@ -47,19 +42,18 @@ extension StripeEncoder {
       return
     }
     let start = writer.count
-    let mayBeDictionary = distinct.count <= Self.alwaysDictionaryCount || distinct.count * 4 <= codes.count
+    var local: [UInt32] = []
+    for code in distinct where !context.strings.isShared(code) { local.append(code) }
+    let plan = TextPlan(valueCount: codes.count, distinctCount: distinct.count, localCount: local.count)
     var columnBytes = ByteWriter()
-    if !mayBeDictionary || distinct.count > Self.cheapDictionaryCount {
+    if plan.triesColumn {
       TextColumn.encode(
         count: codes.count, value: { view.bytes(distinct[Int(codes[$0])]) }, into: &columnBytes, scratch: scratch)
     }
-    var local: [UInt32] = []
-    if mayBeDictionary {
-      for code in distinct where !context.strings.isShared(code) { local.append(code) }
+    if plan.triesDictionary {
       encodeDictionary(codes, distinct, local: &local, summary: &summary)
-      // A dictionary can be searched without rendering anything, so that a column must be clearly shorter.
       let byteCount = writer.count - start
-      if columnBytes.count > 0, columnBytes.count + TextChunkHead.byteCount < byteCount - byteCount / 8 {
+      if plan.triesColumn, plan.prefersColumn(of: columnBytes.count, toDictionaryOf: byteCount) {
         writer.bytes.removeLast(byteCount)
         summary.shared = []
         summary.form = .empty
@@ -84,6 +78,7 @@ extension StripeEncoder {
   ) {
     let view = context.view
     var shared: [UInt32] = []
+    shared.reserveCapacity(distinct.count - local.count)
     for code in distinct where context.strings.isShared(code) { shared.append(code) }
     ByteOrder.sort(&shared) { view.bytes($0) }
     ByteOrder.sort(&local) { view.bytes($0) }
@@ -121,5 +116,29 @@ extension StripeEncoder {
     summary.filterOffset = UInt32(result.filters.count)
     summary.filterByteCount = UInt32(bytes.count)
     result.filters.append(contentsOf: bytes.bytes)
+  }
+}
+
+/// Which forms of a text chunk are worth encoding.
+private struct TextPlan {
+  let valueCount: Int
+  let distinctCount: Int
+  let localCount: Int
+
+  /// Few distinct values, or values that other stripes have as well, so that their strings cost nothing here.
+  var triesDictionary: Bool {
+    distinctCount <= 16 || distinctCount * 4 <= valueCount
+      || (localCount * 8 <= distinctCount && distinctCount * 2 <= valueCount)
+  }
+
+  /// A dictionary of few strings that are stored here costs little more than its indices: nothing beats that.
+  var triesColumn: Bool { !triesDictionary || localCount > 256 || distinctCount > 4096 }
+
+  /// Strings in the dictionary, or in a filter beside the column, cost a byte each in the index. A dictionary is
+  /// searched without rendering anything, so that a column has to be clearly shorter.
+  func prefersColumn(of columnByteCount: Int, toDictionaryOf dictionaryByteCount: Int) -> Bool {
+    let dictionary = dictionaryByteCount + distinctCount
+    let column = TextChunkHead.byteCount + columnByteCount + distinctCount * 9 / 8
+    return column < dictionary - dictionary / 8
   }
 }

@@ -111,7 +111,7 @@ final class StripeEncoder {
 
   /// Puts the stripe's rows in order, and finds the runs.
   private func sortRows(_ fragments: [SegmentPlan.Fragment]) {
-    let view = context.view
+    let table = context.view.rows
     let plan = context.plan
     let rowNumbers = plan.rowNumbers
     let rowOperations = plan.rowOperations
@@ -140,7 +140,7 @@ final class StripeEncoder {
         let operation = Int(rowOperations[index])
         let row = rowNumbers[index]
         places[Int(operationCounts[operation])] = Place(
-          start: view.rows.pointer(at: Int(row)).pointee.start, row: row, ordinal: UInt32(ordinal))
+          start: table.pointer(at: Int(row)).pointee.start, row: row, ordinal: UInt32(ordinal))
         operationCounts[operation] += 1
       }
     }
@@ -153,11 +153,11 @@ final class StripeEncoder {
       for run in runs {
         var slice = UnsafeMutableBufferPointer(rebasing: places[run])
         slice.sort { left, right in
-          left.start != right.start ? left.start < right.start : Self.precedes(left, right, view)
+          left.start != right.start ? left.start < right.start : Self.precedes(left, right, table)
         }
       }
       for place in places[..<count] {
-        rows.append(view.rows.pointer(at: Int(place.row)).pointee)
+        rows.append(table.pointer(at: Int(place.row)).pointee)
         ordinals.append(place.ordinal)
       }
     }
@@ -165,9 +165,9 @@ final class StripeEncoder {
   }
 
   /// The order of rows with equal operation and start.
-  private static func precedes(_ left: Place, _ right: Place, _ view: SpanTable.View) -> Bool {
-    let a = view.rows.pointer(at: Int(left.row))
-    let b = view.rows.pointer(at: Int(right.row))
+  private static func precedes(_ left: Place, _ right: Place, _ table: SlabVector<SpanRow>) -> Bool {
+    let a = table.pointer(at: Int(left.row))
+    let b = table.pointer(at: Int(right.row))
     if a.pointee.traceHigh != b.pointee.traceHigh { return a.pointee.traceHigh < b.pointee.traceHigh }
     if a.pointee.traceLow != b.pointee.traceLow { return a.pointee.traceLow < b.pointee.traceLow }
     if a.pointee.spanID != b.pointee.spanID { return a.pointee.spanID < b.pointee.spanID }
