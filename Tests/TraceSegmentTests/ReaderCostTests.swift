@@ -87,4 +87,26 @@ import TraceSource
       #expect(counted(try segment.allRecords()) == counted(records))
     }
   }
+
+  @Test func `many readers at once get the same answers`() async throws {
+    var generator = RecordGenerator(seed: 67)
+    let records = generator.records(300, traceCount: 30)
+    let segment = try SegmentFixture(records).open(cache: BlockCache(maximumByteCount: 60_000))
+    let expected = counted(records)
+    try await withThrowingTaskGroup(of: Bool.self) { group in
+      for reader in 0..<8 {
+        group.addTask {
+          for round in 0..<3 {
+            if reader == 0 && round == 1 { segment.releaseMemory() }
+            if counted(try segment.allRecords()) != expected { return false }
+            let trace = records[reader * 7 + round].span.traceID
+            let found = try segment.rows(of: trace).reduce(0) { $0 + $1.rows.count }
+            if found != records.filter({ $0.span.traceID == trace }).count { return false }
+          }
+          return true
+        }
+      }
+      for try await isRight in group { #expect(isRight) }
+    }
+  }
 }

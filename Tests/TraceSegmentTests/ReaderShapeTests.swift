@@ -9,6 +9,7 @@ import Testing
     let shapes = StripeShapes([[], [0], [0, 1], [1, 0, 0], [2, 1, 2]])
     let codes = (0..<count).map { _ in UInt32(random.below(shapes.count)) }
     let map = ShapeMap(codes: codes, shapes: shapes)
+    var tallies: [ShapeMap.Tally] = []
     for entry in 0..<4 as Range<UInt32> {
       // The plain way: the values of the entry in element order.
       var owners: [Int] = []
@@ -21,8 +22,8 @@ import Testing
       for (index, owner) in owners.enumerated() where random.chance(30) { #expect(cursor.element(of: index) == owner) }
       #expect(cursor.element(of: owners.count) == nil)
       for element in 0..<count {
-        let index = map.denseIndex(
-          of: element, entry: entry, prefix: prefix, talliesBefore: map.talliesBefore(element))
+        map.tallyBefore(element, into: &tallies)
+        let index = map.denseIndex(of: element, entry: entry, prefix: prefix, talliesBefore: tallies)
         #expect(index == owners.firstIndex { $0 >= element } ?? owners.count)
       }
     }

@@ -15,12 +15,13 @@ final class DoubleChunk: StripePart, @unchecked Sendable {
   var residentByteCount: Int { escapes.count * 12 + 192 }
 
   init(
-    _ bytes: UnsafeRawBufferPointer?, count: Int, isVerifying: Bool, owner: SegmentBuffer, place: ChunkPlace
+    _ bytes: UnsafeRawBufferPointer?, count: Int, isVerifying: Bool, owner: SegmentBuffer, place: ChunkPlace,
+    tally: ByteTally
   ) throws {
     self.count = count
     guard let bytes else {
       // Left out: every value has the bits 0.
-      values = try IntegerChunk(nil, count: count, owner: owner, place: place)
+      values = try IntegerChunk(nil, count: count, owner: owner, place: place, tally: tally)
       form = .bits
       power = 1
       escapes = []
@@ -34,7 +35,8 @@ final class DoubleChunk: StripePart, @unchecked Sendable {
       rest = UnsafeRawBufferPointer(rebasing: rest[byteCount...])
       return try place.naming { try IntegerColumn(part, verifying: isVerifying) }
     }
-    values = try IntegerChunk(try column(head.valuesByteCount), count: count, owner: owner, place: place)
+    values = try IntegerChunk(
+      try column(head.valuesByteCount), count: count, owner: owner, place: place, tally: tally)
     form = head.form
     power = DoubleChunkHead.powers[head.exponent]
     guard head.positionsByteCount > 0 else {

@@ -3,14 +3,17 @@ import TraceColumns
 import TraceModel
 
 /// An integer column of a stripe. One that was left out of the file reads as zeros.
-struct IntegerChunk: StripePart, @unchecked Sendable {
+final class IntegerChunk: StripePart, @unchecked Sendable {
   private let column: IntegerColumn?
   /// Keeps the memory of the column.
   private let owner: SegmentBuffer
-  private let place: ChunkPlace
+  let place: ChunkPlace
+  private let pages: ColumnPages?
   let count: Int
 
-  init(_ column: IntegerColumn?, count: Int, owner: SegmentBuffer, place: ChunkPlace) throws {
+  init(
+    _ column: IntegerColumn?, count: Int, owner: SegmentBuffer, place: ChunkPlace, tally: ByteTally
+  ) throws {
     if let column, column.count != count {
       throw place.damage("\(count) values are due and \(column.count) are there")
     }
@@ -18,13 +21,14 @@ struct IntegerChunk: StripePart, @unchecked Sendable {
     self.count = count
     self.owner = owner
     self.place = place
+    pages = column.map { ColumnPages($0, tally: tally) }
   }
 
   var residentByteCount: Int { 128 }
 
   func value(at index: Int) throws -> UInt64 {
-    guard let column else { return 0 }
-    return try place.naming { try column.value(at: index) }
+    guard let pages else { return 0 }
+    return try place.naming { try pages.value(at: index) }
   }
 
   /// Calls `body` with pages of values that cover `range`: the index of the first value, and the values. Pages without a
@@ -75,8 +79,12 @@ struct IntegerChunk: StripePart, @unchecked Sendable {
 
   /// The values of ascending rows inside the column.
   func gather(_ rows: [Int]) throws -> [UInt64] {
-    guard let column else { return [UInt64](repeating: 0, count: rows.count) }
-    return try place.naming { try column.gather(rows) }
+    guard let column, let pages else { return [UInt64](repeating: 0, count: rows.count) }
+    return try place.naming {
+      // A few rows of each page are likely asked for again; many are cheaper decoded and forgotten.
+      if rows.count > 16 * column.pageCount { return try column.gather(rows) }
+      return try rows.map { try pages.value(at: $0) }
+    }
   }
 
   /// For each element, the sum of the values before it, then the total, which must be `total`.

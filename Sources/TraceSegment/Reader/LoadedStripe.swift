@@ -26,6 +26,7 @@ final class LoadedStripe: CachedBlock {
     case shapes
     case shapeMap(ColumnLevel)
     case prefix(UInt32)
+    case attribute(UInt32)
     case eventOffsets
     case linkOffsets
     case resources
@@ -43,9 +44,9 @@ final class LoadedStripe: CachedBlock {
   /// True unless the whole stripe was compared with its hash: then pages need not be verified again.
   let isVerifyingPages: Bool
   private let parts = Mutex<[Part: any StripePart]>([:])
-  private let partByteCount = Atomic<Int>(0)
+  private let tally = ByteTally()
 
-  var residentByteCount: Int { buffer.byteCount + partByteCount.load(ordering: .relaxed) }
+  var residentByteCount: Int { buffer.byteCount + tally.byteCount }
 
   init(
     buffer: SegmentBuffer, path: String, stripeIndex: Int, summary: StripeSummary, catalogue: KeyTable
@@ -75,7 +76,7 @@ final class LoadedStripe: CachedBlock {
       parts[key] = made
       return true
     }
-    if isNew { partByteCount.add(made.residentByteCount, ordering: .relaxed) }
+    if isNew { tally.add(made.residentByteCount) }
     return made
   }
 
@@ -105,7 +106,7 @@ final class LoadedStripe: CachedBlock {
       let column = try chunkBytes(id).map { bytes in
         try place.naming { try IntegerColumn(bytes, verifying: isVerifyingPages) }
       }
-      return try IntegerChunk(column, count: count, owner: buffer, place: place)
+      return try IntegerChunk(column, count: count, owner: buffer, place: place, tally: tally)
     }
   }
 
@@ -113,7 +114,7 @@ final class LoadedStripe: CachedBlock {
     try part(.text(id)) {
       try StripeText(
         chunkBytes(id), count: count, summary: summary.text(id), isVerifying: isVerifyingPages, owner: buffer,
-        place: place(id), scratch)
+        place: place(id), tally: tally, scratch)
     }
   }
 
@@ -121,7 +122,7 @@ final class LoadedStripe: CachedBlock {
     try part(.doubles(id)) {
       let place = place(id)
       return try DoubleChunk(
-        chunkBytes(id), count: count, isVerifying: isVerifyingPages, owner: buffer, place: place)
+        chunkBytes(id), count: count, isVerifying: isVerifyingPages, owner: buffer, place: place, tally: tally)
     }
   }
 

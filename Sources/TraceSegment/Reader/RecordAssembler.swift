@@ -13,21 +13,7 @@ struct RecordAssembler {
   private let runs: RunDirectory
   private let times: StripeTimes
   private var attributeColumns: [UInt32: AttributeColumn] = [:]
-
-  /// The values of one catalogue entry.
-  private struct AttributeColumn {
-    enum Values {
-      case none
-      case words(IntegerChunk)
-      case doubles(DoubleChunk)
-      case text(StripeText)
-    }
-    var key: String
-    var type: AttributeType
-    var prefix: [UInt32]
-    var values: Values
-    var place: ChunkPlace
-  }
+  private var tallies: [ShapeMap.Tally] = []
 
   init(_ core: SegmentCore, _ loaded: LoadedStripe, _ scratch: ReadScratch) throws {
     self.core = core
@@ -166,13 +152,13 @@ struct RecordAssembler {
   private mutating func attributes(_ element: Int, _ map: ShapeMap) throws -> [Attribute] {
     let entries = map.shapes.entries(Int(map.codes[element]))
     guard !entries.isEmpty else { return [] }
-    let before = map.talliesBefore(element)
+    map.tallyBefore(element, into: &tallies)
     var result: [Attribute] = []
     result.reserveCapacity(entries.count)
     for slot in entries.indices {
       let entry = entries[slot]
       let column = try attributeColumn(entry, map)
-      var index = map.denseIndex(of: element, entry: entry, prefix: column.prefix, talliesBefore: before)
+      var index = map.denseIndex(of: element, entry: entry, prefix: column.prefix, talliesBefore: tallies)
       // A key that occurs twice in one element has its values side by side.
       for earlier in entries.startIndex..<slot where entries[earlier] == entry { index += 1 }
       result.append(try attribute(column, index))
@@ -182,19 +168,7 @@ struct RecordAssembler {
 
   private mutating func attributeColumn(_ entry: UInt32, _ map: ShapeMap) throws -> AttributeColumn {
     if let known = attributeColumns[entry] { return known }
-    let prefix = try loaded.prefix(of: entry, in: map)
-    let count = Int(prefix[prefix.count - 1])
-    let key = loaded.catalogue[Int(entry)]
-    let id = ChunkID.attribute(entry)
-    let values: AttributeColumn.Values =
-      switch key.type {
-      case .absent, .empty: .none
-      case .bool, .int: .words(try loaded.integers(id, count: count))
-      case .double: .doubles(try loaded.doubles(id, count: count))
-      default: .text(try loaded.text(id, count: count, scratch))
-      }
-    let column = AttributeColumn(
-      key: key.text, type: key.type, prefix: prefix, values: values, place: loaded.place(id))
+    let column = try loaded.attributeColumn(entry, map, scratch)
     attributeColumns[entry] = column
     return column
   }
@@ -210,7 +184,7 @@ struct RecordAssembler {
       return Attribute(column.key, .double(Double(bitPattern: try chunk.value(at: index))))
     case .text(let chunk):
       return try chunk.withValue(at: index, strings, scratch) { bytes in
-        try AttributeDecoding.attribute(column.key, column.type, bytes, column.place)
+        try AttributeDecoding.attribute(column.key, column.type, bytes, chunk.place)
       }
     }
   }

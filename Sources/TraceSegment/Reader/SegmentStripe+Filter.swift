@@ -96,6 +96,7 @@ extension SegmentStripe {
       }
       local.append(passing[Int(index)])
     }
+    if local.allSatisfy({ $0 }) { return }
     let column = try loaded.integers(id, count: rowCount)
     var isDamaged = false
     try keepValues(column, &mask, scratch) { value in

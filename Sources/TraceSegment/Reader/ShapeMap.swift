@@ -98,18 +98,22 @@ final class ShapeMap: StripePart {
     return result
   }
 
-  /// The shapes of the elements that stand before `element` in its block.
-  func talliesBefore(_ element: Int) -> [Tally] {
-    var result: [Tally] = []
-    for place in ((element >> Self.blockShift) << Self.blockShift)..<element {
+  /// Fills `tallies` with the shapes of the elements that stand before `element` in its block.
+  func tallyBefore(_ element: Int, into tallies: inout [Tally]) {
+    tallies.removeAll(keepingCapacity: true)
+    var place = (element >> Self.blockShift) << Self.blockShift
+    var last = 0
+    while place < element {
       let code = codes[place]
-      if let known = result.lastIndex(where: { $0.shape == code }) {
-        result[known].count += 1
-      } else {
-        result.append(Tally(shape: code, count: 1))
+      place &+= 1
+      if last < tallies.count, tallies[last].shape == code {
+        tallies[last].count &+= 1
+        continue
       }
+      last = 0
+      while last < tallies.count, tallies[last].shape != code { last &+= 1 }
+      if last < tallies.count { tallies[last].count &+= 1 } else { tallies.append(Tally(shape: code, count: 1)) }
     }
-    return result
   }
 
   /// Where the first value of `entry` in `element` stands among its values.

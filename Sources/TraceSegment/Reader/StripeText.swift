@@ -6,18 +6,17 @@ import TraceModel
 final class StripeText: StripePart, @unchecked Sendable {
   private enum Form {
     case empty
-    /// Indices into the shared strings, then the local ones.
-    case dictionary(IntegerColumn, shared: [UInt32], local: TextArena)
+    case dictionary(TextDictionary)
     case column(TextColumn)
   }
 
   private let form: Form
   private let owner: SegmentBuffer
-  private let place: ChunkPlace
+  let place: ChunkPlace
   let count: Int
 
   var residentByteCount: Int {
-    if case .dictionary(_, _, let local) = form { local.residentByteCount + 192 } else { 192 }
+    if case .dictionary(let dictionary) = form { dictionary.local.residentByteCount + 192 } else { 192 }
   }
 
   /// - Parameters:
@@ -25,7 +24,7 @@ final class StripeText: StripePart, @unchecked Sendable {
   ///   - summary: what the stripe index says of the chunk.
   init(
     _ bytes: UnsafeRawBufferPointer?, count: Int, summary: TextSummary?, isVerifying: Bool, owner: SegmentBuffer,
-    place: ChunkPlace, _ scratch: ReadScratch
+    place: ChunkPlace, tally: ByteTally, _ scratch: ReadScratch
   ) throws {
     self.count = count
     self.owner = owner
@@ -48,12 +47,12 @@ final class StripeText: StripePart, @unchecked Sendable {
       switch head.form {
       case .empty: return .empty
       case .dictionary:
-        let indices = try IntegerColumn(first, verifying: isVerifying)
-        guard indices.count == count else {
-          throw place.damage("\(count) values are due and \(indices.count) are there")
-        }
+        let indices = try IntegerChunk(
+          IntegerColumn(first, verifying: isVerifying), count: count, owner: owner, place: place, tally: tally)
         return .dictionary(
-          indices, shared: summary.shared, local: try TextArena(decoding: second, isVerifying: isVerifying, scratch))
+          TextDictionary(
+            indices: indices, shared: summary.shared,
+            local: try TextArena(decoding: second, isVerifying: isVerifying, scratch)))
       case .column:
         let column = try TextColumn(first, verifying: isVerifying, scratch: scratch.columns)
         guard column.count == count else { throw place.damage("\(count) values are due and \(column.count) are there") }
@@ -68,24 +67,24 @@ final class StripeText: StripePart, @unchecked Sendable {
   ) throws -> Result {
     switch form {
     case .empty: return try body(UnsafeRawBufferPointer(start: nil, count: 0))
-    case .dictionary(let indices, let shared, let local):
-      return try withEntry(
-        try place.naming { try indices.value(at: index) }, shared, local, strings, body)
+    case .dictionary(let dictionary):
+      return try withEntry(try dictionary.indices.value(at: index), dictionary, strings, body)
     case .column(let column):
       return try place.naming { try column.reading(at: index, scratch, body) }
     }
   }
 
   private func withEntry<Result>(
-    _ entry: UInt64, _ shared: [UInt32], _ local: TextArena, _ strings: StringTable,
+    _ entry: UInt64, _ dictionary: TextDictionary, _ strings: StringTable,
     _ body: (UnsafeRawBufferPointer) throws -> Result
   ) throws -> Result {
-    guard entry < UInt64(shared.count + local.count) else {
-      throw place.damage("a value names string \(entry) of \(shared.count + local.count)")
+    let sharedCount = dictionary.shared.count
+    guard entry < UInt64(dictionary.count) else {
+      throw place.damage("a value names string \(entry) of \(dictionary.count)")
     }
     let index = Int(entry)
-    return index < shared.count
-      ? try strings.withBytes(shared[index], body) : try local.withText(index - shared.count, body)
+    return index < sharedCount
+      ? try strings.withBytes(dictionary.shared[index], body) : try dictionary.local.withText(index - sharedCount, body)
   }
 
   func bytes(at index: Int, _ strings: StringTable, _ scratch: ReadScratch) throws -> [UInt8] {
@@ -113,23 +112,15 @@ final class StripeText: StripePart, @unchecked Sendable {
     switch form {
     case .empty:
       if needle.isEmpty { for index in range { body(index) } }
-    case .dictionary(let indices, let shared, let local):
-      let target: UInt64
-      if let code, let index = Self.index(of: code, in: shared) {
-        target = UInt64(index)
-      } else if let index = local.index(of: needle) {
-        target = UInt64(shared.count + index)
-      } else {
-        return
-      }
-      try IntegerChunk(indices, count: count, owner: owner, place: place)
-        .forEachPage(in: range, scratch, neededRows: neededRows) { first, values in
-          var index = 0
-          while index < values.count {
-            if values[index] == target { body(first &+ index) }
-            index &+= 1
-          }
+    case .dictionary(let dictionary):
+      guard let target = dictionary.entry(of: needle, code: code) else { return }
+      try dictionary.indices.forEachPage(in: range, scratch, neededRows: neededRows) { first, values in
+        var index = 0
+        while index < values.count {
+          if values[index] == target { body(first &+ index) }
+          index &+= 1
         }
+      }
     case .column(let column):
       for index in try place.naming({ try column.rows(equalTo: needle, scratch: scratch.columns) })
       where range.contains(index) { body(index) }
@@ -142,9 +133,9 @@ final class StripeText: StripePart, @unchecked Sendable {
   ) throws {
     switch form {
     case .empty: if count > 0 { try body(UnsafeRawBufferPointer(start: nil, count: 0), count) }
-    case .dictionary(let indices, let shared, let local):
-      var counts = [Int](repeating: 0, count: shared.count + local.count)
-      try IntegerChunk(indices, count: count, owner: owner, place: place).forEachPage(in: 0..<count, scratch) {
+    case .dictionary(let dictionary):
+      var counts = [Int](repeating: 0, count: dictionary.count)
+      try dictionary.indices.forEachPage(in: 0..<count, scratch) {
         _, values in
         for value in values {
           guard value < UInt64(counts.count) else {
@@ -154,20 +145,40 @@ final class StripeText: StripePart, @unchecked Sendable {
         }
       }
       for (entry, occurrences) in counts.enumerated() where occurrences > 0 {
-        try withEntry(UInt64(entry), shared, local, strings) { try body($0, occurrences) }
+        try withEntry(UInt64(entry), dictionary, strings) { try body($0, occurrences) }
       }
     case .column(let column):
       try place.naming { try column.readingAll(scratch) { _, bytes in try body(bytes, 1) } }
     }
   }
+}
 
-  private static func index(of code: UInt32, in codes: [UInt32]) -> Int? {
-    var low = 0
-    var high = codes.count
-    while low < high {
-      let middle = (low + high) / 2
-      if codes[middle] < code { low = middle + 1 } else { high = middle }
+/// A dictionary of a text column: indices into the shared strings, then the local ones.
+private final class TextDictionary: Sendable {
+  let indices: IntegerChunk
+  /// Codes in the segment's strings, ascending.
+  let shared: [UInt32]
+  let local: TextArena
+
+  var count: Int { shared.count + local.count }
+
+  init(indices: IntegerChunk, shared: [UInt32], local: TextArena) {
+    self.indices = indices
+    self.shared = shared
+    self.local = local
+  }
+
+  /// The index of a string whose code in the segment's strings is `code`, nil when it is not among them.
+  func entry(of text: [UInt8], code: UInt32?) -> UInt64? {
+    if let code {
+      var low = 0
+      var high = shared.count
+      while low < high {
+        let middle = (low + high) / 2
+        if shared[middle] < code { low = middle + 1 } else { high = middle }
+      }
+      if low < shared.count, shared[low] == code { return UInt64(low) }
     }
-    return low < codes.count && codes[low] == code ? low : nil
+    return local.index(of: text).map { UInt64(shared.count + $0) }
   }
 }

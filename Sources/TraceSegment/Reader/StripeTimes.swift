@@ -16,7 +16,7 @@ struct StripeTimes {
     offsets = try loaded.integers(ChunkID.start, count: count)
     durations = try loaded.integers(ChunkID.duration, count: count)
     bases = try loaded.integers(ChunkID.traceBase, count: loaded.head.traceCount)
-    place = loaded.place(ChunkID.traceOrdinal)
+    place = ordinals.place
     traceCount = UInt64(loaded.head.traceCount)
   }
 
