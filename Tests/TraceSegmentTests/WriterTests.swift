@@ -105,6 +105,32 @@ import TraceSource
     for (trace, count) in stripesOfTraces { #expect(count == (trace == large ? 3 : 1)) }
   }
 
+  @Test func longTextClosesStripesEarlyAndCutsTraces() throws {
+    func record(_ trace: UInt64, _ number: Int, _ byteCount: Int) -> WrittenSpan {
+      var span = SpanRecord(traceID: TraceID(high: 0, low: trace), spanID: SpanID(UInt64(number + 1)), name: "n")
+      span.start = Timestamp(nanoseconds: trace * 1000 + UInt64(number))
+      let text = String(repeating: "x", count: byteCount - 10) + String(1_000_000_000 + number)
+      span.events = [SpanEvent(name: "e", attributes: [Attribute("long", .string(text))])]
+      return WrittenSpan(resource: Resource(), scope: InstrumentationScope(), span: span)
+    }
+    func stripes(_ records: [WrittenSpan]) throws -> [[UInt64]] {
+      let segment = try WrittenSegment(records, options: SegmentOptions(stripeTextByteCount: 2000))
+      let reader = try PlainReader(segment.bytes)
+      #expect(counted(try decoded(reader)) == counted(records))
+      return try reader.index.stripes.indices.map { index in
+        let stripe = try reader.stripe(index)
+        let isCut = stripe.integers[ChunkID.traceFlags] != nil
+        return (isCut ? [99] : []) + stripe.traces.map(\.low)
+      }
+    }
+    // Values of 256 bytes don't count; of 500 bytes, four fit.
+    #expect(try stripes((0..<20).map { record(1 + UInt64($0) / 2, $0, 256) }) == [Array(1...10)])
+    #expect(try stripes((0..<10).map { record(1 + UInt64($0) / 2, $0, 500) }) == [[1, 2], [3, 4], [5]])
+    #expect(try stripes((0..<10).map { record($0 < 6 ? 1 : 2, $0, 500) }) == [[99, 1], [99, 1], [2]])
+    // A row that fits nowhere stands alone and is not cut.
+    #expect(try stripes([record(1, 0, 300), record(2, 1, 3000), record(3, 2, 300)]) == [[1], [2], [3]])
+  }
+
   @Test func everyTraceIsFoundThroughTheIndexAndPassesTheFilter() throws {
     var random = WriterRecords(seed: 9)
     let records = random.records(3000, traceSpanCount: 3)

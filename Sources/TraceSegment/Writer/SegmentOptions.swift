@@ -4,12 +4,22 @@ package import TraceBytes
 package struct SegmentOptions: Hashable, Sendable {
   /// The most rows of a stripe, 1 to 2^20: whole traces fill a stripe up to it, a larger trace gets stripes of its own.
   package var stripeRowCount: Int
+  /// The most bytes of values longer than 256 bytes in a stripe of several rows, repetitions included: a stripe is
+  /// read and written whole.
+  package var stripeTextByteCount: Int
   /// The Zstd level of text blocks.
   package var compressionLevel: Int32
 
-  package init(stripeRowCount: Int = 32_768, compressionLevel: Int32 = 1) {
+  package init(
+    stripeRowCount: Int = 32_768, stripeTextByteCount: Int = 64 << 20, compressionLevel: Int32 = 1
+  ) {
     self.stripeRowCount = max(1, min(stripeRowCount, 1 << 20))
+    self.stripeTextByteCount = max(1, stripeTextByteCount)
     self.compressionLevel = compressionLevel
+  }
+
+  func isRoom(rowCount: Int, byteCount: Int) -> Bool {
+    rowCount <= stripeRowCount && byteCount <= stripeTextByteCount
   }
 }
 

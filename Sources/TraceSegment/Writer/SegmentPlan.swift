@@ -56,7 +56,7 @@ final class SegmentPlan {
     let ranks = rankOperations()
     let order = traceOrder()
     group(rows, traceOfRow, operationOfRow, ranks: ranks, order: order)
-    cut(stripeRowCount: options.stripeRowCount)
+    cut(options)
   }
 
   /// One pass over the rows: traces, operations, usage counts, totals.
@@ -177,29 +177,43 @@ final class SegmentPlan {
   }
 
   /// Fills stripes with whole traces; a trace that is too large is cut along time.
-  private func cut(stripeRowCount: Int) {
+  private func cut(_ options: SegmentOptions) {
+    let weights = LongTextWeights(view)
+    func weight(_ rows: Range<Int>) -> Int {
+      weights.isEmpty ? 0 : rows.reduce(0) { $0 + weights.byteCount(view.rows[Int(rowNumbers[$1])]) }
+    }
     var fragments: [Fragment] = []
-    var filled = 0
+    var filled = (rowCount: 0, byteCount: 0)
     var first = 0
     func close() {
       if !fragments.isEmpty { stripes.append(fragments) }
       fragments = []
-      filled = 0
+      filled = (0, 0)
     }
     for (index, trace) in traces.enumerated() {
       let rows = first..<first + trace.rowCount
       first = rows.upperBound
-      if filled + trace.rowCount > stripeRowCount { close() }
-      guard trace.rowCount > stripeRowCount else {
+      let byteCount = weight(rows)
+      if !options.isRoom(rowCount: filled.rowCount + rows.count, byteCount: filled.byteCount + byteCount) { close() }
+      if options.isRoom(rowCount: rows.count, byteCount: byteCount) {
         fragments.append(Fragment(trace: index, rows: rows, isWholeTrace: true))
-        filled += trace.rowCount
+        filled.rowCount += rows.count
+        filled.byteCount += byteCount
         continue
       }
+      close()
       sortByStart(rows)
       var start = rows.lowerBound
       while start < rows.upperBound {
-        let end = min(start + stripeRowCount, rows.upperBound)
-        stripes.append([Fragment(trace: index, rows: start..<end, isWholeTrace: false)])
+        var end = start + 1
+        var filledByteCount = weight(start..<end)
+        while end < rows.upperBound {
+          filledByteCount += weight(end..<end + 1)
+          guard options.isRoom(rowCount: end + 1 - start, byteCount: filledByteCount) else { break }
+          end += 1
+        }
+        // A single row may be too large for any stripe, and yet be its whole trace.
+        stripes.append([Fragment(trace: index, rows: start..<end, isWholeTrace: rows == start..<end)])
         start = end
       }
     }
@@ -224,42 +238,6 @@ final class SegmentPlan {
     for (place, key) in zip(range, keys) {
       rowNumbers[place] = key.row
       rowOperations[place] = key.operation
-    }
-  }
-}
-
-/// Finds operations by their parts: open addressing over a growing list.
-private struct OperationTable {
-  private var slots = [UInt32](repeating: .max, count: 1 << 10)
-
-  mutating func number(
-    service: UInt32, name: UInt32, kind: Int32, in operations: inout [SegmentPlan.Operation]
-  ) -> Int {
-    var place = slot(service, name, kind)
-    while slots[place] != .max {
-      let operation = operations[Int(slots[place])]
-      if operation.name == name, operation.service == service, operation.kind == kind { return Int(slots[place]) }
-      place = (place &+ 1) & (slots.count &- 1)
-    }
-    slots[place] = UInt32(operations.count)
-    operations.append(
-      SegmentPlan.Operation(service: service, name: name, kind: kind, spanCount: 0, errorCount: 0))
-    if operations.count * 2 > slots.count { grow(operations) }
-    return operations.count - 1
-  }
-
-  private func slot(_ service: UInt32, _ name: UInt32, _ kind: Int32) -> Int {
-    let mixed = (UInt64(service) << 32 | UInt64(name)) &+ UInt64(UInt32(bitPattern: kind)) &* 0x9e37_79b9_7f4a_7c15
-    let product = (mixed ^ mixed >> 29) &* 0xbf58_476d_1ce4_e5b9
-    return Int(truncatingIfNeeded: product >> 32) & (slots.count &- 1)
-  }
-
-  private mutating func grow(_ operations: [SegmentPlan.Operation]) {
-    slots = [UInt32](repeating: .max, count: slots.count * 2)
-    for (index, operation) in operations.enumerated() {
-      var place = slot(operation.service, operation.name, operation.kind)
-      while slots[place] != .max { place = (place + 1) & (slots.count - 1) }
-      slots[place] = UInt32(index)
     }
   }
 }
