@@ -22,6 +22,10 @@ import TraceColumns
     #expect(try document.section("Manifest file").hexDumps == [try Examples.manifest()])
   }
 
+  @Test func segmentOfTwoSpans() throws {
+    #expect(try document.section("Worked example of a segment").hexDumps == [try GoldenSegments.committed("minute")])
+  }
+
   /// The bytes of each code span that is nothing but hexadecimal digits in groups, under a heading.
   private func spans(_ section: String) throws -> [[UInt8]] {
     let text = try document.section(section).lines.joined(separator: "\n")
