@@ -81,7 +81,8 @@ let package = Package(
     .executableTarget(
       name: "tracestore-kernels",
       dependencies: [
-        "TraceBytes", "TraceColumns", "TraceFiles", "TraceIngest", "TraceModel", "TraceOTLP", "TraceSegment", "TraceWAL",
+        "TraceBytes", "TraceColumns", "TraceFiles", "TraceIngest", "TraceModel", "TraceOTLP", "TraceSegment",
+        "TraceWAL",
         "TracestoreTesting",
       ], swiftSettings: settings),
     tests("TraceModelTests", ["TraceModel"]),

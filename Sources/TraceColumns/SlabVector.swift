@@ -1,3 +1,11 @@
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 /// A growable vector whose elements never move, so that readers may use what stood before while one writer appends.
 ///
 /// A copy is a snapshot: it shares the slabs and keeps its own count. Publishing a copy to another thread must happen
@@ -71,13 +79,21 @@ final class SlabStorage<Element: BitwiseCopyable>: @unchecked Sendable {
   init(slabShift: Int, slabCapacity: Int) {
     self.slabShift = slabShift
     self.slabCapacity = slabCapacity
-    slabs = .allocate(capacity: slabCapacity)
-    slabs.initialize(repeating: nil, count: slabCapacity)
+    // Zeroed by the system page by page as it is touched: a table for the largest memtable costs a small one nothing.
+    guard let zeroed = calloc(slabCapacity, MemoryLayout<UnsafeMutablePointer<Element>?>.stride) else {
+      preconditionFailure("there is no memory for a table of slabs")
+    }
+    slabs = zeroed.bindMemory(to: UnsafeMutablePointer<Element>?.self, capacity: slabCapacity)
   }
 
   deinit {
-    for index in 0..<slabCapacity { slabs[index]?.deallocate() }
-    slabs.deallocate()
+    // Slabs are taken in order, so the first gap is the end.
+    var index = 0
+    while index < slabCapacity, let slab = slabs[index] {
+      slab.deallocate()
+      index += 1
+    }
+    free(slabs)
   }
 
   @usableFromInline

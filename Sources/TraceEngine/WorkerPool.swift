@@ -27,10 +27,17 @@ final class WorkerPool: Sendable {
 
   init(name: String, threadCount: Int) throws {
     let queue = queue
-    threads = try (0..<threadCount).map { index in
-      try WorkerThread(name: "\(name)-\(index)") {
-        while let job = queue.withLock(waitingUntil: { !$0.isEmpty || $0.isClosed }, { $0.take() }) { job() }
+    do {
+      threads = try (0..<threadCount).map { index in
+        try WorkerThread(name: "\(name)-\(index)") {
+          while let job = queue.withLock(waitingUntil: { !$0.isEmpty || $0.isClosed }, { $0.take() }) { job() }
+        }
       }
+    } catch {
+      // Threads that were started before the one that could not be must not wait for ever.
+      queue.withLock { $0.isClosed = true }
+      queue.wakeAll()
+      throw error
     }
   }
 

@@ -47,6 +47,9 @@ package final class Ingestor: Sendable {
     var segments: [Segment]
     /// Why sealing does not get on; cleared by the next success.
     var sealFailure: TracestoreError?
+    var failedSealCount = 0
+    /// Whether somebody waits for the next attempt.
+    var isRetryDue = false
     var isClosed = false
   }
 
@@ -156,12 +159,18 @@ package final class Ingestor: Sendable {
         observe(.sealFailed(failure))
         let isClosed = state.withLock { state in
           state.sealFailure = failure
+          state.failedSealCount += 1
           return state.isClosed
         }
         state.wakeAll()
         if isClosed || failure.code == .poisoned { return }
         // A full disk recovers by itself; anything else is no worse for waiting.
-        if state.withLock(waitingAtMost: 1_000_000_000, until: { $0.isClosed }, { _, isClosed in isClosed }) { return }
+        let isDue = { (state: inout State) in state.isClosed || state.isRetryDue }
+        let mustEnd = state.withLock(waitingAtMost: 1_000_000_000, until: isDue) { state, _ in
+          state.isRetryDue = false
+          return state.isClosed
+        }
+        if mustEnd { return }
       }
     }
   }
@@ -191,8 +200,18 @@ package final class Ingestor: Sendable {
   /// Whether `sealAll` would leave a segment of a useful size.
   package func hasRows(atLeast count: Int) -> Bool { state.withLock { $0.active }.rowCount >= count }
 
+  /// Waits until nothing is being sealed. When sealing fails, it is tried again at once, and only a failure of an
+  /// attempt that began after this call counts: whoever asks may just have made room.
   private func waitForSealer() throws {
-    let isSettled = { (state: inout State) in state.sealing == nil || state.sealFailure != nil || state.isClosed }
+    let known = state.withLock { state in
+      state.isRetryDue = true
+      return state.failedSealCount
+    }
+    state.wakeAll()
+    let isSettled = { (state: inout State) in
+      state.sealing == nil || state.failedSealCount >= known + 2 || state.isClosed
+        || state.sealFailure?.code == .poisoned
+    }
     try state.withLock(waitingUntil: isSettled) { state in
       if state.sealing == nil { return }
       throw state.sealFailure ?? TracestoreError(.closed, "The store is closed; open it again.")

@@ -51,7 +51,7 @@ package final class MemtableSource: SpanSource {
   package func forEachService(_ body: (String, Int) -> Void) throws {
     var counts = [Int](repeating: 0, count: view.resources.count)
     view.rows.forEachRun(in: 0..<view.rows.count) { run, _ in
-      for row in run where row.marks.isDisjoint(with: [.isPartial, .isDead]) { counts[Int(row.resource)] += 1 }
+      for row in run where !row.marks.contains(.isDead) { counts[Int(row.resource)] += 1 }
     }
     for (index, count) in counts.enumerated() where count > 0 { body(view.text(view.resources[index].service), count) }
   }
@@ -65,7 +65,7 @@ package final class MemtableSource: SpanSource {
     let accepted = view.resources.map { entry in wanted.map { view.bytes(entry.service).elementsEqual($0) } ?? true }
     var counts: [Key: Int] = [:]
     view.rows.forEachRun(in: 0..<view.rows.count) { run, _ in
-      for row in run where accepted[Int(row.resource)] && row.marks.isDisjoint(with: [.isPartial, .isDead]) {
+      for row in run where accepted[Int(row.resource)] && !row.marks.contains(.isDead) {
         counts[Key(name: row.name, kind: row.kind), default: 0] += 1
       }
     }
@@ -75,6 +75,12 @@ package final class MemtableSource: SpanSource {
   package func forEachAttributeKey(_ body: (AttributeKeyCount) -> Void) throws {
     for stripe in memtableStripes {
       try stripe.forEachAttributeKey(in: RowMask(count: stripe.rowCount, filled: true), body)
+    }
+  }
+
+  package func forEachEnvelope(_ body: (SpanEnvelope) -> Void) throws {
+    for stripe in memtableStripes {
+      try stripe.forEachEnvelope(in: RowMask(count: stripe.rowCount, filled: true), body)
     }
   }
 
@@ -102,7 +108,7 @@ package final class MemtableSource: SpanSource {
     if code != nil {
       for index in 0..<view.rows.count {
         let row = view.rows[index]
-        if !row.marks.isDisjoint(with: [.isPartial, .isDead]) { continue }
+        if row.marks.contains(.isDead) { continue }
         if level == nil || level == .span { try addAll(shape: row.shape, firstValue: row.firstValue) }
         if level == nil || level == .event {
           for offset in 0..<Int(row.eventCount) {

@@ -69,13 +69,9 @@ package final class MemtableStripe: SpanStripe {
 
   package func forEachAttributeKey(in mask: RowMask, _ body: (AttributeKeyCount) -> Void) throws {
     var shapeCounts: [ColumnLevel: [UInt32: Int]] = [:]
-    var resources: Set<UInt32> = []
-    var scopes: Set<UInt32> = []
     mask.forEachSet { row in
       let stored = view.rows[firstRow + row]
-      if !stored.marks.isDisjoint(with: [.isPartial, .isDead]) { return }
-      resources.insert(stored.resource)
-      scopes.insert(stored.scope)
+      if stored.marks.contains(.isDead) { return }
       shapeCounts[.span, default: [:]][stored.shape, default: 0] += 1
       for offset in 0..<Int(stored.eventCount) {
         shapeCounts[.event, default: [:]][view.events[Int(stored.firstEvent) + offset].shape, default: 0] += 1
@@ -92,14 +88,18 @@ package final class MemtableStripe: SpanStripe {
         }
       }
     }
-    func give(_ attributes: [Attribute], _ level: ColumnLevel) {
-      for attribute in attributes {
-        body(
-          AttributeKeyCount(
-            key: attribute.key, level: level, type: AttributeType(of: attribute).rawValue, valueCount: 1))
-      }
+  }
+
+  package func forEachEnvelope(in mask: RowMask, _ body: (SpanEnvelope) -> Void) throws {
+    var resources: Set<UInt32> = []
+    var scopes: Set<UInt32> = []
+    mask.forEachSet { row in
+      let stored = view.rows.pointer(at: firstRow + row)
+      if stored.pointee.marks.contains(.isDead) { return }
+      resources.insert(stored.pointee.resource)
+      scopes.insert(stored.pointee.scope)
     }
-    for index in resources { give(view.resources[Int(index)].resource.attributes, .resource) }
-    for index in scopes { give(view.scopes[Int(index)].scope.attributes, .scope) }
+    for index in resources { body(.resource(view.resources[Int(index)].resource)) }
+    for index in scopes { body(.scope(view.scopes[Int(index)].scope)) }
   }
 }

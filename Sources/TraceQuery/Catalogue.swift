@@ -45,16 +45,31 @@ package struct Catalogue {
     }
     var counts: [Key: UInt64] = [:]
     func add(_ entry: AttributeKeyCount) {
-      guard let level = entry.level.public, query.level == nil || query.level == level,
-        let type = TraceBytes.AttributeType(rawValue: entry.type)
+      let level = entry.level.attributeLevel
+      guard query.level == nil || query.level == level, let type = TraceBytes.AttributeType(rawValue: entry.type)
       else { return }
-      counts[Key(key: Array(entry.key.utf8), level: level, type: type.public), default: 0] += UInt64(entry.valueCount)
+      counts[Key(key: Array(entry.key.utf8), level: level, type: type.attributeType), default: 0] += UInt64(
+        entry.valueCount)
     }
+    var envelopes: Set<SpanEnvelope> = []
     try forEachSelection(
       query.serviceName, query.startMinimum, query.startMaximum,
       whole: {
         try $0.forEachAttributeKey(add)
-      }, rows: { try $0.forEachAttributeKey(in: $1, add) })
+        try $0.forEachEnvelope { envelopes.insert($0) }
+      },
+      rows: {
+        try $0.forEachAttributeKey(in: $1, add)
+        try $0.forEachEnvelope(in: $1) { envelopes.insert($0) }
+      })
+    for envelope in envelopes {
+      for attribute in envelope.attributes {
+        add(
+          AttributeKeyCount(
+            key: attribute.key, level: envelope.level, type: TraceBytes.AttributeType(of: attribute).rawValue,
+            valueCount: 1))
+      }
+    }
     return counts.sorted { left, right in
       if left.key.key != right.key.key { return left.key.key.lexicographicallyPrecedes(right.key.key) }
       return left.key.level != right.key.level ? left.key.level < right.key.level : left.key.type < right.key.type
@@ -78,17 +93,27 @@ package struct Catalogue {
         isCut = true
       }
     }
-    let level = query.level.flatMap(ColumnLevel.init)
+    let levels = ColumnLevel.allCases.filter { query.level == nil || $0.attributeLevel == query.level }
+    var envelopes: Set<SpanEnvelope> = []
     try forEachSelection(
       query.serviceName, query.startMinimum, query.startMaximum,
       whole: { source in
-        let isMore = try source.forEachAttributeValue(
-          key: query.key, level: level, limit: Self.maximumValueCount, add)
-        isCut = isCut || isMore
+        for level in levels where level != .resource && level != .scope {
+          let isMore = try source.forEachAttributeValue(
+            key: query.key, level: level, limit: Self.maximumValueCount, add)
+          isCut = isCut || isMore
+        }
+        try source.forEachEnvelope { envelopes.insert($0) }
       },
       rows: { stripe, mask in
-        for record in try stripe.records(mask.rows) { record.forEachValue(of: query.key, level: level) { add($0, 1) } }
+        for record in try stripe.records(mask.rows) { record.forEachValue(of: query.key, levels) { add($0, 1) } }
+        try stripe.forEachEnvelope(in: mask) { envelopes.insert($0) }
       })
+    for envelope in envelopes where levels.contains(envelope.level) {
+      for attribute in envelope.attributes where attribute.key.utf8.elementsEqual(query.key.utf8) {
+        add(attribute.value, 1)
+      }
+    }
     let sorted = counts.map { (text: Array($0.key.text.utf8), value: $0.key, count: $0.value) }.sorted {
       $0.count != $1.count ? $0.count > $1.count : $0.text.lexicographicallyPrecedes($1.text)
     }
@@ -115,6 +140,9 @@ package struct Catalogue {
         if let minimum, stripe.bounds.maximumStart < minimum.nanoseconds { continue }
         if let maximum, stripe.bounds.minimumStart > maximum.nanoseconds { continue }
         var mask = RowMask(count: stripe.rowCount, filled: true)
+        let window = SpanLeaf.start(
+          (minimum?.nanoseconds ?? 0)...max(minimum?.nanoseconds ?? 0, maximum?.nanoseconds ?? .max))
+        if minimum != nil || maximum != nil { try stripe.filter(&mask, by: window) }
         if !service.isEmpty { try SpanPredicate.leaf(.service(Array(service.utf8))).filter(&mask, in: stripe) }
         if !mask.isEmpty { try rows(stripe, mask) }
       }
@@ -123,18 +151,7 @@ package struct Catalogue {
 }
 
 extension ColumnLevel {
-  init?(_ level: TracestoreV2.AttributeLevel) {
-    switch level {
-    case .span: self = .span
-    case .event: self = .event
-    case .link: self = .link
-    case .resource: self = .resource
-    case .scope: self = .scope
-    default: return nil
-    }
-  }
-
-  var `public`: TracestoreV2.AttributeLevel? {
+  var attributeLevel: TracestoreV2.AttributeLevel {
     switch self {
     case .span: .span
     case .event: .event
@@ -146,7 +163,7 @@ extension ColumnLevel {
 }
 
 extension TraceBytes.AttributeType {
-  var `public`: TracestoreV2.AttributeType {
+  var attributeType: TracestoreV2.AttributeType {
     switch self {
     case .absent, .empty: .empty
     case .string: .string
@@ -162,15 +179,13 @@ extension TraceBytes.AttributeType {
 }
 
 extension SourceSpan {
-  fileprivate func forEachValue(of key: String, level: ColumnLevel?, _ body: (AttributeValue) -> Void) {
+  fileprivate func forEachValue(of key: String, _ levels: [ColumnLevel], _ body: (AttributeValue) -> Void) {
     func give(_ own: ColumnLevel, _ attributes: [Attribute]) {
-      guard level == nil || level == own else { return }
+      guard levels.contains(own) else { return }
       for attribute in attributes where attribute.key.utf8.elementsEqual(key.utf8) { body(attribute.value) }
     }
     give(.span, span.attributes)
     for event in span.events { give(.event, event.attributes) }
     for link in span.links { give(.link, link.attributes) }
-    give(.resource, resource.attributes)
-    give(.scope, scope.attributes)
   }
 }

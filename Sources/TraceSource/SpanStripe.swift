@@ -16,8 +16,11 @@ package protocol SpanSource: AnyObject, Sendable {
   func forEachOperation(
     service: String?, _ body: (_ name: String, _ kind: SpanKind, _ spanCount: Int) -> Void) throws
 
-  /// Calls `body` with each attribute key, its level, type and how many values it has.
+  /// Calls `body` with each attribute key of spans, events and links, its level, type and how many values it has.
   func forEachAttributeKey(_ body: (AttributeKeyCount) -> Void) throws
+
+  /// Calls `body` with each resource and each scope that has spans here.
+  func forEachEnvelope(_ body: (SpanEnvelope) -> Void) throws
 
   /// Calls `body` with each distinct value of a key at a level (nil: any), and how often it occurs: once for every
   /// span, event or link, and once for every distinct resource or scope. At most `limit` distinct values are given by
@@ -25,6 +28,26 @@ package protocol SpanSource: AnyObject, Sendable {
   func forEachAttributeValue(
     key: String, level: ColumnLevel?, limit: Int, _ body: (_ value: AttributeValue, _ count: Int) -> Void
   ) throws -> Bool
+}
+
+/// What spans share: several sources may hold equal ones, which count once.
+package enum SpanEnvelope: Hashable, Sendable {
+  case resource(Resource)
+  case scope(InstrumentationScope)
+
+  package var level: ColumnLevel {
+    switch self {
+    case .resource: .resource
+    case .scope: .scope
+    }
+  }
+
+  package var attributes: [Attribute] {
+    switch self {
+    case .resource(let resource): resource.attributes
+    case .scope(let scope): scope.attributes
+    }
+  }
 }
 
 /// How often an attribute key occurs in a source.
@@ -145,9 +168,12 @@ package protocol SpanStripe: AnyObject, Sendable {
   /// Calls `body` with every set row in ascending order.
   func forEachMatch(_ mask: RowMask, _ body: (MatchedRow) -> Void) throws
 
-  /// Calls `body` with each attribute key of the set rows, their events, links, resources and scopes; every key may be
-  /// given several times with parts of its count.
+  /// Calls `body` with each attribute key of the set rows, their events and links; every key may be given several
+  /// times with parts of its count.
   func forEachAttributeKey(in mask: RowMask, _ body: (AttributeKeyCount) -> Void) throws
+
+  /// Calls `body` with each resource and each scope of the set rows, perhaps more than once.
+  func forEachEnvelope(in mask: RowMask, _ body: (SpanEnvelope) -> Void) throws
 
   /// The rows' span ids, in the order of `rows` (ascending).
   func spanIDs(_ rows: [Int]) throws -> [UInt64]

@@ -45,7 +45,7 @@ import TraceSource
   private func keyCounts(_ records: [PlacedSpan]) -> [String: Int] {
     var counts: [String: Int] = [:]
     for record in records {
-      for level in ColumnLevel.allCases {
+      for level in [ColumnLevel.span, .event, .link] {
         for attribute in attributes(record, level) {
           counts["\(level) \(attribute.key) \(AttributeType(of: attribute))", default: 0] += 1
         }
@@ -71,6 +71,25 @@ import TraceSource
       try stripe.forEachAttributeKey(in: mask) { counts[name($0), default: 0] += $0.valueCount }
       #expect(counts == keyCounts(try stripe.records(mask.rows).map { PlacedSpan($0) }))
     }
+  }
+
+  @Test func `resources and scopes are those of the records, in whole and in part`() throws {
+    let segment = try SegmentFixture(records(54)).open()
+    func envelopes(_ records: [SourceSpan]) -> Set<SpanEnvelope> {
+      Set(records.flatMap { [SpanEnvelope.resource($0.resource), .scope($0.scope)] })
+    }
+    var whole: Set<SpanEnvelope> = []
+    try segment.forEachEnvelope { whole.insert($0) }
+    var expected: Set<SpanEnvelope> = []
+    for stripe in segment.stripes {
+      expected.formUnion(envelopes(try stripe.records(Array(0..<stripe.rowCount))))
+      var mask = RowMask(count: stripe.rowCount)
+      for row in stride(from: 1, to: stripe.rowCount, by: 5) { mask.set(row) }
+      var part: Set<SpanEnvelope> = []
+      try stripe.forEachEnvelope(in: mask) { part.insert($0) }
+      #expect(part == envelopes(try stripe.records(mask.rows)))
+    }
+    #expect(whole == expected)
   }
 
   @Test func `values are counted once for every span, event and link, and for every distinct resource and scope`()

@@ -24,6 +24,7 @@ package final class DamagedStripe: SpanStripe {
   package func filter(_ mask: inout RowMask, by leaf: SpanLeaf) throws { throw error }
   package func forEachMatch(_ mask: RowMask, _ body: (MatchedRow) -> Void) throws { throw error }
   package func forEachAttributeKey(in mask: RowMask, _ body: (AttributeKeyCount) -> Void) throws { throw error }
+  package func forEachEnvelope(in mask: RowMask, _ body: (SpanEnvelope) -> Void) throws { throw error }
   package func spanIDs(_ rows: [Int]) throws -> [UInt64] { throw error }
   package func summaryRows(_ rows: [Int]) throws -> [SummaryRow] { throw error }
   package func records(_ rows: [Int]) throws -> [SourceSpan] { throw error }

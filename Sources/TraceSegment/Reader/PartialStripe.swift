@@ -64,11 +64,17 @@ package final class PartialStripe: SpanStripe {
       }
     }
     for record in records {
-      give(record.resource.attributes, .resource)
-      give(record.scope.attributes, .scope)
       give(record.span.attributes, .span)
       for event in record.span.events { give(event.attributes, .event) }
       for link in record.span.links { give(link.attributes, .link) }
+    }
+  }
+
+  package func forEachEnvelope(in mask: RowMask, _ body: (SpanEnvelope) -> Void) throws {
+    try check(mask)
+    try forEachRecord(mask.rows) {
+      body(.resource($1.resource))
+      body(.scope($1.scope))
     }
   }
 

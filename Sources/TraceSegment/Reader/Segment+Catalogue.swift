@@ -47,10 +47,23 @@ extension Segment {
     if let partial = try partialStripe() {
       try partial.forEachAttributeKey(in: RowMask(count: partial.rowCount, filled: true), body)
     }
-    for entry in keys.entries where entry.valueCount > 0 {
+    for entry in keys.entries where entry.valueCount > 0 && entry.level != .resource && entry.level != .scope {
       body(
         AttributeKeyCount(
           key: entry.text, level: entry.level, type: entry.type.rawValue, valueCount: Int(clamping: entry.valueCount)))
+    }
+  }
+
+  package func forEachEnvelope(_ body: (SpanEnvelope) -> Void) throws {
+    let resources = try core.resources()
+    for index in 0..<resources.count where resources.spanCounts[index] > 0 {
+      body(.resource(try resources.value(at: index)))
+    }
+    let scopes = try core.scopes()
+    for index in 0..<scopes.count where scopes.spanCounts[index] > 0 { body(.scope(try scopes.value(at: index))) }
+    for record in try partialRecords() {
+      body(.resource(record.resource))
+      body(.scope(record.scope))
     }
   }
 
@@ -209,24 +222,24 @@ extension SegmentStripe {
         let key = keys[entry]
         found.append(AttributeKeyCount(key: key.text, level: key.level, type: key.type.rawValue, valueCount: count))
       }
-      let rows = mask.rows
-      try tallyList(loaded, ChunkID.resource, try loaded.resourceList(scratch), rows) { index, count in
-        for attribute in try core.resources().value(at: index).attributes {
-          found.append(Self.keyCount(attribute, .resource, count))
-        }
-      }
-      try tallyList(loaded, ChunkID.scope, try loaded.scopeList(scratch), rows) { index, count in
-        for attribute in try core.scopes().value(at: index).attributes {
-          found.append(Self.keyCount(attribute, .scope, count))
-        }
-      }
     }
     for count in found { body(count) }
   }
 
-  private static func keyCount(_ attribute: Attribute, _ level: ColumnLevel, _ count: Int) -> AttributeKeyCount {
-    AttributeKeyCount(
-      key: attribute.key, level: level, type: AttributeType(of: attribute).rawValue, valueCount: count)
+  package func forEachEnvelope(in mask: RowMask, _ body: (SpanEnvelope) -> Void) throws {
+    try check(mask)
+    guard !mask.isEmpty else { return }
+    var found: [SpanEnvelope] = []
+    try reading { loaded, scratch in
+      let rows = mask.rows
+      try tallyList(loaded, ChunkID.resource, try loaded.resourceList(scratch), rows) { index, _ in
+        found.append(.resource(try core.resources().value(at: index)))
+      }
+      try tallyList(loaded, ChunkID.scope, try loaded.scopeList(scratch), rows) { index, _ in
+        found.append(.scope(try core.scopes().value(at: index)))
+      }
+    }
+    for envelope in found { body(envelope) }
   }
 
   /// Calls `body` with each table index that the rows name, and how many rows do.

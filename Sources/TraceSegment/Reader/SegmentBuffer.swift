@@ -18,15 +18,9 @@ final class SegmentBuffer: @unchecked Sendable {
     start = UnsafeMutableRawPointer.allocate(byteCount: max(64, byteCount), alignment: 64)
     self.byteCount = byteCount
     fileOffset = offset
-    let count: Int
-    do {
-      count = try file.read(into: UnsafeMutableRawBufferPointer(start: start, count: byteCount), at: offset)
-    } catch {
-      start.deallocate()
-      throw error
-    }
+    // Every property is set: from here on a throwing initialiser runs `deinit`, which frees the memory.
+    let count = try file.read(into: UnsafeMutableRawBufferPointer(start: start, count: byteCount), at: offset)
     guard count == byteCount else {
-      start.deallocate()
       throw TracestoreError(
         .corrupt,
         "the segment ends after \(offset + UInt64(count)) bytes, where \(byteCount) bytes at \(offset) are due",
