@@ -11,16 +11,17 @@ package struct CompressionError: Error, Hashable, Sendable {
 package enum LZ4 {
   /// Appends the compressed bytes to `output` and returns their count.
   package static func compress(_ input: UnsafeRawBufferPointer, into output: inout [UInt8]) -> Int {
-    let start = output.count
     let bound = Int(LZ4_compressBound(Int32(input.count)))
-    output.append(contentsOf: repeatElement(0, count: bound))
-    let written = output.withUnsafeMutableBytes { buffer in
-      LZ4_compress_default(
-        input.baseAddress?.assumingMemoryBound(to: CChar.self),
-        buffer.baseAddress!.advanced(by: start).assumingMemoryBound(to: CChar.self), Int32(input.count), Int32(bound))
+    let compressed = [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
+      let written = buffer.withMemoryRebound(to: CChar.self) { target in
+        LZ4_compress_default(
+          input.baseAddress?.assumingMemoryBound(to: CChar.self), target.baseAddress, Int32(input.count), Int32(bound))
+      }
+      count = Int(max(0, written))
     }
-    output.removeLast(bound - Int(written))
-    return Int(written)
+    // The copy is exact: what is kept must not hold the memory of the worst case.
+    output += compressed
+    return compressed.count
   }
 
   /// Fills `output` exactly, or throws.
@@ -51,16 +52,14 @@ package final class ZstdCompressor {
 
   /// Appends one frame with the compressed bytes to `output` and returns its byte count.
   package func compress(_ input: UnsafeRawBufferPointer, into output: inout [UInt8]) -> Int {
-    let start = output.count
     let bound = ZSTD_compressBound(input.count)
-    output.append(contentsOf: repeatElement(0, count: bound))
-    let written = output.withUnsafeMutableBytes { buffer in
-      ZSTD_compressCCtx(
-        context, buffer.baseAddress!.advanced(by: start), bound, input.baseAddress, input.count, level)
+    let compressed = [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
+      let written = ZSTD_compressCCtx(context, buffer.baseAddress, bound, input.baseAddress, input.count, level)
+      precondition(ZSTD_isError(written) == 0, "zstd cannot compress into a buffer of its own bound")
+      count = written
     }
-    precondition(ZSTD_isError(written) == 0, "zstd cannot compress into a buffer of its own bound")
-    output.removeLast(bound - written)
-    return written
+    output += compressed
+    return compressed.count
   }
 }
 
