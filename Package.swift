@@ -78,6 +78,14 @@ let package = Package(
       name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"]), .brew(["lz4"])]),
     .systemLibrary(
       name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
+    .systemLibrary(
+      name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    .executableTarget(
+      name: "tracestore",
+      dependencies: [
+        "TraceModel", "TraceOTLP", "TracestoreV2", "TraceEngine", "TracestoreTesting", "TraceInspect", "CZlib", "CZstd",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: settings),
     .executableTarget(
       name: "tracestore-kernels",
       dependencies: [

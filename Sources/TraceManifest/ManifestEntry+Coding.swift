@@ -79,7 +79,7 @@ extension ManifestEdit {
     return writer.bytes
   }
 
-  static func decode(_ bytes: UnsafeRawBufferPointer) throws -> ManifestEdit {
+  package static func decode(_ bytes: UnsafeRawBufferPointer) throws -> ManifestEdit {
     var reader = ByteReader(bytes)
     var edit = ManifestEdit()
     while !reader.isAtEnd { edit.entries.append(try ManifestEntry(from: &reader)) }

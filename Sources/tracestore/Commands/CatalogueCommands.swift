@@ -1,0 +1,142 @@
+import ArgumentParser
+import TraceEngine
+import TraceInspect
+import TraceModel
+import TracestoreV2
+
+/// Opens the store without a lock, so that it may be one that another process is writing, and closes it.
+func withReader<Result>(
+  _ location: StoreLocation, _ body: (TraceStore) async throws -> Result
+) async throws -> Result {
+  let store = try await TraceStore.openReadOnly(at: location.path())
+  do {
+    let result = try await body(store)
+    try await store.close()
+    return result
+  } catch {
+    // The first error says more than what closing after it could.
+    try? await store.close()
+    throw error
+  }
+}
+
+/// Says what an answer had to leave out; a damaged store is exit status 1.
+func reportDamage(_ summary: ResultSummary?) throws {
+  guard let damage = summary?.damage, !damage.isEmpty else { return }
+  StandardOutput.shared.flush()
+  for line in damage { StandardError.writeLine("tracestore: damaged: \(Sanitized.line(line)); run tracestore verify") }
+  throw QuietExit(status: .refused)
+}
+
+struct ServicesCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "services", abstract: "List the services.")
+  @OptionGroup var location: StoreLocation
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let services = try await withReader(location) { try await $0.getServices() }
+    if output.json {
+      StandardOutput.shared.writeLine(JSONValue.array(services.map { .string($0) }).text)
+    } else {
+      for service in services { StandardOutput.shared.writeLine(Style.named(service, Sanitized.line(service))) }
+    }
+  }
+}
+
+struct OperationsCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "operations", abstract: "List the operations of a service.")
+  @OptionGroup var location: StoreLocation
+  @Option(help: "Whose operations.") var service: String
+  @Option(help: "Only this span kind.") var kind: SpanKindArgument?
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let operations = try await withReader(location) {
+      try await $0.getOperations(OperationQuery(serviceName: service, spanKind: kind?.kind))
+    }
+    if output.json {
+      let values = operations.map {
+        JSONValue.object([("name", .string($0.name)), ("spanKind", .string($0.spanKind.word))])
+      }
+      StandardOutput.shared.writeLine(JSONValue.array(values).text)
+    } else {
+      var table = TextTable(["OPERATION", "KIND"])
+      for operation in operations { table.add([operation.name, operation.spanKind.word]) }
+      table.print()
+    }
+  }
+}
+
+struct AttributesCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "attributes", abstract: "List attribute keys, or the values of one of them.")
+
+  enum Level: String, ExpressibleByArgument, CaseIterable {
+    case resource, scope, span, event, link
+  }
+
+  @OptionGroup var location: StoreLocation
+  @Option(help: "Only attributes that occur with spans of this service.") var service: String?
+  @Option(help: "Only attributes of this level.") var level: Level?
+  @Option(help: ArgumentHelp("List the values of this key, the most frequent first.", valueName: "key"))
+  var values: String?
+  @OptionGroup var output: OutputOptions
+
+  private var attributeLevel: AttributeLevel? { level.map { AttributeLevel(rawValue: $0.rawValue) } }
+
+  func run() async throws {
+    try await withReader(location) { store in
+      if let values { try await listValues(of: values, in: store) } else { try await listKeys(in: store) }
+    }
+  }
+
+  private func listKeys(in store: TraceStore) async throws {
+    let keys = try await store.getAttributeKeys(
+      AttributeKeyQuery(serviceName: service ?? "", level: attributeLevel))
+    if output.json {
+      let values = keys.map {
+        JSONValue.object([
+          ("key", .string($0.key)), ("level", .string($0.level.rawValue)), ("type", .string($0.type.rawValue)),
+          ("count", .number($0.count)),
+        ])
+      }
+      StandardOutput.shared.writeLine(JSONValue.array(values).text)
+    } else {
+      var table = TextTable(["KEY", "LEVEL", "TYPE", "COUNT"], right: [3])
+      for key in keys { table.add([key.key, key.level.rawValue, key.type.rawValue, Figure.count(key.count)]) }
+      table.print()
+    }
+  }
+
+  private static let maximumValueCount = 1000
+
+  private func listValues(of key: String, in store: TraceStore) async throws {
+    let (values, summary) = try await store.getAttributeValues(
+      AttributeValueQuery(
+        key: key, level: attributeLevel, serviceName: service ?? "", limit: Self.maximumValueCount)
+    ).collect()
+    if output.json {
+      let values = values.map {
+        JSONValue.object([
+          ("value", .string($0.value.text)), ("type", .string(AttributeType(of: $0.value).rawValue)),
+          ("count", .number($0.count)),
+        ])
+      }
+      StandardOutput.shared.writeLine(JSONValue.array(values).text)
+    } else {
+      var table = TextTable(["COUNT", "TYPE", "VALUE"], right: [0])
+      for value in values {
+        table.add([
+          Figure.count(value.count), AttributeType(of: value.value).rawValue,
+          DisplayWidth.cut(Sanitized.line(value.value.text), to: max(20, Terminal.width - 24)),
+        ])
+      }
+      table.print()
+    }
+    if summary.isTruncated {
+      StandardError.writeLine("Only the \(values.count) most frequent values are shown.")
+    }
+    try reportDamage(summary)
+  }
+}

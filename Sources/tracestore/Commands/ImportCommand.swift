@@ -1,0 +1,100 @@
+import ArgumentParser
+import TraceEngine
+import TraceInspect
+import TraceModel
+import TraceOTLP
+
+struct ImportCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "import", abstract: "Store OTLP files: protobuf or JSON, plain, gzip or zstd; - is standard input.",
+    discussion: """
+      A request that cannot be read is refused whole, named by file, place and byte offset, and ends the import; all \
+      requests before it are stored. With --keep-going the import goes on behind it. Spans whose ids are unusable are \
+      refused one by one and never end the import. Importing a file again changes nothing.
+      """)
+
+  enum InputFormat: String, ExpressibleByArgument, CaseIterable {
+    case auto
+    case otlpMessage = "otlp-message"
+    case otlpFramed = "otlp-framed"
+    case otlpVarint = "otlp-varint"
+    case otlpJSON = "otlp-json"
+    case otlpJSONLines = "otlp-json-lines"
+
+    var framing: OTLPFrameReader.Framing? {
+      switch self {
+      case .auto: nil
+      case .otlpMessage: .message
+      case .otlpFramed: .lengthPrefixed
+      case .otlpVarint: .varintDelimited
+      case .otlpJSON: .json
+      case .otlpJSONLines: .jsonLines
+      }
+    }
+  }
+
+  enum DurabilityMode: String, ExpressibleByArgument, CaseIterable {
+    case sync, interval, none
+
+    var durability: Durability {
+      switch self {
+      case .sync: .sync
+      case .interval: .interval(nanoseconds: 1_000_000_000)
+      case .none: .none
+      }
+    }
+  }
+
+  @Argument(help: ArgumentHelp("The files.", valueName: "file"), completion: .file()) var files: [String]
+  @OptionGroup var location: StoreLocation
+  @Option(help: "How the input is framed; auto finds it out.") var inputFormat: InputFormat = .auto
+  @Flag(help: "Go on behind what has to be refused.") var keepGoing = false
+  @Option(help: "When a request counts as stored: synced to disk, synced every second, or handed to the system.")
+  var durability: DurabilityMode = .sync
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    Interruption.watch()
+    let directory = try location.path()
+    var options = StoreOptions()
+    options.durability = durability.durability
+    let importer = Importer(isKeepingGoing: keepGoing, framing: inputFormat.framing)
+    // A first look at the names, so that a slip of the fingers does not create a store.
+    let inputs: [InputFile]
+    if !keepGoing, files.count == 1 { inputs = [try InputFile(path: files[0])] } else { inputs = [] }
+    let store = try await TraceStore.open(at: directory, options: options)
+    var failure: (any Error)?
+    do {
+      if let input = inputs.first {
+        try await importer.run([.success(input)], into: store)
+      } else {
+        try await importer.run(files.map { path in Result { try InputFile(path: path) } }, into: store)
+      }
+    } catch {
+      failure = error
+    }
+    do {
+      if !Interruption.isRequested { try await store.seal() }
+      try await store.close()
+    } catch {
+      failure = failure ?? error
+    }
+    Terminal.clearProgress()
+    report(importer.outcome)
+    if let failure { throw failure }
+    if Interruption.isRequested { throw QuietExit(status: .interrupted) }
+    if importer.outcome.status != .done { throw QuietExit(status: importer.outcome.status) }
+  }
+
+  private func report(_ outcome: ImportOutcome) {
+    if output.json {
+      StandardOutput.shared.writeLine(outcome.json.text)
+      return
+    }
+    let rate = outcome.seconds > 0 ? Double(outcome.spanCount) / outcome.seconds : 0
+    StandardOutput.shared.writeLine(
+      "Stored \(Figure.count(outcome.spanCount, "span")) from \(Figure.count(outcome.requestCount, "request")) (\(Figure.bytes(outcome.byteCount))) in \(Figure.decimal(outcome.seconds, fractionDigits: 2)) s, \(Figure.count(UInt64(rate))) spans/s."
+    )
+    for line in outcome.refusalLines(limit: 20) { StandardError.writeLine(Sanitized.line(line)) }
+  }
+}

@@ -1,0 +1,129 @@
+import ArgumentParser
+import TraceEngine
+import TraceInspect
+import TraceModel
+import TracestoreV2
+
+struct SearchCommand: AsyncParsableCommand {
+  enum Format: String, ExpressibleByArgument, CaseIterable {
+    case table, ids, summaries
+    case otlpJSON = "otlp-json"
+    case otlp
+  }
+
+  static let configuration = CommandConfiguration(
+    commandName: "search", abstract: "Find traces, newest first.",
+    discussion: "One span of a trace has to satisfy every condition. otlp is framed protobuf on standard output.")
+
+  @OptionGroup var location: StoreLocation
+  @OptionGroup var flags: SearchFlags
+  @Option(help: "At most this many traces.") var limit = 20
+  @Option(help: ArgumentHelp("Go on where an earlier page ended.", valueName: "token")) var page: String?
+  @Option(help: "What to write. Default: table, or summaries with --json.") var format: Format?
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    guard limit >= 1 else { throw ValidationError("--limit must be at least 1") }
+    if output.json, format == .table { throw ValidationError("--json does not go with --format table") }
+    if output.json, format == .otlp { throw ValidationError("--json does not go with --format otlp") }
+  }
+
+  func run() async throws {
+    try await withReader(location) { store in
+      var query = flags.query(limit: limit)
+      query.pageToken = page
+      switch format ?? (output.json ? .summaries : .table) {
+      case .table: try await writeTable(try await store.findTraceSummaries(query))
+      case .summaries: try await writeObjects(try await store.findTraceSummaries(query)) { $0.json }
+      case .ids: try await writeObjects(try await store.findTraceIDs(query)) { $0.json }
+      case .otlpJSON: try await TraceWriting.write(try await store.findTraces(query), as: .json)
+      case .otlp: try await TraceWriting.write(try await store.findTraces(query), as: .framedProtobuf)
+      }
+    }
+  }
+
+  private func writeObjects<Element>(
+    _ stream: ResultStream<Element>, _ json: (Element) -> JSONValue
+  ) async throws {
+    let output = StandardOutput.shared
+    output.write("{\"traces\":[")
+    var isFirst = true
+    for try await element in stream {
+      output.write((isFirst ? "" : ",") + json(element).text)
+      isFirst = false
+    }
+    let summary = stream.summary
+    output.write("],\"truncated\":\(summary?.isTruncated ?? false)")
+    if let token = summary?.continuation { output.write(",\"nextPage\":" + JSONValue.string(token).text) }
+    output.writeLine("}")
+    try reportDamage(summary)
+  }
+
+  private func writeTable(_ stream: ResultStream<TraceSummary>) async throws {
+    let (traces, summary) = try await stream.collect()
+    if traces.isEmpty {
+      StandardError.writeLine("No trace was found.")
+      return try reportDamage(summary)
+    }
+    var table = TextTable(["START", "DURATION", "TRACE", "SPANS", "ERRORS", "ROOT"], right: [1, 3, 4])
+    for trace in traces {
+      let last = trace.maximumEnd.nanoseconds
+      let first = trace.minimumStart.nanoseconds
+      var root = trace.rootOperationName.isEmpty ? "(no root span)" : trace.rootOperationName
+      if !trace.rootServiceName.isEmpty { root = "\(trace.rootServiceName): \(root)" }
+      if trace.openSpanCount > 0 { root += " (\(Figure.count(trace.openSpanCount)) open)" }
+      table.add([
+        Figure.time(trace.minimumStart), Figure.duration(last > first ? last - first : 0), trace.traceID.hex,
+        Figure.count(trace.spanCount), trace.errorSpanCount == 0 ? "" : Figure.count(trace.errorSpanCount), root,
+      ])
+    }
+    table.paint = { row, column, text in
+      switch column {
+      case 4: Style.red(text)
+      case 5: Style.named(traces[row].rootServiceName, text)
+      default: text
+      }
+    }
+    table.print()
+    if summary.isTruncated {
+      StandardOutput.shared.flush()
+      let next = summary.continuation.map { "; the next page: --page \($0)" } ?? ""
+      StandardError.writeLine("There are more traces than the limit of \(limit)\(next)")
+    }
+    try reportDamage(summary)
+  }
+}
+
+extension FoundTrace {
+  var json: JSONValue {
+    .object([
+      ("traceID", .string(traceID.hex)), ("start", start.map(\.json) ?? .null), ("end", end.map(\.json) ?? .null),
+    ])
+  }
+}
+
+extension Timestamp {
+  /// RFC 3339 without loss.
+  var json: JSONValue { .string(rfc3339) }
+}
+
+extension TraceSummary {
+  var json: JSONValue {
+    .object([
+      ("traceID", .string(traceID.hex)), ("rootService", .string(rootServiceName)),
+      ("rootOperation", .string(rootOperationName)), ("start", minimumStart.json), ("end", maximumEnd.json),
+      ("spanCount", .count(spanCount)), ("errorSpanCount", .count(errorSpanCount)),
+      ("orphanSpanCount", .count(orphanSpanCount)), ("openSpanCount", .count(openSpanCount)),
+      (
+        "services",
+        .array(
+          services.map {
+            .object([
+              ("name", .string($0.name)), ("spanCount", .count($0.spanCount)),
+              ("errorSpanCount", .count($0.errorSpanCount)),
+            ])
+          })
+      ),
+    ])
+  }
+}

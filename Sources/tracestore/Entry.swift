@@ -1,0 +1,96 @@
+import ArgumentParser
+import TraceInspect
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+@main
+struct Entry {
+  static func main() async {
+    // A reader that has seen enough, like `head`, ends us without a word.
+    signal(SIGPIPE, SIG_DFL)
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    let isJSON = arguments.contains("--json")
+    do {
+      var command = try TracestoreCommand.parseAsRoot(arguments)
+      do {
+        if var asynchronous = command as? any AsyncParsableCommand {
+          try await asynchronous.run()
+        } else {
+          try command.run()
+        }
+      } catch let error where isOurs(error) {
+        end(error, isJSON: isJSON)
+      }
+    } catch {
+      endParsing(error, isJSON: isJSON)
+    }
+    StandardOutput.shared.flush()
+    exit(ExitStatus.done.rawValue)
+  }
+
+  /// What argument-parser throws for help, a version or a completion script also comes out of `run`.
+  private static func isOurs(_ error: any Error) -> Bool {
+    !(error is CleanExit || error is ExitCode || error is ValidationError)
+      && TracestoreCommand.exitCode(for: error) != .success
+  }
+
+  private static func end(_ error: any Error, isJSON: Bool) -> Never {
+    if let quiet = error as? QuietExit {
+      StandardOutput.shared.flush()
+      exit(quiet.status.rawValue)
+    }
+    report(CommandFailure(error), isJSON: isJSON)
+  }
+
+  private static func endParsing(_ error: any Error, isJSON: Bool) -> Never {
+    if TracestoreCommand.exitCode(for: error) == .success {
+      StandardOutput.shared.write(TracestoreCommand.fullMessage(for: error) + "\n")
+      StandardOutput.shared.flush()
+      exit(ExitStatus.done.rawValue)
+    }
+    let message = TracestoreCommand.message(for: error)
+    report(.usage("\(message.isEmpty ? "the arguments are wrong" : message) (see tracestore --help)"), isJSON: isJSON)
+  }
+
+  private static func report(_ failure: CommandFailure, isJSON: Bool) -> Never {
+    Terminal.clearProgress()
+    if isJSON {
+      StandardOutput.shared.write(
+        JSONValue.object([
+          ("error", .object([("code", .string(failure.code)), ("message", .string(failure.message))]))
+        ]).text + "\n")
+    }
+    StandardOutput.shared.flush()
+    StandardError.writeLine("tracestore: " + Sanitized.line(failure.message))
+    exit(failure.status.rawValue)
+  }
+}
+
+struct TracestoreCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tracestore",
+    abstract: "Stores OpenTelemetry spans in a folder, finds them, and explains every byte.",
+    discussion: """
+      Name the store with --store or with the variable TRACESTORE_DIR. Times are RFC 3339 or nanoseconds since 1970, \
+      durations look like 250us, 10ms or 1h30m, ids are hexadecimal.
+
+      Exit status: 0 done, 1 refused input or damaged data, 2 usage, 3 input and output, 4 newer format, 5 no such trace.
+      """,
+    version: "0.1.0",
+    groupedSubcommands: [
+      CommandGroup(
+        name: "Data in and out:", subcommands: [GenerateCommand.self, ImportCommand.self, ExportCommand.self]),
+      CommandGroup(
+        name: "Looking:",
+        subcommands: [
+          SearchCommand.self, TraceCommand.self, ServicesCommand.self, OperationsCommand.self, AttributesCommand.self,
+        ]),
+      CommandGroup(name: "The store itself:", subcommands: [StatsCommand.self, DumpCommand.self, VerifyCommand.self]),
+    ])
+}

@@ -1,0 +1,83 @@
+import TraceModel
+import TraceOTLP
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// A file of requests that is being written, or standard output for `-`.
+final class OutputFile {
+  enum Form {
+    /// Behind its length as four bytes, big-endian, as the Collector's file exporter writes.
+    case framedProtobuf
+    /// One object a line.
+    case json
+  }
+
+  private let path: String
+  private let descriptor: Int32
+  private var buffer: [UInt8] = []
+  private(set) var byteCount: UInt64 = 0
+
+  init(path: String) throws {
+    self.path = path
+    if path == "-" {
+      descriptor = 1
+    } else {
+      descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+      if descriptor < 0 { throw failure("write", errno) }
+    }
+  }
+
+  deinit { if descriptor > 2 { _ = systemClose(descriptor) } }
+
+  func append(_ form: Form, _ data: TraceData) throws {
+    switch form {
+    case .framedProtobuf: try appendFrame(OTLP.encode(data))
+    case .json: try append(OTLPJSON.encode(data) + [UInt8(ascii: "\n")])
+    }
+  }
+
+  func appendFrame(_ message: [UInt8]) throws {
+    guard let length = UInt32(exactly: message.count) else {
+      throw TracestoreError(.limitExceeded, "a trace of \(message.count) bytes does not fit a frame", path: path)
+    }
+    try append(withUnsafeBytes(of: length.bigEndian) { Array($0) } + message)
+  }
+
+  func append(_ bytes: [UInt8]) throws {
+    buffer += bytes
+    byteCount += UInt64(bytes.count)
+    if buffer.count >= 1 << 18 { try drain() }
+  }
+
+  /// Hands everything to the system. A file that could not be written whole is an error here.
+  func close() throws {
+    try drain()
+  }
+
+  private func drain() throws {
+    if let number = StandardOutput.writeAll(buffer, to: descriptor) { throw failure("write", number) }
+    buffer.removeAll(keepingCapacity: true)
+  }
+
+  private func failure(_ operation: String, _ number: Int32) -> TracestoreError {
+    TracestoreError(
+      number == ENOSPC || number == EDQUOT ? .diskFull : .inputOutput,
+      "cannot \(operation) \(path): \(String(cString: strerror(number))); choose another file or make room", path: path)
+  }
+}
+
+private func systemClose(_ descriptor: Int32) -> Int32 {
+  #if canImport(Darwin)
+    Darwin.close(descriptor)
+  #elseif canImport(Glibc)
+    Glibc.close(descriptor)
+  #elseif canImport(Musl)
+    Musl.close(descriptor)
+  #endif
+}
