@@ -102,7 +102,7 @@ package struct ByteReader {
   package mutating func readCount(limit: Int) throws(BytesError) -> Int {
     let start = offset
     let value = try readVarint()
-    guard value <= UInt64(limit) else {
+    guard limit >= 0, value <= UInt64(limit) else {
       throw BytesError(offset: start, reason: "a count of \(value) exceeds its limit of \(limit)")
     }
     return Int(value)

@@ -61,7 +61,7 @@ final class StoreCore: Sendable {
   }
 
   func write(
-    _ encode: @escaping @Sendable () throws -> [UInt8],
+    _ encode: @escaping @Sendable () throws -> EncodedRequest,
     completion: @escaping @Sendable (Result<WriteReceipt, any Error>) -> Void
   ) {
     guard case .writer(let ingestor) = origin else { return completion(.failure(StoreFailure.readOnly)) }
@@ -70,9 +70,9 @@ final class StoreCore: Sendable {
         let request = try encode()
         let batch = batches.withLock { $0.popLast() } ?? SpanBatch()
         defer { batches.withLock { $0.append(batch) } }
-        try request.withUnsafeBytes { bytes in
+        try request.bytes.withUnsafeBytes { bytes in
           try ingestor.write(bytes, arrivalNanoseconds: options.clock(), batch: batch) { result in
-            completion(result.map { WriteReceipt($0) })
+            completion(result.map { WriteReceipt($0, request.refusals) })
           }
         }
       } catch {
@@ -210,11 +210,19 @@ final class StoreCore: Sendable {
   }
 }
 
+/// A protobuf request, and the spans that were refused while it was made from another encoding.
+struct EncodedRequest: Sendable {
+  var bytes: [UInt8]
+  /// Places in the request as it came.
+  var refusals: [OTLP.Refusal] = []
+}
+
 extension WriteReceipt {
-  init(_ receipt: IngestReceipt) {
+  init(_ receipt: IngestReceipt, _ earlier: [OTLP.Refusal]) {
+    let refused = earlier.map { Refusal(spanIndex: $0.spanIndex, reason: $0.reason) }
     self.init(
       acceptedSpanCount: receipt.acceptedCount,
-      refused: receipt.refusals.map { Refusal(spanIndex: $0.spanIndex, reason: $0.reason) })
+      refused: refused + receipt.refusals.map { Refusal(spanIndex: $0.spanIndex, reason: $0.reason) })
   }
 }
 

@@ -19,19 +19,24 @@ public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sen
   // MARK: Writing
 
   public func writeTraces(_ data: TraceData) async throws -> WriteReceipt {
-    try await write { OTLP.encode(data) }
+    try await write { EncodedRequest(bytes: OTLP.encode(data)) }
   }
 
   /// Stores one request as it came from the wire: decoded once, straight into columns. JSON is rewritten as protobuf
   /// first. A request may hold 256 MiB.
   public func writeEncoded(_ request: [UInt8], encoding: OTLPEncoding) async throws -> WriteReceipt {
     switch encoding {
-    case .protobuf: try await write { request }
-    case .json: try await write { OTLP.encode(try OTLPJSON.decode(request)) }
+    case .protobuf: try await write { EncodedRequest(bytes: request) }
+    case .json:
+      try await write {
+        var refusals: [OTLP.Refusal] = []
+        let data = try OTLPJSON.decode(request, refusals: &refusals)
+        return EncodedRequest(bytes: OTLP.encode(data), refusals: refusals)
+      }
     }
   }
 
-  private func write(_ encode: @escaping @Sendable () throws -> [UInt8]) async throws -> WriteReceipt {
+  private func write(_ encode: @escaping @Sendable () throws -> EncodedRequest) async throws -> WriteReceipt {
     try await withCheckedThrowingContinuation { continuation in
       core.write(encode) { continuation.resume(with: $0) }
     }

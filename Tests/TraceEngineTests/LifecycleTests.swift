@@ -146,6 +146,23 @@ import TracestoreTesting
     try await store.close()
   }
 
+  @Test func `a span with an unusable id is refused alone, in either encoding`() async throws {
+    let store = try await TraceStore.inMemory()
+    let good = #"{"traceId":"000000000000000000000000000000aa","spanId":"00000000000000bb","name":"good"}"#
+    let bad = #"{"traceId":"00000000000000000000000000000000","spanId":"00000000000000cc","name":"bad"}"#
+    let json = #"{"resourceSpans":[{"scopeSpans":[{"spans":["# + bad + "," + good + "]}]}]}"
+    let receipt = try await store.writeEncoded(Array(json.utf8), encoding: .json)
+    #expect(receipt.acceptedSpanCount == 1)
+    #expect(receipt.refused.map(\.spanIndex) == [0])
+    var data = span(5)
+    data.resourceSpans[0].scopeSpans[0].spans.append(SpanRecord(traceID: TraceID(high: 0, low: 0), spanID: SpanID(1)))
+    let other = try await store.writeTraces(data)
+    #expect(other.acceptedSpanCount == 1)
+    #expect(other.refused.map(\.spanIndex) == [1])
+    #expect(try await count(store) == 2)
+    try await store.close()
+  }
+
   @Test func `options outside their bounds are refused`() async throws {
     for options in [
       StoreOptions(memoryBudgetByteCount: 1), StoreOptions(sealSpanCount: 0), StoreOptions(stripeSpanCount: 1 << 20),
