@@ -4,7 +4,8 @@ import TraceFiles
 /// threads as cores, so a blocked pair of them would stall the whole process.
 final class WorkerPool: Sendable {
   private struct Queue {
-    var jobs: [@Sendable () -> Void] = []
+    /// Taken jobs leave a gap at once: a job holds the request it is about.
+    var jobs: [(@Sendable () -> Void)?] = []
     var nextJob = 0
     var isClosed = false
 
@@ -13,6 +14,7 @@ final class WorkerPool: Sendable {
     mutating func take() -> (@Sendable () -> Void)? {
       guard !isEmpty else { return nil }
       let job = jobs[nextJob]
+      jobs[nextJob] = nil
       nextJob += 1
       if nextJob == jobs.count || nextJob == 1024 {
         jobs.removeFirst(nextJob)
