@@ -121,6 +121,8 @@ let package = Package(
         "TraceEngine", "TraceModel", "TracestoreV2", "TracestoreTesting", "TraceFiles", "TraceOTLP", "TraceMerge",
         "TraceBytes",
       ]),
+    // Runs the program that the dependency builds.
+    tests("CommandLineTests", ["tracestore"]),
     tests("ArchitectureTests", []),
   ]
 )

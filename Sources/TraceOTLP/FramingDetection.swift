@@ -81,12 +81,12 @@ struct FramingDetection {
     var score = 0
     var frameCount = 0
     while place < bytes.count, frameCount < Self.triedFrameCount {
-      guard let (byteCount, headerByteCount) = length(place) else { return isWhole ? score - 1 : score }
+      guard let (byteCount, headerByteCount) = length(place) else { return brokenChainScore(score) }
       let start = place + headerByteCount
       guard bytes.count - start >= byteCount else {
         // A frame that goes on beyond the bytes at hand, or is cut short: requests begin with field 1.
         let looksRight = start < bytes.count && bytes[start] == 0x0a && byteCount < 1 << 24
-        return max(looksRight ? 1 : 0, isWhole ? score - 1 : score)
+        return max(looksRight ? 1 : 0, brokenChainScore(score))
       }
       score = max(score, payloadScore(start..<start + byteCount))
       place = start + byteCount
@@ -94,6 +94,10 @@ struct FramingDetection {
     }
     return score
   }
+
+  /// Spans behind a length are no accident, so the file is damaged rather than framed otherwise; anything less is weaker
+  /// evidence than a chain that comes out even.
+  private func brokenChainScore(_ score: Int) -> Int { isWhole && score < 3 ? score - 1 : score }
 
   private func bigEndianLength(_ place: Int) -> (value: Int, headerByteCount: Int)? {
     guard bytes.count - place >= 4 else { return nil }

@@ -105,6 +105,23 @@ import TraceOTLP
     #expect(reader.framing == .lengthPrefixed)
   }
 
+  @Test func `damage behind a good frame does not hide how the input is framed`() throws {
+    let first = Self.framed([Self.request(1)], .lengthPrefixed)
+    let both = Self.framed([Self.request(1), Self.request(2)], .lengthPrefixed)
+    let absurd = first + [0xff, 0xff, 0xff, 0xff, 0x0a, 0x01]
+    for bytes in (first.count + 1..<both.count).map({ Array(both[..<$0]) }) + [absurd] {
+      var reader = OTLPFrameReader(bytes: bytes)
+      #expect(try reader.next()?.index == 0)
+      #expect(reader.framing == .lengthPrefixed, "\(bytes.count) bytes")
+      do {
+        _ = try reader.next()
+        Issue.record("\(bytes.count) bytes passed")
+      } catch let error as TracestoreError {
+        #expect(error.offset == UInt64(first.count))
+      }
+    }
+  }
+
   @Test func `an absurd length costs nothing and is named`() throws {
     var calls = 0
     var reader = OTLPFrameReader(framing: .lengthPrefixed) { _ in

@@ -1,0 +1,182 @@
+import Foundation
+import Testing
+
+@Suite struct CommandLineTests {
+  @Test func `what was generated and imported is found by every command`() throws {
+    let program = try Program()
+    let traffic = try program.generate(3000)
+    let imported = try program.run("import", traffic, "--json")
+    #expect(imported.status == 0, "\(imported.errors)")
+    let receipt = try imported.object()
+    #expect(receipt["spans"] as? Int == 3000)
+    #expect((receipt["refused"] as? [Any])?.isEmpty == true)
+    #expect(receipt["requests"] is Int && receipt["bytes"] is Int && receipt["seconds"] is NSNumber)
+
+    let services = try program.run("services", "--json").array(of: String.self)
+    #expect(!services.isEmpty && services == services.sorted())
+    let service = try #require(services.first)
+    let operations = try program.run("operations", "--service", service, "--json").array(of: [String: String].self)
+    #expect(!operations.isEmpty && operations.allSatisfy { Set($0.keys) == ["name", "spanKind"] })
+    let attributes = try program.run("attributes", "--json").array(of: [String: Any].self)
+    #expect(!attributes.isEmpty && attributes.allSatisfy { Set($0.keys) == ["key", "level", "type", "count"] })
+    let values = try program.run("attributes", "--values", "service.name", "--json").array(of: [String: Any].self)
+    #expect(Set(values.compactMap { $0["value"] as? String }) == Set(services))
+
+    let summaries = try program.run("search", "--limit", "5", "--format", "summaries").object()
+    let traces = try #require(summaries["traces"] as? [[String: Any]])
+    #expect(traces.count == 5 && summaries["truncated"] as? Bool == true)
+    let expected: Set = [
+      "traceID", "rootService", "rootOperation", "start", "end", "spanCount", "errorSpanCount", "orphanSpanCount",
+      "openSpanCount", "services",
+    ]
+    #expect(traces.allSatisfy { Set($0.keys) == expected })
+
+    let id = try #require(traces[0]["traceID"] as? String)
+    let waterfall = try program.run("trace", id)
+    #expect(waterfall.status == 0 && waterfall.text.contains("Trace \(id)"))
+    let trace = try program.run("trace", id, "--format", "otlp-json").object()
+    var spanCount = 0
+    for resource in try #require(trace["resourceSpans"] as? [[String: Any]]) {
+      for scope in try #require(resource["scopeSpans"] as? [[String: Any]]) {
+        let spans = try #require(scope["spans"] as? [[String: Any]])
+        #expect(spans.allSatisfy { $0["traceId"] as? String == id })
+        spanCount += spans.count
+      }
+    }
+    #expect(spanCount == traces[0]["spanCount"] as? Int)
+
+    let statistics = try program.run("stats", "--json").object()
+    #expect(statistics["spans"] as? Int == 3000)
+    let dump = try program.run("dump", program.store, "--json")
+    #expect(dump.status == 0, "\(dump.errors)")
+    #expect(try dump.object()["schema"] as? Int == 1)
+    let verified = try program.run("verify", "--deep", "--json")
+    #expect(verified.status == 0, "\(verified.errors)")
+    #expect((try verified.object()["damaged"] as? [Any])?.isEmpty == true)
+  }
+
+  @Test func `pages together are the whole search, without a trace twice`() throws {
+    let program = try Program()
+    try program.run("import", program.generate(1000))
+    func ids(_ found: [String: Any]) throws -> [String] {
+      try #require(found["traces"] as? [[String: Any]]).compactMap { $0["traceID"] as? String }
+    }
+    let all = try ids(program.run("search", "--limit", "100000", "--format", "ids").object())
+    var paged: [String] = []
+    var page = try program.run("search", "--limit", "7", "--format", "ids").object()
+    paged += try ids(page)
+    while let token = page["nextPage"] as? String, paged.count <= all.count {
+      page = try program.run("search", "--limit", "7", "--format", "ids", "--page", token).object()
+      paged += try ids(page)
+    }
+    #expect(!all.isEmpty && paged == all)
+  }
+
+  @Test func `an exported store imports as an equal one, and importing twice changes nothing`() throws {
+    let program = try Program()
+    let traffic = try program.generate(2000, seed: 7)
+    try program.run("import", traffic)
+    let before = try program.contents()
+    #expect(try program.run("import", traffic).status == 0)
+    #expect(try program.contents() == before)
+    let exported = try program.run("export", "--format", "otlp", "--out", program.path("copy.otlp"), "--json")
+    #expect(exported.status == 0, "\(exported.errors)")
+    #expect(try exported.object()["spans"] as? Int == 2000)
+    let copy = try Program()
+    #expect(try copy.run("import", program.path("copy.otlp")).status == 0)
+    #expect(try copy.contents() == before)
+  }
+
+  @Test(arguments: [
+    ("truncated-length.otlp", 1, 88), ("truncated-frame.otlp", 1, 88), ("absurd-length.otlp", 1, 88),
+  ])
+  func `refused input is named by file, request and byte, and what stands before it is stored`(
+    _ name: String, _ index: Int, _ offset: Int
+  ) throws {
+    let program = try Program()
+    let file = Program.fixture("corrupt-otlp/\(name)")
+    let run = try program.run("import", file, "--json")
+    #expect(run.status == 1)
+    let refused = try #require(run.object()["refused"] as? [[String: Any]])
+    #expect(refused.count == 1)
+    #expect(refused.first?["file"] as? String == file)
+    #expect(refused.first?["index"] as? Int == index)
+    #expect(refused.first?["offset"] as? Int == offset)
+    #expect(try program.spanCount() == 1)
+  }
+
+  @Test func `--keep-going stores what stands behind a refused request`() throws {
+    let program = try Program()
+    let first = try Data(contentsOf: URL(fileURLWithPath: program.generate(300, seed: 1, to: "first.jsonl")))
+    let second = try Data(contentsOf: URL(fileURLWithPath: program.generate(300, seed: 2, to: "second.jsonl")))
+    let file = program.path("damaged.jsonl")
+    try (first + Data("{\"resourceSpans\":[nonsense\n".utf8) + second).write(to: URL(fileURLWithPath: file))
+    let run = try program.run("import", file, "--keep-going", "--json")
+    #expect(run.status == 1)
+    let refused = try #require(run.object()["refused"] as? [[String: Any]])
+    #expect(refused.count == 1)
+    #expect(refused.first?["index"] as? Int == first.split(separator: UInt8(ascii: "\n")).count)
+    #expect(try program.spanCount() == 600)
+  }
+
+  @Test func `each way to fail has its status and one line of explanation`() throws {
+    let program = try Program()
+    let missing = try program.run("services")
+    let noFile = try program.run("import", program.path("absent.otlp"))
+    let folder = try program.run("import", program.folder.path)
+    try program.run("import", Program.fixture("otlp/shop-small.json"))
+    let flag = try program.run("stats", "--no-such-flag")
+    let trace = try program.run("trace", "00000000000000000000000000000abc", "--json")
+    for (run, status) in [(missing, 3), (noFile, 3), (folder, 3), (flag, 2), (trace, 5)] as [(Run, Int32)] {
+      #expect(run.status == status, "\(run.errors)")
+      #expect(run.errors.hasPrefix("tracestore: ") && run.errors.split(separator: "\n").count == 1, "\(run.errors)")
+    }
+    let error = try #require(trace.object()["error"] as? [String: Any])
+    #expect(error["code"] is String && error["message"] is String)
+  }
+
+  @Test func `a reader that leaves early ends the program without a word`() throws {
+    let program = try Program()
+    let process = program.process(["generate", "--spans", "200000", "--out", "-"])
+    let (output, errors) = (Pipe(), Pipe())
+    process.standardOutput = output
+    process.standardError = errors
+    try process.run()
+    _ = try output.fileHandleForReading.read(upToCount: 100)
+    try output.fileHandleForReading.close()
+    let said = try errors.fileHandleForReading.readToEnd() ?? Data()
+    process.waitUntilExit()
+    #expect(said.isEmpty, "\(String(decoding: said, as: UTF8.self))")
+    #expect(process.terminationReason == .uncaughtSignal && process.terminationStatus == SIGPIPE)
+  }
+
+  @Test func `an import that was killed and repeated equals one that was not disturbed`() throws {
+    let calm = try Program()
+    let traffic = try calm.generate(20_000)
+    #expect(try calm.run("import", traffic).status == 0)
+    let program = try Program()
+    let process = program.process(["import", traffic])
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    // Once the log has grown there is a half of the work to lose.
+    let deadline = Date().addingTimeInterval(60)
+    while process.isRunning, Date() < deadline, program.storedByteCount < 1 << 20 { usleep(1000) }
+    kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+    #expect(process.terminationReason == .uncaughtSignal, "the import was over before it could be killed")
+    #expect(try program.run("import", traffic).status == 0)
+    #expect(try program.contents() == calm.contents())
+    #expect(try program.run("verify", "--deep").status == 0)
+  }
+}
+
+extension Program {
+  var storedByteCount: Int {
+    let manager = FileManager.default
+    return (manager.enumerator(atPath: store)?.allObjects ?? []).reduce(0) { sum, name in
+      let facts = try? manager.attributesOfItem(atPath: "\(store)/\(name)")
+      return sum + ((facts?[.size] as? Int) ?? 0)
+    }
+  }
+}
