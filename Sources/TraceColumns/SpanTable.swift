@@ -14,11 +14,12 @@ package final class SpanTable: @unchecked Sendable {
   package let resourceRecords: ByteDictionary
   /// Entries are canonical `ScopeSpans` messages without spans.
   package let scopeRecords: ByteDictionary
-  package private(set) var rows = SlabVector<SpanRow>(slabShift: 12, maximumCount: SpanTable.maximumRowCount)
-  package private(set) var values = SlabVector<UInt64>(slabShift: 15, maximumCount: 1 << 31)
-  package private(set) var events = SlabVector<EventRow>(slabShift: 10, maximumCount: 1 << 28)
-  package private(set) var links = SlabVector<LinkRow>(slabShift: 10, maximumCount: 1 << 28)
-  package private(set) var traces: TraceIndex
+  @exclusivity(unchecked) package private(set) var rows = SlabVector<SpanRow>(
+    slabShift: 12, maximumCount: SpanTable.maximumRowCount)
+  @exclusivity(unchecked) package private(set) var values = SlabVector<UInt64>(slabShift: 15, maximumCount: 1 << 31)
+  @exclusivity(unchecked) package private(set) var events = SlabVector<EventRow>(slabShift: 10, maximumCount: 1 << 28)
+  @exclusivity(unchecked) package private(set) var links = SlabVector<LinkRow>(slabShift: 10, maximumCount: 1 << 28)
+  @exclusivity(unchecked) package private(set) var traces: TraceIndex
   /// Indexed by the codes of `resourceRecords`.
   package private(set) var resources: [ResourceEntry] = []
   /// Indexed by the codes of `scopeRecords`.

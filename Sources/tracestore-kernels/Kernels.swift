@@ -30,6 +30,13 @@ struct Kernels {
         _ = try WALFrame(kind: .request, payload: request, arrivalNanoseconds: 0)
       }
     }
+    let logged = try corpus.log()
+    measure("read the log back into a memtable", spanCount) {
+      let replay = LogReplay(isZeroEndOpen: true)
+      _ = try WALRecovery.run(fileSystem: logged.files, directory: "wal", storeID: logged.storeID) { record in
+        _ = try replay.append(record)
+      }
+    }
     let memtable = try corpus.memtable()
     let view = memtable.source().view
     measure("choose what to seal", spanCount) { _ = try SealSelection(view, live: []) }
@@ -74,6 +81,20 @@ private struct Corpus {
   }
 
   var byteCount: Int { requests.reduce(0) { $0 + $1.count } }
+
+  /// A log of all requests, in memory.
+  func log() throws -> (files: SimulatedFileSystem, storeID: StoreID) {
+    let files = SimulatedFileSystem(isDurabilityTracked: false)
+    let storeID = StoreID(first: 1, second: 2)
+    let report = try WALRecovery.run(fileSystem: files, directory: "wal", storeID: storeID) { _ in }
+    let writer = try WALWriter(
+      fileSystem: files, directory: "wal", storeID: storeID, after: report, options: WALOptions(durability: .none))
+    for request in requests {
+      try writer.append(try WALFrame(kind: .request, payload: request, arrivalNanoseconds: 1)) { _ in }
+    }
+    try writer.close()
+    return (files, storeID)
+  }
 
   func memtable() throws -> Memtable {
     let memtable = Memtable(endZeroMeansOpen: true)
