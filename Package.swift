@@ -5,15 +5,16 @@ import PackageDescription
 // external modules listed there; `ArchitectureTests` checks every `import` against this table.
 // The order is the direction of the data: a room imports only rooms above it.
 let rooms: KeyValuePairs<String, [String]> = [
-  "TraceModel": [],
+  "TraceText": [],
+  "TraceModel": ["TraceText"],
   "TraceBytes": ["CLZ4", "CZstd"],
-  "TraceFiles": ["TraceModel"],
+  "TraceFiles": ["TraceText", "TraceModel"],
   "TracestoreV2": ["TraceModel"],
-  "TraceOTLP": ["TraceModel", "TraceBytes"],
+  "TraceOTLP": ["TraceText", "TraceModel", "TraceBytes"],
   "TraceMerge": ["TraceModel", "TraceBytes", "TraceOTLP"],
   "TraceColumns": ["TraceModel", "TraceBytes"],
   "TraceAggregate": ["TraceModel", "TraceColumns"],
-  "TraceSource": ["TraceModel", "TraceBytes", "TraceColumns"],
+  "TraceSource": ["TraceText", "TraceModel", "TraceBytes", "TraceColumns"],
   "TraceWAL": ["TraceModel", "TraceBytes", "TraceFiles"],
   "TraceSegment": [
     "TraceModel", "TraceBytes", "TraceFiles", "TraceMerge", "TraceOTLP", "TraceColumns", "TraceSource",
@@ -24,7 +25,7 @@ let rooms: KeyValuePairs<String, [String]> = [
     "TraceWAL", "TraceSegment", "TraceManifest",
   ],
   "TraceQuery": [
-    "TraceModel", "TraceBytes", "TracestoreV2", "TraceMerge", "TraceColumns", "TraceSource",
+    "TraceText", "TraceModel", "TraceBytes", "TracestoreV2", "TraceMerge", "TraceColumns", "TraceSource",
     "TraceSegment", "TraceManifest",
   ],
   "TraceEngine": [
@@ -33,7 +34,7 @@ let rooms: KeyValuePairs<String, [String]> = [
   ],
   "TracestoreTesting": ["TraceModel", "TracestoreV2"],
   "TraceInspect": [
-    "TraceModel", "TraceBytes", "TraceFiles", "TraceMerge", "TraceOTLP", "TraceColumns", "TraceSource",
+    "TraceText", "TraceModel", "TraceBytes", "TraceFiles", "TraceMerge", "TraceOTLP", "TraceColumns", "TraceSource",
     "TraceWAL", "TraceSegment", "TraceManifest",
   ],
 ]
@@ -93,6 +94,7 @@ let package = Package(
         "TraceWAL",
         "TracestoreTesting",
       ], swiftSettings: settings),
+    tests("TraceTextTests", ["TraceText"]),
     tests("TraceModelTests", ["TraceModel"]),
     tests("TraceBytesTests", ["TraceBytes"]),
     tests("TraceFilesTests", ["TraceFiles", "TraceModel"]),

@@ -1,3 +1,5 @@
+import TraceText
+
 /// A JSON value to be written; members keep their order.
 package indirect enum JSONValue: Sendable {
   case null
@@ -15,52 +17,29 @@ package indirect enum JSONValue: Sendable {
 
   /// The text on one line, without spaces.
   package var text: String {
-    var text = ""
-    append(to: &text)
-    return text
+    var writer = JSONWriter()
+    write(to: &writer)
+    return writer.text
   }
 
-  private func append(to text: inout String) {
+  private func write(to writer: inout JSONWriter) {
     switch self {
-    case .null: text += "null"
-    case .bool(let value): text += value ? "true" : "false"
-    case .number(let value): text += value > Self.maximumExactInteger ? "\"\(value)\"" : String(value)
-    case .double(let value): text += value.isFinite ? "\(value)" : "null"
-    case .string(let value): Self.appendQuoted(value, to: &text)
+    case .null: writer.literal("null")
+    case .bool(let value): writer.bool(value)
+    case .number(let value): value > Self.maximumExactInteger ? writer.string("\(value)") : writer.literal("\(value)")
+    case .double(let value): writer.literal(value.isFinite ? "\(value)" : "null")
+    case .string(let value): writer.string(value)
     case .array(let values):
-      text += "["
-      for (index, value) in values.enumerated() {
-        if index > 0 { text += "," }
-        value.append(to: &text)
-      }
-      text += "]"
+      writer.beginArray()
+      for value in values { value.write(to: &writer) }
+      writer.endArray()
     case .object(let members):
-      text += "{"
-      for (index, member) in members.enumerated() {
-        if index > 0 { text += "," }
-        Self.appendQuoted(member.key, to: &text)
-        text += ":"
-        member.value.append(to: &text)
+      writer.beginObject()
+      for member in members {
+        writer.key(member.key)
+        member.value.write(to: &writer)
       }
-      text += "}"
+      writer.endObject()
     }
-  }
-
-  private static func appendQuoted(_ value: String, to text: inout String) {
-    text += "\""
-    for scalar in value.unicodeScalars {
-      switch scalar {
-      case "\"": text += "\\\""
-      case "\\": text += "\\\\"
-      case "\n": text += "\\n"
-      case "\r": text += "\\r"
-      case "\t": text += "\\t"
-      case _ where scalar.value < 0x20 || scalar.value == 0x7f:
-        let digits = String(scalar.value, radix: 16)
-        text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: text.unicodeScalars.append(scalar)
-      }
-    }
-    text += "\""
   }
 }

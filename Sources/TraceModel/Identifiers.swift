@@ -1,3 +1,5 @@
+import TraceText
+
 /// The 16-byte identity of a trace, ordered as its big-endian bytes.
 @frozen
 public struct TraceID: Hashable, BitwiseCopyable, Sendable, Comparable, Codable {
@@ -17,7 +19,8 @@ public struct TraceID: Hashable, BitwiseCopyable, Sendable, Comparable, Codable 
     let digits = Array(hex.utf8)
     guard (1...32).contains(digits.count) else { return nil }
     let split = max(0, digits.count - 16)
-    guard let high = HexText.value(digits[..<split]), let low = HexText.value(digits[split...]) else { return nil }
+    guard let low = Hexadecimal.value(of: digits[split...]) else { return nil }
+    guard let high = split == 0 ? 0 : Hexadecimal.value(of: digits[..<split]) else { return nil }
     self.init(high: high, low: low)
   }
 
@@ -25,7 +28,7 @@ public struct TraceID: Hashable, BitwiseCopyable, Sendable, Comparable, Codable 
   public var isZero: Bool { high == 0 && low == 0 }
 
   /// 32 lower-case hexadecimal digits.
-  public var hex: String { HexText.text(high, digits: 16) + HexText.text(low, digits: 16) }
+  public var hex: String { Hexadecimal.text(high) + Hexadecimal.text(low) }
 
   @inlinable
   public static func < (left: TraceID, right: TraceID) -> Bool {
@@ -43,8 +46,7 @@ public struct SpanID: Hashable, BitwiseCopyable, Sendable, Comparable, Codable {
 
   /// Reads 1 to 16 hexadecimal digits, either case; shorter texts are zero-extended on the left.
   public init?(hex: some StringProtocol) {
-    let digits = Array(hex.utf8)
-    guard (1...16).contains(digits.count), let value = HexText.value(digits[...]) else { return nil }
+    guard let value = Hexadecimal.value(of: hex.utf8) else { return nil }
     self.init(value)
   }
 
@@ -52,7 +54,7 @@ public struct SpanID: Hashable, BitwiseCopyable, Sendable, Comparable, Codable {
   public var isZero: Bool { rawValue == 0 }
 
   /// 16 lower-case hexadecimal digits.
-  public var hex: String { HexText.text(rawValue, digits: 16) }
+  public var hex: String { Hexadecimal.text(rawValue) }
 
   @inlinable
   public static func < (left: SpanID, right: SpanID) -> Bool { left.rawValue < right.rawValue }
@@ -64,32 +66,4 @@ extension TraceID: CustomStringConvertible {
 
 extension SpanID: CustomStringConvertible {
   public var description: String { hex }
-}
-
-/// Hexadecimal text for fixed-width integers.
-enum HexText {
-  static func text(_ value: UInt64, digits: Int) -> String {
-    String(unsafeUninitializedCapacity: digits) { buffer in
-      for index in 0..<digits {
-        let nibble = UInt8(truncatingIfNeeded: value >> UInt64(4 * (digits - 1 - index))) & 15
-        buffer[index] = nibble < 10 ? 48 + nibble : 87 + nibble
-      }
-      return digits
-    }
-  }
-
-  static func value(_ digits: ArraySlice<UInt8>) -> UInt64? {
-    var value: UInt64 = 0
-    for digit in digits {
-      let nibble: UInt8
-      switch digit {
-      case 48...57: nibble = digit - 48
-      case 65...70: nibble = digit - 55
-      case 97...102: nibble = digit - 87
-      default: return nil
-      }
-      value = value << 4 | UInt64(nibble)
-    }
-    return value
-  }
 }

@@ -1,5 +1,6 @@
 import TraceBytes
 import TraceModel
+import TraceText
 
 extension JSONDecoding {
   /// Visits the fields of an object. Names come in lowerCamelCase, whichever way they are written. A field that is null

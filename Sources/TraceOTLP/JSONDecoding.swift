@@ -1,5 +1,6 @@
 import TraceBytes
 import TraceModel
+import TraceText
 
 /// Builds model values from OTLP/JSON.
 struct JSONDecoding {

@@ -1,5 +1,6 @@
 import TraceBytes
 import TraceModel
+import TraceText
 
 /// Writes model values as OTLP/JSON.
 struct JSONEncoding {

@@ -1,5 +1,6 @@
 import TraceBytes
 public import TraceModel
+import TraceText
 
 /// OTLP's JSON form of traces.
 ///

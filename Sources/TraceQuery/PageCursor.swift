@@ -1,5 +1,6 @@
 import TraceBytes
 import TraceModel
+import TraceText
 import TracestoreV2
 
 /// The place of a trace in the order of a search: rank descending, then trace id ascending.
@@ -23,11 +24,11 @@ extension PageCursor {
       writer.appendInteger(word)
     }
     writer.appendInteger(CRC32C.checksum(writer.bytes))
-    return Base64.encode(writer.bytes)
+    return Base64.text(writer.bytes)
   }
 
   init(token: String, _ query: TraceQuery, storeFingerprint: UInt64) throws {
-    let bytes = Base64.decode(Array(token.utf8)) ?? []
+    let bytes = Base64.canonicalBytes(token) ?? []
     let words: [UInt64] = bytes.withUnsafeBytes { bytes in
       guard bytes.count == 52 else { return [] }
       let sum = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 48, as: UInt32.self))
@@ -87,7 +88,7 @@ extension AttributeValue {
     case .bytes: "y" + text
     case .array: "a" + text
     case .map: "m" + text
-    case .opaque(let bytes): "o" + Base64.encode(bytes)
+    case .opaque(let bytes): "o" + Base64.text(bytes)
     }
   }
 }

@@ -1,6 +1,7 @@
 package import TraceBytes
 import TraceColumns
 package import TraceModel
+import TraceText
 
 /// What a stored attribute value has to be.
 ///
@@ -36,7 +37,7 @@ package struct ValueTest: Sendable {
     int = spellsNumber ? Int64(text) : nil
     double = spellsNumber ? Double(text) : Self.nonFinite[text]
     bool = Self.truthValue(text)
-    base64 = Base64.decode(bytes)
+    base64 = Base64.canonicalBytes(text)
   }
 
   /// A name under which an answer for this test may be remembered.

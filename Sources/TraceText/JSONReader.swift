@@ -219,7 +219,9 @@ extension JSONReader {
         let tail = UnsafeRawBufferPointer(start: base + start, count: offset &- start)
         offset &+= 1
         if resolved.isEmpty {
-          guard let text = tail.text else { throw failure("a string is not UTF-8", at: opening) }
+          guard let text = String(validating: tail, as: UTF8.self) else {
+            throw failure("a string is not UTF-8", at: opening)
+          }
           return text
         }
         resolved.append(contentsOf: tail)
@@ -278,20 +280,4 @@ extension JSONReader {
     offset &+= 4
     return value
   }
-}
-
-/// One hexadecimal digit.
-package enum Hexadecimal {
-  /// The value of a digit of either case.
-  package static func value(_ digit: UInt8) -> UInt8? {
-    switch digit {
-    case 0x30...0x39: digit - 0x30
-    case 0x41...0x46: digit - 0x37
-    case 0x61...0x66: digit - 0x57
-    default: nil
-    }
-  }
-
-  /// The lower-case digit of the low four bits.
-  package static func digit(_ value: UInt8) -> UInt8 { value & 15 < 10 ? 0x30 + (value & 15) : 0x57 + (value & 15) }
 }

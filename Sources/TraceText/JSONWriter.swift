@@ -1,10 +1,14 @@
 /// Writes compact JSON on one line. The caller opens and closes; commas come by themselves.
 package struct JSONWriter {
+  /// What was written so far, as UTF-8.
   package private(set) var bytes: [UInt8] = []
   /// True when the next item of the innermost container needs a comma before it.
   private var needsComma = false
 
   package init() {}
+
+  /// What was written so far.
+  package var text: String { String(decoding: bytes, as: UTF8.self) }
 
   private mutating func separate() {
     if needsComma { bytes.append(UInt8(ascii: ",")) }
@@ -43,6 +47,8 @@ package struct JSONWriter {
       case 0x0a: bytes += Array("\\n".utf8)
       case 0x0d: bytes += Array("\\r".utf8)
       case 0x09: bytes += Array("\\t".utf8)
+      case 0x08: bytes += Array("\\b".utf8)
+      case 0x0c: bytes += Array("\\f".utf8)
       case 0..<0x20: bytes += Array("\\u00".utf8) + [Hexadecimal.digit(byte >> 4), Hexadecimal.digit(byte)]
       default: bytes.append(byte)
       }

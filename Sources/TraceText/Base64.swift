@@ -51,4 +51,10 @@ package enum Base64 {
     guard group & ((1 << UInt32(bitCount)) - 1) == 0 else { return nil }
     return bytes
   }
+
+  /// As `bytes(_:)`, but only for the one spelling that `text(_:)` writes.
+  package static func canonicalBytes(_ text: String) -> [UInt8]? {
+    guard let bytes = bytes(text), self.text(bytes).utf8.elementsEqual(text.utf8) else { return nil }
+    return bytes
+  }
 }
