@@ -103,6 +103,7 @@ let package = Package(
     tests("TraceOTLPTests", ["TraceOTLP", "TraceModel", "TraceBytes"]),
     tests("TraceColumnsTests", ["TraceColumns", "TraceModel", "TraceBytes"]),
     tests("TraceWALTests", ["TraceWAL", "TraceModel", "TraceBytes", "TraceFiles"]),
+    tests("TraceIngestTests", ["TraceIngest", "TraceModel", "TraceOTLP", "TraceSource"]),
     tests("TraceManifestTests", ["TraceManifest", "TraceModel", "TraceBytes", "TraceFiles"]),
     tests(
       "TraceSegmentTests",

@@ -108,15 +108,16 @@ final class StoreCore: Sendable {
     }
   }
 
-  /// The traces' chunks, assembled one at a time as they are asked for.
+  /// The traces' chunks, assembled one at a time as they are asked for. The stream keeps `store` open.
   func chunks(
-    of traces: [TraceID], in snapshot: QuerySnapshot, options: ReadOptions, summary: ResultSummary
+    of traces: [TraceID], in snapshot: QuerySnapshot, options: ReadOptions, summary: ResultSummary,
+    for store: TraceStore
   ) -> ResultStream<TraceChunk> {
     let now = self.options.clock()
     let progress = Mutex((next: 0, assembly: TraceAssembly?.none, summary: summary))
     return ResultStream(
-      next: { [readers] in
-        try await readers.run {
+      next: {
+        try await store.core.readers.run {
           progress.withLock { progress in
             while true {
               if progress.assembly == nil {
@@ -135,13 +136,14 @@ final class StoreCore: Sendable {
       summary: { progress.withLock { $0.summary } })
   }
 
+  /// The traces' summaries, made one at a time as they are asked for. The stream keeps `store` open.
   func summaries(
-    of traces: [TraceID], in snapshot: QuerySnapshot, summary: ResultSummary
+    of traces: [TraceID], in snapshot: QuerySnapshot, summary: ResultSummary, for store: TraceStore
   ) -> ResultStream<TraceSummary> {
     let progress = Mutex((next: 0, summary: summary))
     return ResultStream(
-      next: { [readers] in
-        try await readers.run {
+      next: {
+        try await store.core.readers.run {
           progress.withLock { progress in
             while progress.next < traces.count {
               var damage: [String] = []
@@ -174,11 +176,7 @@ final class StoreCore: Sendable {
   private static let closingSealRowCount = 1 << 14
 
   func close() async throws {
-    let isFirst = isClosed.withLock { isClosed in
-      defer { isClosed = true }
-      return !isClosed
-    }
-    guard isFirst else { return }
+    guard beginClosing() else { return }
     let outcome = Mutex<Result<Void, any Error>?>(nil)
     await withCheckedContinuation { continuation in
       // Closing waits for the store's threads, so it needs one that is not theirs.
@@ -192,6 +190,20 @@ final class StoreCore: Sendable {
       }
     }
     try outcome.withLock { $0 }?.get()
+  }
+
+  /// For a store that nobody holds any more. What was acknowledged is safe whether or not this succeeds.
+  func closeInBackground() {
+    guard beginClosing() else { return }
+    _ = try? WorkerThread(name: "tracestore-close") { [self] in try? shutDown() }
+  }
+
+  /// True for the first caller.
+  private func beginClosing() -> Bool {
+    isClosed.withLock { isClosed in
+      defer { isClosed = true }
+      return !isClosed
+    }
   }
 
   private func shutDown() throws {

@@ -6,19 +6,13 @@
   import Musl
 #endif
 
-/// The clocks of the machine. Nothing else in the library reads one.
+/// The wall clock of the machine. Nothing else in the library reads one.
 public enum SystemClock {
   /// The wall clock: nanoseconds since 1970-01-01T00:00:00Z.
   @Sendable
-  public static func nowNanoseconds() -> UInt64 { read(CLOCK_REALTIME) }
-
-  /// A clock that never goes back, for measuring.
-  @Sendable
-  static func monotonicNanoseconds() -> UInt64 { read(CLOCK_MONOTONIC) }
-
-  private static func read(_ clock: clockid_t) -> UInt64 {
+  public static func nowNanoseconds() -> UInt64 {
     var time = timespec()
-    clock_gettime(clock, &time)
+    clock_gettime(CLOCK_REALTIME, &time)
     return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
   }
 }

@@ -83,7 +83,6 @@ struct StoreOpening {
       createdNanoseconds: options.clock())
     let manifest = try ManifestStore.open(
       fileSystem: fileSystem, directory: directory, mode: .readWrite(create: settings))
-    try removeLeftovers(manifest.current)
     var segments = try openSegments(manifest.current)
     let sealer = Sealer(
       fileSystem: fileSystem, directory: directory, manifest: manifest, cache: cache,
@@ -135,24 +134,11 @@ struct StoreOpening {
     }
   }
 
-  /// Removes what a crash left: files under construction, and segments that no manifest edit names.
-  private func removeLeftovers(_ version: ManifestVersion) throws {
-    var isChanged = false
-    for name in try fileSystem.contents(ofDirectory: directory) {
-      let isTemporary = name.hasSuffix(StoreLayout.temporarySuffix)
-      let isUnnamed = StoreLayout.fileKey(name).map { version.file($0) == nil } ?? false
-      guard isTemporary || isUnnamed else { continue }
-      try fileSystem.remove(joinedPath(directory, name))
-      isChanged = true
-    }
-    if isChanged { try fileSystem.syncDirectory(directory) }
-  }
-
   /// Reads the log back into a memtable; whole memtables are sealed on the way.
   private func recover(
     _ manifest: ManifestStore, _ sealer: Sealer, _ segments: inout [Segment]
   ) throws -> (Memtable, WALRecoveryReport) {
-    let started = SystemClock.monotonicNanoseconds()
+    let started = monotonicNanoseconds()
     let settings = manifest.current.settings
     let limits = ingestOptions(isZeroEndOpen: settings.isZeroEndOpen)
     var replay = LogReplay(isZeroEndOpen: settings.isZeroEndOpen)
@@ -172,7 +158,7 @@ struct StoreOpening {
     for gap in report.gaps where gap.isDamage {
       options.observer?(.damaged("\(gap.path) at byte \(gap.offset): \(gap.reason)"))
     }
-    let seconds = Double(SystemClock.monotonicNanoseconds() - started) / 1e9
+    let seconds = Double(monotonicNanoseconds() - started) / 1e9
     if report.frameCount > 0 {
       options.observer?(.recovered(requestCount: report.frameCount, spanCount: spanCount, seconds: seconds))
     }

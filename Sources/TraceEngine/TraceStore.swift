@@ -9,12 +9,16 @@ import TraceSource
 ///
 /// - Durability: `writeTraces` and `writeEncoded` return after the batch is durable, in the mode that
 ///   `StoreOptions.durability` names; what has been returned is visible to every query that begins afterwards.
+/// - Lifetime: close it. A store that is dropped open is closed in the background, and its lock is let go only then.
 /// - Thread-safety: every method may be called from any task. Blocking work runs on the store's own threads.
 /// - Errors are `TracestoreError`s.
 public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sendable {
   let core: StoreCore
 
   init(core: StoreCore) { self.core = core }
+
+  // Without it the threads of a forgotten store would run for ever, and the writer lock would go before they do.
+  deinit { core.closeInBackground() }
 
   // MARK: Writing
 
@@ -48,12 +52,13 @@ public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sen
     _ parameters: [GetTraceParameters], options: ReadOptions
   ) async throws -> ResultStream<TraceChunk> {
     let snapshot = try await core.snapshot()
-    return core.chunks(of: parameters.map(\.traceID), in: snapshot, options: options, summary: ResultSummary())
+    return core.chunks(
+      of: parameters.map(\.traceID), in: snapshot, options: options, summary: ResultSummary(), for: self)
   }
 
   public func findTraces(_ query: TraceQuery) async throws -> ResultStream<TraceChunk> {
     let (page, snapshot) = try await core.search(query)
-    return core.chunks(of: page.traces, in: snapshot, options: query.options, summary: page.summary)
+    return core.chunks(of: page.traces, in: snapshot, options: query.options, summary: page.summary, for: self)
   }
 
   public func findTraceIDs(_ query: TraceQuery) async throws -> ResultStream<FoundTrace> {
@@ -64,7 +69,7 @@ public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sen
 
   public func findTraceSummaries(_ query: TraceQuery) async throws -> ResultStream<TraceSummary> {
     let (page, snapshot) = try await core.search(query)
-    return core.summaries(of: page.traces, in: snapshot, summary: page.summary)
+    return core.summaries(of: page.traces, in: snapshot, summary: page.summary, for: self)
   }
 
   public func searchCapabilities() async throws -> SearchCapabilities {

@@ -184,8 +184,9 @@ package final class Ingestor: Sendable {
       state.sealFailure = nil
     }
     state.wakeAll()
-    if let sequences = memtable.sequences { try log.trim(below: sequences.upperBound &+ 1) }
     observe(.sealed(rowCount: sealed.rowCount, droppedCount: sealed.droppedCount, byteCount: sealed.byteCount))
+    // The segment stands: log files that cannot be removed now go after the next seal, or when the store is opened.
+    if let sequences = memtable.sequences { _ = try? log.trim(below: sequences.upperBound &+ 1) }
   }
 
   /// Writes everything that was appended before the call into segments. Blocks.

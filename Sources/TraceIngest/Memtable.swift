@@ -16,6 +16,8 @@ package final class Memtable: @unchecked Sendable {
     var appender: BatchAppender
     var bounds: [StripeBounds] = []
     var publishedRowCount = 0
+    /// Rows that were discarded before the fate of those before them was known.
+    var deadRanges: [Range<Int>] = []
     var minimumArrival: UInt64 = .max
     var maximumArrival: UInt64 = 0
     var firstSequence: UInt64?
@@ -51,17 +53,29 @@ package final class Memtable: @unchecked Sendable {
 
   /// Makes every row before the end of `rows` visible. Called in frame order.
   package func publish(_ rows: Range<Int>) {
-    state.withLock { $0.publishedRowCount = max($0.publishedRowCount, rows.upperBound) }
+    state.withLock { state in
+      state.publishedRowCount = max(state.publishedRowCount, rows.upperBound)
+      Self.passDeadRanges(&state)
+    }
     state.wakeAll()
   }
 
-  /// Makes rows that nobody has seen invisible for ever, because their frame could not be made durable.
+  /// Makes rows that nobody has seen invisible for ever, because their frame could not be made durable. Rows before
+  /// them stay as they are: a frame that the log refused at once may stand behind others that it is still writing.
   package func discard(_ rows: Range<Int>) {
     state.withLock { state in
       table.kill(rows: rows)
-      state.publishedRowCount = max(state.publishedRowCount, rows.upperBound)
+      state.deadRanges.append(rows)
+      Self.passDeadRanges(&state)
     }
     state.wakeAll()
+  }
+
+  /// Moves the watermark over dead rows that stand right behind it.
+  private static func passDeadRanges(_ state: inout State) {
+    while let index = state.deadRanges.firstIndex(where: { $0.lowerBound <= state.publishedRowCount }) {
+      state.publishedRowCount = max(state.publishedRowCount, state.deadRanges.remove(at: index).upperBound)
+    }
   }
 
   /// Waits until the fate of every row is known. Nothing may be appended meanwhile.

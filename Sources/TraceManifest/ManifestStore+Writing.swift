@@ -36,20 +36,29 @@ extension ManifestStore {
     return file
   }
 
-  /// Removes manifests that do not count and unfinished replacements. Returns a number above every file that is
-  /// there, so that a file left by an uncommitted edit never shares its number with a later one.
+  /// Removes what a crash left: manifests that do not count, files under construction, and files that no edit names.
+  /// Files that are not the store's stay. Returns a number above every file that was there, so that one left by an
+  /// uncommitted edit never shares its number with a later one.
   static func sweep(_ fileSystem: any FileSystem, _ directory: String, current: LogState) throws -> UInt64 {
     var next = current.version.nextFileNumber
+    var isChanged = false
     for name in try fileSystem.contents(ofDirectory: directory) {
-      var stem = name
-      if name.hasSuffix(StoreLayout.temporarySuffix) { stem.removeLast(StoreLayout.temporarySuffix.utf8.count) }
-      let manifest = StoreLayout.manifestNumber(name)
-      if manifest != nil && manifest != current.header.number || name != stem && stem == StoreLayout.currentFileName {
-        try fileSystem.remove(joinedPath(directory, name))
-      } else if let key = StoreLayout.fileKey(stem), key.number < .max {
-        next = max(next, key.number + 1)
+      let isTemporary = name.hasSuffix(StoreLayout.temporarySuffix)
+      let stem = isTemporary ? String(name.dropLast(StoreLayout.temporarySuffix.count)) : name
+      let isLeftover: Bool
+      if let number = StoreLayout.manifestNumber(stem) {
+        isLeftover = isTemporary || number != current.header.number
+      } else if let key = StoreLayout.fileKey(stem) {
+        if key.number < .max { next = max(next, key.number + 1) }
+        isLeftover = isTemporary || current.version.file(key) == nil
+      } else {
+        isLeftover = isTemporary && stem == StoreLayout.currentFileName
       }
+      guard isLeftover else { continue }
+      try fileSystem.remove(joinedPath(directory, name))
+      isChanged = true
     }
+    if isChanged { try fileSystem.syncDirectory(directory) }
     return next
   }
 

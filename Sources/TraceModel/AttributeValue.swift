@@ -71,6 +71,6 @@ extension AttributeValue: ExpressibleByStringLiteral, ExpressibleByIntegerLitera
 }
 
 extension Sequence<Attribute> {
-  /// The value of the first attribute with this key.
-  public func value(of key: String) -> AttributeValue? { first { $0.key == key }?.value }
+  /// The value of the first attribute whose key has these UTF-8 bytes.
+  public func value(of key: String) -> AttributeValue? { first { $0.key.utf8.elementsEqual(key.utf8) }?.value }
 }

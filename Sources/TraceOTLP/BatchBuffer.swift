@@ -1,5 +1,5 @@
-/// A growable array of trivial elements whose memory outlives `removeAll`, so that a reused batch allocates nothing.
-/// It does not free itself: its owner does.
+/// A growable array of trivial elements whose memory outlives `removeAll`, so that a reused batch allocates nothing
+/// for ordinary requests. It does not free itself: its owner does.
 package struct BatchBuffer<Element: BitwiseCopyable> {
   package var base: UnsafeMutablePointer<Element>
   package var count: Int
@@ -12,6 +12,17 @@ package struct BatchBuffer<Element: BitwiseCopyable> {
   }
 
   func free() { base.deallocate() }
+
+  /// What a buffer keeps of its memory: enough for ten thousand spans, and an unusual request is not remembered for ever.
+  private static var maximumKeptByteCount: Int { 4 << 20 }
+
+  /// Forgets the elements, and the memory of an unusually large request.
+  mutating func removeAll() {
+    count = 0
+    guard capacity * MemoryLayout<Element>.stride > Self.maximumKeptByteCount else { return }
+    free()
+    self = BatchBuffer(capacity: 64)
+  }
 
   @inline(__always)
   mutating func append(_ element: Element) {

@@ -178,7 +178,7 @@ package final class SpanBatch {
   /// The bytes that the decoder made for messages it could not point at.
   package var extra: UnsafeRawBufferPointer { UnsafeRawBufferPointer(storage.extra.elements) }
 
-  /// Forgets the content and the request; keeps the memory.
+  /// Forgets the content and the request; keeps the memory, unless the request was unusually large.
   package func removeAll() {
     storage.removeAll()
     refusals.removeAll()
@@ -221,12 +221,12 @@ package struct BatchStorage {
   mutating func removeAll() {
     request = WireReader.nothing
     requestByteCount = 0
-    spans.count = 0
-    attributes.count = 0
-    events.count = 0
-    links.count = 0
-    resources.count = 0
-    scopes.count = 0
-    extra.count = 0
+    spans.removeAll()
+    attributes.removeAll()
+    events.removeAll()
+    links.removeAll()
+    resources.removeAll()
+    scopes.removeAll()
+    extra.removeAll()
   }
 }

@@ -17,7 +17,7 @@ struct PageCursor: Comparable, Sendable {
 extension PageCursor {
   private static let version: UInt64 = 1
 
-  /// An opaque text that resumes behind this place: base64 of five words and their checksum.
+  /// An opaque text that resumes behind this place: base64 of six words and their checksum.
   func token(_ query: TraceQuery, storeFingerprint: UInt64) -> String {
     var writer = ByteWriter(reserving: 52)
     for word in [Self.version, storeFingerprint, query.fingerprint, rank, trace.high, trace.low] {

@@ -44,10 +44,11 @@ package struct TraceSearch: Sendable {
       if ranked.count >= wanted, let last = ranked.last, stripe.bounds.maximumStart < last.rank { break }
       report.scannedStripeCount += 1
       report.scannedRowCount += stripe.rowCount
-      let isImproved = damage.collect {
+      // What was taken up before damage was met counts.
+      var isImproved = false
+      damage.collect {
         var mask = RowMask(count: stripe.rowCount, filled: true)
         try predicate.filter(&mask, in: stripe)
-        var isImproved = false
         // Once enough traces are known, rows below the worst of them need no place in the table.
         let floor = ranked.count >= wanted ? ranked.last : nil
         try stripe.forEachMatch(mask) { match in
@@ -60,11 +61,8 @@ package struct TraceSearch: Sendable {
             isImproved = true
           }
         }
-        return isImproved
       }
-      if isImproved == true {
-        ranked = try top(&best, count: wanted, &verified, &damage)
-      }
+      if isImproved { ranked = top(&best, count: wanted, &verified, &damage) }
     }
 
     let isTruncated = ranked.count > query.limit
@@ -93,7 +91,7 @@ package struct TraceSearch: Sendable {
   /// The best `count` places in order. What cannot be among them any more leaves `best`.
   private func top(
     _ best: inout [TraceID: UInt64], count: Int, _ verified: inout [TraceID: Bool], _ damage: inout DamageReport
-  ) throws -> [PageCursor] {
+  ) -> [PageCursor] {
     var ranked: [PageCursor] = []
     for place in best.map({ PageCursor(rank: $0.value, trace: $0.key) }).sorted() {
       if ranked.count == count {

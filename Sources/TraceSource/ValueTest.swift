@@ -40,8 +40,9 @@ package struct ValueTest: Sendable {
     base64 = Base64.canonicalBytes(text)
   }
 
-  /// A name under which an answer for this test may be remembered.
-  package var cacheKey: String { isText ? "text \(bytes)" : "typed \(condition)" }
+  /// A name under which an answer for this test may be remembered. It spells bytes, because equal `String`s may have
+  /// different ones.
+  package var cacheKey: String { isText ? "text \(bytes)" : "typed \(Array("\(condition)".utf8))" }
 
   private static let nonFinite: [String: Double] = ["NaN": .nan, "Infinity": .infinity, "-Infinity": -.infinity]
 

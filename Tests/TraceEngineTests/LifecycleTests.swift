@@ -163,6 +163,50 @@ import TracestoreTesting
     try await store.close()
   }
 
+  @Test func `a log file that cannot be removed is no failed seal, and goes later`() async throws {
+    let files = SimulatedFileSystem()
+    let failures = Mutex(0)
+    var options = StoreOptions()
+    options.observer = { event in if case .sealFailed = event { failures.withLock { $0 += 1 } } }
+    let store = try await TraceStore.open(in: files, at: "store", options: options)
+    for number in 1...2 as ClosedRange<UInt64> {
+      _ = try await store.writeTraces(span(number))
+      files.inject(Fault([.remove], pathSuffix: ".log"))
+      try await store.seal()
+    }
+    try await store.close()
+    #expect(failures.withLock { $0 } == 0)
+    let again = try await TraceStore.open(in: files, at: "store")
+    #expect(try await count(again) == 2)
+    #expect(try await again.statistics().segments.count == 2)
+    try await again.close()
+  }
+
+  @Test func `a store that is dropped open ends its threads, and can be opened again`() async throws {
+    final class Canary: Sendable {}
+    let files = SimulatedFileSystem()
+    weak var canary: Canary?
+    do {
+      let strong = Canary()
+      canary = strong
+      let options = StoreOptions(observer: { _ in withExtendedLifetime(strong) {} })
+      let store = try await TraceStore.open(in: files, at: "store", options: options)
+      _ = try await store.writeTraces(span(1))
+      let stream = try await store.findTraces(TraceQuery())
+      // The stream alone keeps the store open.
+      #expect(try await stream.collect().elements.count == 1)
+    }
+    var isGone = false
+    for _ in 0..<500 where !isGone {
+      try await Task.sleep(nanoseconds: 10_000_000)
+      isGone = canary == nil
+    }
+    #expect(isGone, "the threads of a dropped store still run")
+    let again = try await TraceStore.open(in: files, at: "store")
+    #expect(try await count(again) == 1)
+    try await again.close()
+  }
+
   @Test func `options outside their bounds are refused`() async throws {
     for options in [
       StoreOptions(memoryBudgetByteCount: 1), StoreOptions(sealSpanCount: 0), StoreOptions(stripeSpanCount: 1 << 20),

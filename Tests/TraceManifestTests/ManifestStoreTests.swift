@@ -185,6 +185,29 @@ import TraceModel
     }
   }
 
+  @Test func openingForWritingSweepsWhatACrashLeftAndNothingElse() throws {
+    let files = SimulatedFileSystem()
+    let store = try openStore(files)
+    try store.commit(adding(segment(1)))
+    store.close()
+    func name(_ number: UInt64) -> String { StoreLayout.fileName(segment(number).key) }
+    let leftovers = [
+      name(7), name(8) + ".tmp", StoreLayout.manifestFileName(9), StoreLayout.manifestFileName(9) + ".tmp",
+      "CURRENT.tmp", StoreLayout.fileName(sideFile(.overlayVector, 1, 3).key),
+    ]
+    let others = [name(1), "LOCK", "notes.txt", "notes.tmp", "segment-1.seg"]
+    for name in leftovers + others {
+      try files.open(joinedPath(directory, name), .create).close()
+    }
+    _ = try openReader(files)
+    #expect(try files.contents(ofDirectory: directory).count == leftovers.count + others.count + 2)
+    let again = try openStore(files)
+    let kept = try files.contents(ofDirectory: directory)
+    #expect(Set(kept) == Set(others + ["CURRENT", StoreLayout.manifestFileName(1)]))
+    // A number that stood on disk is never given again.
+    #expect(again.allocateFileNumber() == 9)
+  }
+
   @Test func theNamesOfFilesGoBothWays() {
     for kind in UInt16(0)...8 {
       for (number, edition) in [(UInt64(0), UInt32(0)), (7, 1), (.max, .max), (0xabcdef, 0x10)] {

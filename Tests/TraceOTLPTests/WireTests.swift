@@ -191,3 +191,24 @@ import TraceModel
     #expect(try OTLP.decode([]).isEmpty)
   }
 }
+
+@Suite struct BatchMemoryTests {
+  @Test func `a batch lets go of the memory of an unusually large request, and keeps that of an ordinary one`() throws {
+    func decoded(spanCount: Int) throws -> SpanBatch {
+      let span = SpanRecord(traceID: TraceID(high: 1, low: 1), spanID: SpanID(1))
+      let request = OTLP.encode(
+        TraceData(resourceSpans: [
+          ResourceSpans(scopeSpans: [ScopeSpans(spans: Array(repeating: span, count: spanCount))])
+        ]))
+      let batch = SpanBatch()
+      try request.withUnsafeBytes { try OTLPBatchDecoder.decode($0, into: batch) }
+      #expect(batch.acceptedCount == spanCount)
+      batch.removeAll()
+      #expect(batch.acceptedCount == 0)
+      return batch
+    }
+    #expect(try decoded(spanCount: 5000).storage.spans.capacity >= 5000)
+    let batch = try decoded(spanCount: 50_000)
+    #expect(batch.storage.spans.capacity * MemoryLayout<BatchSpan>.stride <= 4 << 20)
+  }
+}
