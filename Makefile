@@ -38,15 +38,20 @@ bench: deps
 	  $(SWIFT) run -c release --scratch-path $(RELEASE) tracestore-kernels; \
 	fi
 
-# Every fixture through the store and back, compared by OpenTelemetry's own Python classes.
+# Every fixture through the store and back, compared by OpenTelemetry's own Python classes; and segments, the golden
+# ones too, read by a program that knows nothing but FORMAT.md.
 oracle: deps
 	@NEED_VENV=1 .ci/deps
 	@$(SWIFT) build -c release --scratch-path $(RELEASE) --product tracestore
 	@test -x .build-oracle/bin/python || python3 -m venv .build-oracle
 	@.build-oracle/bin/python -m pip install --quiet --disable-pip-version-check \
 	  -r Fixtures/tools/requirements.txt
+	@.build-oracle/bin/python Fixtures/tools/read_segment.py --check Fixtures/format/v*/*.seg
 	@.build-oracle/bin/python Fixtures/tools/oracle_roundtrip.py --tracestore $(BIN)/tracestore \
-	  Fixtures/otlp $(wildcard ../shared/data)
+	  --read-segments Fixtures/otlp
+	@for folder in $(wildcard ../shared/data); do \
+	  .build-oracle/bin/python Fixtures/tools/oracle_roundtrip.py --tracestore $(BIN)/tracestore $$folder || exit 1; \
+	done
 
 # A package outside this one, which embeds the engine: it runs, and it carries no server code.
 embedding: deps

@@ -1,12 +1,14 @@
 """Asks OpenTelemetry's own Python classes whether a store gives back what it was given.
 
-    python oracle_roundtrip.py --tracestore PATH FILE-OR-DIRECTORY…
+    python oracle_roundtrip.py --tracestore PATH [--read-segments] FILE-OR-DIRECTORY…
     python oracle_roundtrip.py --compare ORIGINAL EXPORTED
 
-The first form imports every OTLP file into a store of its own, exports it and compares; the second compares two
-files. What is compared is the set of distinct (resource with schema URL, scope with schema URL, span): grouping,
-order and repetition of whole triples are not content, everything inside a triple is: attribute order, duplicate
-keys, doubles by their bits, unknown fields. Exit 1 and a difference when the sets are not equal.
+The first form imports every OTLP file into a store of its own, exports it and compares; with --read-segments it also
+compares what `read_segment.py` finds in the store's segments, so that bytes on disk are read by a program that knows
+nothing but FORMAT.md. The second compares two files. What is compared is the set of distinct (resource with schema
+URL, scope with schema URL, span): grouping, order and repetition of whole triples are not content, everything inside
+a triple is: attribute order, duplicate keys, doubles by their bits, unknown fields. Exit 1 and a difference when the
+sets are not equal.
 """
 
 import argparse
@@ -16,9 +18,11 @@ import sys
 import tempfile
 
 from google.protobuf import text_format
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 import otlp_files
+import read_segment
 
 SUFFIXES = (".otlp", ".json", ".jsonl", ".otlp.gz", ".otlp.zst", ".jsonl.gz", ".jsonl.zst")
 # The key under which a store tells the state of a span that is not final; not part of what was written.
@@ -98,7 +102,19 @@ def compare(original_path, exported_path):
     return len(original), refused, lines
 
 
-def round_trip(tracestore, path):
+def compare_segments(original_path, store):
+    """Lines of difference between a file and the segments of the store that it was imported into."""
+    paths = sorted(os.path.join(store, name) for name in os.listdir(store) if name.endswith(".seg"))
+    try:
+        found, _ = triples(
+            ExportTraceServiceRequest.FromString(request) for path in paths for request in read_segment.requests(path))
+    except read_segment.Damaged as error:
+        return [f"    the segments are not as FORMAT.md says: {error}"]
+    original, _ = triples(otlp_files.read_requests(original_path))
+    return ["    in the segments:", *lines] if (lines := difference(original, found)) else []
+
+
+def round_trip(tracestore, path, read_segments):
     with tempfile.TemporaryDirectory() as folder:
         store, out = os.path.join(folder, "store"), os.path.join(folder, "out.otlp")
         imported = subprocess.run([tracestore, "import", "--store", store, path], capture_output=True, text=True)
@@ -108,6 +124,8 @@ def round_trip(tracestore, path):
         subprocess.run([tracestore, "export", "--store", store, "--format", "otlp", "--out", out],
                        check=True, capture_output=True, text=True)
         count, _, lines = compare(path, out)
+        if read_segments:
+            lines += compare_segments(path, store)
         return count, lines
 
 
@@ -123,6 +141,7 @@ def files(paths):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tracestore")
+    parser.add_argument("--read-segments", action="store_true")
     parser.add_argument("--compare", action="store_true")
     parser.add_argument("paths", nargs="+")
     arguments = parser.parse_args()
@@ -134,13 +153,14 @@ def main():
 
     failed = checked = total = 0
     for path in files(arguments.paths):
-        count, lines = round_trip(os.path.abspath(arguments.tracestore), path)
+        count, lines = round_trip(os.path.abspath(arguments.tracestore), path, arguments.read_segments)
         checked += 1
         total += count
         if lines:
             failed += 1
             print(f"{path}: DIFFERS", *lines, sep="\n")
-    print(f"oracle: {checked - failed} of {checked} files come back equal, {total} distinct triples")
+    readers = "the store and a reader of FORMAT.md" if arguments.read_segments else "the store"
+    print(f"oracle: {checked - failed} of {checked} files come back equal from {readers}, {total} distinct triples")
     return 1 if failed or not checked else 0
 
 
