@@ -7,7 +7,7 @@ import PackageDescription
 let rooms: KeyValuePairs<String, [String]> = [
   "TraceText": [],
   "TraceModel": ["TraceText"],
-  "TraceBytes": ["CLZ4", "CZstd"],
+  "TraceBytes": ["CChecksum", "CLZ4", "CZstd"],
   "TraceFiles": ["TraceText", "TraceModel"],
   "TracestoreV2": ["TraceModel"],
   "TraceOTLP": ["TraceText", "TraceModel", "TraceBytes"],
@@ -75,6 +75,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ],
   targets: roomTargets + [
+    .systemLibrary(name: "CChecksum"),
     .systemLibrary(
       name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"]), .brew(["lz4"])]),
     .systemLibrary(

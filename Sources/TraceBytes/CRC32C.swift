@@ -1,0 +1,61 @@
+import CChecksum
+
+/// CRC-32C (Castagnoli polynomial 0x1EDC6F41, reflected, initial and final complement), as in iSCSI and ext4.
+///
+/// Cost: 0.05–0.1 ns a byte on processors with an instruction for it, which all 64-bit servers of the last decade
+/// have; 0.65 ns a byte with tables on others.
+package enum CRC32C {
+  private static let isInstructionSupported = tracestore_crc32c_is_supported() != 0
+
+  /// The checksum of `bytes`, or of what came before (whose checksum is `previous`) followed by `bytes`.
+  package static func checksum(_ bytes: UnsafeRawBufferPointer, following previous: UInt32 = 0) -> UInt32 {
+    guard let base = bytes.baseAddress, isInstructionSupported else {
+      return tableChecksum(bytes, following: previous)
+    }
+    return ~tracestore_crc32c(~previous, base.assumingMemoryBound(to: UInt8.self), bytes.count)
+  }
+
+  package static func checksum(_ bytes: [UInt8]) -> UInt32 { bytes.withUnsafeBytes { checksum($0) } }
+
+  // MARK: Without the instruction
+
+  /// Eight tables of 256: `tables[k][b]` is the checksum of byte `b` followed by `k` zero bytes.
+  private static let tables: [UInt32] = {
+    var tables = [UInt32](repeating: 0, count: 8 * 256)
+    for byte in 0..<256 {
+      var value = UInt32(byte)
+      for _ in 0..<8 { value = value & 1 == 1 ? value >> 1 ^ 0x82F6_3B78 : value >> 1 }
+      tables[byte] = value
+    }
+    for table in 1..<8 {
+      for byte in 0..<256 {
+        let previous = tables[(table - 1) * 256 + byte]
+        tables[table * 256 + byte] = previous >> 8 ^ tables[Int(previous & 0xff)]
+      }
+    }
+    return tables
+  }()
+
+  /// The same as `checksum`, by tables alone.
+  static func tableChecksum(_ bytes: UnsafeRawBufferPointer, following previous: UInt32 = 0) -> UInt32 {
+    tables.withUnsafeBufferPointer { table in
+      var state = ~previous
+      var place = 0
+      let count = bytes.count
+      while place &+ 8 <= count {
+        let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)) ^ UInt64(state)
+        state =
+          table[0x700 &+ Int(word & 0xff)] ^ table[0x600 &+ Int(word >> 8 & 0xff)]
+          ^ table[0x500 &+ Int(word >> 16 & 0xff)] ^ table[0x400 &+ Int(word >> 24 & 0xff)]
+          ^ table[0x300 &+ Int(word >> 32 & 0xff)] ^ table[0x200 &+ Int(word >> 40 & 0xff)]
+          ^ table[0x100 &+ Int(word >> 48 & 0xff)] ^ table[Int(word >> 56)]
+        place &+= 8
+      }
+      while place < count {
+        state = state >> 8 ^ table[Int((state ^ UInt32(bytes[place])) & 0xff)]
+        place &+= 1
+      }
+      return ~state
+    }
+  }
+}
