@@ -32,11 +32,7 @@ test: deps
 
 # The public interface under load, then the inner loops, which an outside package cannot see.
 bench: deps
-	cd Benchmarks && TRACESTORE_COMMIT=$$(git rev-parse --short HEAD 2>/dev/null || echo unknown) \
-	  $(SWIFT) package --scratch-path ../.build-bench benchmark $(BENCH_FLAGS)
-	@if [ -d Sources/tracestore-kernels ]; then \
-	  $(SWIFT) run -c release --scratch-path $(RELEASE) tracestore-kernels; \
-	fi
+	@SWIFT=$(SWIFT) RELEASE=$(RELEASE) Benchmarks/run
 
 # Every fixture through the store and back, compared by OpenTelemetry's own Python classes; and segments, the golden
 # ones too, read by a program that knows nothing but FORMAT.md.

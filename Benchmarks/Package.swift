@@ -14,12 +14,17 @@ let package = Package(
     .executableTarget(
       name: "StoreBenchmarks",
       dependencies: [
+        "BenchmarkSupport",
         .product(name: "Benchmark", package: "benchmark"),
         .product(name: "TraceEngine", package: "tracestore"),
-        .product(name: "TraceOTLP", package: "tracestore"),
-        .product(name: "TracestoreTesting", package: "tracestore"),
       ],
       path: "Benchmarks/StoreBenchmarks",
-      plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")])
+      plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]),
+    .target(
+      name: "BenchmarkSupport",
+      dependencies: [
+        .product(name: "TraceEngine", package: "tracestore"),
+        .product(name: "TraceOTLP", package: "tracestore"),
+      ]),
   ]
 )

@@ -50,7 +50,9 @@ public struct SamplingRate: Hashable, Sendable {
 public protocol DistributedLock: Sendable {
   /// Takes the lock or prolongs it when the caller holds it.
   ///
-  /// - Parameter leaseNanoseconds: After this long the lock frees itself. At least 1.
+  /// - Parameters:
+  ///   - resource: What is locked. Different names are different locks.
+  ///   - leaseNanoseconds: After this long the lock frees itself. At least 1.
   /// - Returns: Whether the caller holds the lock now.
   func acquire(_ resource: String, leaseNanoseconds: UInt64) async throws -> Bool
 

@@ -51,7 +51,9 @@ public struct TrafficGenerator: Sequence, Sendable {
   public let requestSpanCount: Int
 
   /// - Parameters:
+  ///   - shape: what kind of traffic.
   ///   - spanCount: zero or more.
+  ///   - seed: equal seeds make equal traffic.
   ///   - until: `shape.defaultUntil` when nil; not before `shape.minimumUntil`.
   ///   - requestSpanCount: one or more.
   public init(

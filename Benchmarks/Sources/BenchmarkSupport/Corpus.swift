@@ -1,0 +1,79 @@
+import Foundation
+import TraceEngine
+import TraceOTLP
+
+/// Requests in a file, each after its length in four big-endian bytes, as `tracestore generate` writes them. They stay
+/// in the file, so that what a benchmark's memory shows is the store's.
+public struct Corpus: Sendable {
+  public let path: String
+  /// The requests' places in the file.
+  public let requests: [Range<Int>]
+
+  /// Reads the lengths alone.
+  public init(path: String) throws {
+    self.path = path
+    let file = try Self.open(path)
+    defer { close(file) }
+    let byteCount = Int(lseek(file, 0, SEEK_END))
+    var requests: [Range<Int>] = []
+    var offset = 0
+    while offset + 4 <= byteCount {
+      let length = try Self.read(file, offset..<offset + 4).reduce(0) { $0 << 8 | Int($1) }
+      offset += 4
+      guard offset + length <= byteCount else { throw CocoaError(.fileReadCorruptFile) }
+      requests.append(offset..<offset + length)
+      offset += length
+    }
+    self.requests = requests
+  }
+
+  private init(path: String, requests: [Range<Int>]) {
+    self.path = path
+    self.requests = requests
+  }
+
+  /// Its first requests alone.
+  public func prefix(_ count: Int) -> Corpus {
+    Corpus(path: path, requests: Array(requests.prefix(count)))
+  }
+
+  /// Trace ids spread evenly over the requests, at most `count`: of the first span of each request that is looked at.
+  public func traceIDs(_ count: Int) throws -> [TraceID] {
+    let file = try Self.open(path)
+    defer { close(file) }
+    return try stride(from: 0, to: requests.count, by: max(1, requests.count / max(1, count))).compactMap { index in
+      let data = try OTLP.decode(Self.read(file, requests[index]))
+      return data.resourceSpans.first?.scopeSpans.first?.spans.first?.traceID
+    }
+  }
+
+  /// Writes all requests with the store's durability, `flightCount` of them at a time.
+  public func write(to store: TraceStore, flightCount: Int = 64) async throws {
+    let file = try Self.open(path)
+    defer { close(file) }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for (index, place) in requests.enumerated() {
+        if index >= flightCount { try await group.next() }
+        group.addTask {
+          let receipt = try await store.writeEncoded(Self.read(file, place), encoding: .protobuf)
+          precondition(receipt.refused.isEmpty, "the generator's spans are all addressable")
+        }
+      }
+      try await group.waitForAll()
+    }
+  }
+
+  private static func open(_ path: String) throws -> Int32 {
+    let file = Foundation.open(path, O_RDONLY)
+    guard file >= 0 else { throw CocoaError(.fileReadNoSuchFile, userInfo: [NSFilePathErrorKey: path]) }
+    return file
+  }
+
+  private static func read(_ file: Int32, _ place: Range<Int>) throws -> [UInt8] {
+    let bytes = [UInt8](unsafeUninitializedCapacity: place.count) { buffer, count in
+      count = max(0, pread(file, buffer.baseAddress, place.count, off_t(place.lowerBound)))
+    }
+    guard bytes.count == place.count else { throw CocoaError(.fileReadUnknown) }
+    return bytes
+  }
+}
