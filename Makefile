@@ -9,7 +9,7 @@ BIN := $(RELEASE)/release
 SOURCES := Package.swift Sources Tests Benchmarks
 DOCUMENTED := TraceEngine TraceModel TracestoreV2 TraceOTLP TracestoreTesting
 
-.PHONY: all deps build release demo test bench oracle embedding format lint docs clean
+.PHONY: all deps build release demo test bench bench-peers oracle embedding format lint docs clean
 
 all: build
 
@@ -33,6 +33,11 @@ test: deps
 # The public interface under load, then the inner loops, which an outside package cannot see.
 bench: deps
 	@SWIFT=$(SWIFT) RELEASE=$(RELEASE) Benchmarks/run
+
+# The same spans and questions to tracestore, ClickHouse, DuckDB and Parquet; SPANS=10000000 for more.
+bench-peers: deps
+	@NEED_VENV=1 .ci/deps
+	@SWIFT=$(SWIFT) RELEASE=$(RELEASE) Benchmarks/Peers/run
 
 # Every fixture through the store and back, compared by OpenTelemetry's own Python classes; and segments, the golden
 # ones too, read by a program that knows nothing but FORMAT.md.
@@ -66,4 +71,4 @@ docs: deps
 	@echo "open with: docc preview, or serve .build-docs/site"
 
 clean:
-	rm -rf $(DEBUG) $(RELEASE) .build-bench .build-docs .build-embedding .build-oracle
+	rm -rf $(DEBUG) $(RELEASE) .build-bench .build-peers .build-docs .build-embedding .build-oracle

@@ -20,6 +20,8 @@ let package = Package(
       ],
       path: "Benchmarks/StoreBenchmarks",
       plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]),
+    // Our side of `make bench-peers`.
+    .executableTarget(name: "tracestore-bench", dependencies: ["BenchmarkSupport"]),
     .target(
       name: "BenchmarkSupport",
       dependencies: [

@@ -1,0 +1,94 @@
+import Foundation
+import TraceEngine
+
+/// One line of the table: a kind of question, and different instances of it.
+struct Question: Decodable {
+  enum Kind: String, Decodable {
+    /// Every span of a trace.
+    case trace
+    /// The newest traces with a matching span: their ids and times.
+    case search
+    /// The same with what a list of results shows of each.
+    case summaries
+  }
+
+  var kind: Kind
+  var warmup: [Variant]
+  var variants: [Variant]
+
+  struct Variant: Decodable {
+    var traceID: String?
+    var service: String?
+    var operation: String?
+    var minimumDuration: UInt64?
+    var maximumDuration: UInt64?
+    var start: UInt64?
+    var end: UInt64?
+    var attributes: [Condition]?
+  }
+
+  /// What is asked of one attribute. The flat query looks at every level, so a level that is known is more than it
+  /// needs to know.
+  struct Condition: Decodable {
+    enum ValueType: String, Decodable {
+      case string = "str"
+      case integer = "int"
+    }
+
+    var key: String
+    var type: ValueType
+    var text: String
+
+    var attribute: Attribute {
+      switch type {
+      case .string: Attribute(key, .string(text))
+      case .integer: Attribute(key, .int(Int64(text) ?? 0))
+      }
+    }
+  }
+
+  /// Asks once; the clock runs from the call to the last result.
+  func answer(_ variant: Variant, from store: TraceStore) async throws -> Answer {
+    let query = variant.query
+    let started = ContinuousClock.now
+    switch kind {
+    case .trace:
+      var spanCount = 0
+      for try await chunk in try await store.getTraces([variant.identifier]) { spanCount += chunk.data.spanCount }
+      return Answer(ContinuousClock.now - started, ["\(spanCount)"])
+    case .search:
+      var traces: [FoundTrace] = []
+      for try await trace in try await store.findTraceIDs(query) { traces.append(trace) }
+      return Answer(ContinuousClock.now - started, traces.map(\.traceID.description))
+    case .summaries:
+      var summaries: [TraceSummary] = []
+      for try await summary in try await store.findTraceSummaries(query) { summaries.append(summary) }
+      return Answer(
+        ContinuousClock.now - started,
+        summaries.map { "\($0.traceID) \($0.spanCount) \($0.errorSpanCount) \($0.rootServiceName)" })
+    }
+  }
+}
+
+extension Question.Variant {
+  /// Zero when the question names no trace, which finds nothing and fails the comparison.
+  var identifier: TraceID { traceID.flatMap { TraceID(hex: $0) } ?? TraceID(high: 0, low: 0) }
+
+  var query: TraceQuery {
+    TraceQuery(
+      serviceName: service ?? "", operationName: operation ?? "", attributes: (attributes ?? []).map(\.attribute),
+      startMinimum: start.map { Timestamp(nanoseconds: $0) }, startMaximum: end.map { Timestamp(nanoseconds: $0) },
+      durationMinimumNanoseconds: minimumDuration, durationMaximumNanoseconds: maximumDuration, limit: 20)
+  }
+}
+
+/// What came back and how long it took.
+struct Answer: Encodable {
+  var nanoseconds: Int64
+  var found: [String]
+
+  init(_ elapsed: Duration, _ found: [String]) {
+    nanoseconds = elapsed.components.seconds * 1_000_000_000 + elapsed.components.attoseconds / 1_000_000_000
+    self.found = found
+  }
+}

@@ -1,0 +1,88 @@
+import BenchmarkSupport
+import Foundation
+import TraceEngine
+
+/// Our side of `make bench-peers`, over the public interface alone:
+///
+///     tracestore-bench ingest CORPUS STORE      writes every request durably, 64 in flight
+///     tracestore-bench ask STORE QUESTIONS      asks each question once, after the ones marked as warm-up
+///
+/// Both print one JSON object.
+@main
+struct TracestoreBench {
+  static func main() async throws {
+    let arguments = CommandLine.arguments
+    switch (arguments.count, arguments.dropFirst().first) {
+    case (4, "ingest"): try await ingest(corpus: arguments[2], store: arguments[3])
+    case (4, "ask"): try await ask(store: arguments[2], questions: arguments[3])
+    default:
+      FileHandle.standardError.write(Data("usage: tracestore-bench ingest CORPUS STORE | ask STORE QUESTIONS\n".utf8))
+      exit(2)
+    }
+  }
+
+  private static func ingest(corpus path: String, store: String) async throws {
+    struct Result: Encodable {
+      /// Until the last request was acknowledged.
+      var writeSeconds: Double
+      /// Until the last span was in a segment.
+      var sealSeconds: Double
+      var spanCount: Int
+      var byteCount: UInt64
+      var peakMemoryByteCount: Int
+    }
+    let corpus = try Corpus(path: path)
+    let started = ContinuousClock.now
+    let store = try await TraceStore.open(at: store)
+    try await corpus.write(to: store)
+    let written = ContinuousClock.now
+    try await store.seal()
+    let sealed = ContinuousClock.now
+    let statistics = try await store.statistics()
+    try await store.close()
+    try emit(
+      Result(
+        writeSeconds: (written - started).seconds, sealSeconds: (sealed - started).seconds,
+        spanCount: statistics.spanCount, byteCount: statistics.segmentByteCount,
+        peakMemoryByteCount: peakMemoryByteCount()))
+  }
+
+  private static func ask(store path: String, questions: String) async throws {
+    struct Result: Encodable {
+      var answers: [[Answer]]
+      var peakMemoryByteCount: Int
+    }
+    let questions = try JSONDecoder().decode([Question].self, from: Data(contentsOf: URL(fileURLWithPath: questions)))
+    let store = try await TraceStore.open(at: path)
+    var answers: [[Answer]] = []
+    for question in questions {
+      for variant in question.warmup { _ = try await question.answer(variant, from: store) }
+      var timed: [Answer] = []
+      for variant in question.variants { timed.append(try await question.answer(variant, from: store)) }
+      answers.append(timed)
+    }
+    try emit(Result(answers: answers, peakMemoryByteCount: peakMemoryByteCount()))
+    try await store.close()
+  }
+
+  private static func emit(_ result: some Encodable) throws {
+    FileHandle.standardOutput.write(try JSONEncoder().encode(result))
+  }
+
+  /// The most memory that the process ever held.
+  private static func peakMemoryByteCount() -> Int {
+    #if os(Linux)
+      let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+      let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+      return (line?.split(separator: " ").compactMap { Int($0) }.first ?? 0) * 1024
+    #else
+      var usage = rusage()
+      getrusage(RUSAGE_SELF, &usage)
+      return usage.ru_maxrss
+    #endif
+  }
+}
+
+extension Duration {
+  fileprivate var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
+}
