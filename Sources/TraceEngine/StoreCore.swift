@@ -136,23 +136,30 @@ final class StoreCore: Sendable {
       summary: { progress.withLock { $0.summary } })
   }
 
-  /// The traces' summaries, made one at a time as they are asked for. The stream keeps `store` open.
+  /// Summaries that one way to a reader thread makes.
+  private static let summaryBatchCount = 32
+
+  /// The traces' summaries, made a few at a time as they are asked for. The stream keeps `store` open.
   func summaries(
     of traces: [TraceID], in snapshot: QuerySnapshot, summary: ResultSummary, for store: TraceStore
   ) -> ResultStream<TraceSummary> {
-    let progress = Mutex((next: 0, summary: summary))
+    let progress = Mutex((next: 0, ready: [TraceSummary]()[...], summary: summary))
     return ResultStream(
       next: {
-        try await store.core.readers.run {
+        if let made = progress.withLock({ $0.ready.popFirst() }) { return made }
+        // A summary costs less than the way to another thread and back: one way serves a batch of them.
+        return try await store.core.readers.run {
           progress.withLock { progress in
-            while progress.next < traces.count {
+            var batch: [TraceSummary] = []
+            while progress.next < traces.count, batch.count < Self.summaryBatchCount {
               var damage: [String] = []
               let made = TraceSummary.assemble(traces[progress.next], in: snapshot, damage: &damage)
               progress.next += 1
               progress.summary.add(damage: damage)
-              if let made { return made }
+              if let made { batch.append(made) }
             }
-            return nil
+            progress.ready = batch[...]
+            return progress.ready.popFirst()
           }
         }
       },

@@ -16,7 +16,7 @@ extension SpanPredicate {
   func filter(_ mask: inout RowMask, in stripe: any SpanStripe) throws {
     switch self {
     case .leaf(let leaf):
-      if try stripe.mayMatch(leaf) { try stripe.filter(&mask, by: leaf) } else { mask = RowMask(count: mask.count) }
+      try stripe.filter(&mask, by: leaf)
     case .all(let parts):
       for part in parts {
         if mask.isEmpty { return }

@@ -51,15 +51,24 @@ package struct TraceSearch: Sendable {
         try predicate.filter(&mask, in: stripe)
         // Once enough traces are known, rows below the worst of them need no place in the table.
         let floor = ranked.count >= wanted ? ranked.last : nil
-        try stripe.forEachMatch(mask) { match in
-          report.matchedRowCount += 1
+        report.matchedRowCount += mask.setCount
+        var taken: Set<TraceID> = []
+        var lastStart: UInt64 = 0
+        try stripe.forEachNewest(mask) { match in
+          // Rows come newest first, so that the first of a trace is its best, and what follows the worst place that
+          // counts is not looked at. With a cursor a taken trace may still be passed over, so that only the floor ends.
+          if let floor, match.start < floor.rank { return false }
+          if cursor == nil, taken.count >= wanted, match.start < lastStart { return false }
           let place = PageCursor(rank: match.start, trace: match.trace)
-          if let cursor, place <= cursor { return }
-          if let floor, floor < place { return }
+          if let cursor, place <= cursor { return true }
+          if let floor, floor < place { return true }
+          guard taken.insert(match.trace).inserted else { return true }
+          lastStart = match.start
           if best[match.trace].map({ $0 < match.start }) ?? true {
             best[match.trace] = match.start
             isImproved = true
           }
+          return true
         }
       }
       if isImproved { ranked = top(&best, count: wanted, &verified, &damage) }

@@ -168,6 +168,10 @@ package protocol SpanStripe: AnyObject, Sendable {
   /// Calls `body` with every set row in ascending order.
   func forEachMatch(_ mask: RowMask, _ body: (MatchedRow) -> Void) throws
 
+  /// Calls `body` with set rows by descending start (equal starts in any order) until it returns false. Cost: at most
+  /// that of `forEachMatch` and a sort; an ordered stripe looks at little more than what it gives.
+  func forEachNewest(_ mask: RowMask, _ body: (MatchedRow) -> Bool) throws
+
   /// Calls `body` with each attribute key of the set rows, their events and links; every key may be given several
   /// times with parts of its count.
   func forEachAttributeKey(in mask: RowMask, _ body: (AttributeKeyCount) -> Void) throws
@@ -182,4 +186,13 @@ package protocol SpanStripe: AnyObject, Sendable {
 
   /// The records in the order of `rows` (ascending).
   func records(_ rows: [Int]) throws -> [SourceSpan]
+}
+
+extension SpanStripe {
+  package func forEachNewest(_ mask: RowMask, _ body: (MatchedRow) -> Bool) throws {
+    var matches: [MatchedRow] = []
+    try forEachMatch(mask) { matches.append($0) }
+    matches.sort { $0.start > $1.start }
+    for match in matches where !body(match) { return }
+  }
 }

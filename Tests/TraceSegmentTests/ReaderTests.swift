@@ -85,6 +85,21 @@ import TraceSource
       let found = try stripe.records(rows)
       var matches: [MatchedRow] = []
       try stripe.forEachMatch(mask) { matches.append($0) }
+      var newest: [MatchedRow] = []
+      try stripe.forEachNewest(mask) {
+        newest.append($0)
+        return true
+      }
+      #expect(newest.map(\.start) == matches.map(\.start).sorted(by: >))
+      let ascending = newest.sorted { $0.row < $1.row }
+      #expect(ascending.map(\.row) == rows && ascending.map(\.trace) == matches.map(\.trace))
+      #expect(ascending.map(\.start) == matches.map(\.start) && ascending.map(\.duration) == matches.map(\.duration))
+      var given = 0
+      try stripe.forEachNewest(mask) { _ in
+        given += 1
+        return given < 3
+      }
+      #expect(given == min(3, rows.count))
       let spanIDs = try stripe.spanIDs(rows)
       let summaries = try stripe.summaryRows(rows)
       #expect(matches.map(\.row) == rows)

@@ -5,12 +5,25 @@ import TraceModel
 import TraceOTLP
 import TraceSource
 
+/// A question about all records of a table.
+struct TableQuestion: Hashable, Sendable {
+  enum Subject: Hashable, Sendable {
+    case scopeName
+    case scopeVersion
+    case attribute(AttributeValue)
+  }
+
+  var subject: Subject
+  /// The key of an attribute, or the text that is asked for.
+  var bytes: [UInt8]
+}
+
 /// Values that rows refer to by index, decoded when they are first asked for, with the answers to leaves about them.
 final class RecordTable<Value: Sendable>: @unchecked Sendable {
   private struct State: Sendable {
     var values: [Int: Value] = [:]
     var valueByteCount = 0
-    var answers: [String: [Bool]] = [:]
+    var answers: [TableQuestion: [Bool]] = [:]
   }
 
   /// Answers that are remembered; each is a byte a value.
@@ -60,15 +73,15 @@ final class RecordTable<Value: Sendable>: @unchecked Sendable {
     return value
   }
 
-  /// For each value, whether `passes` holds; remembered under `name`.
-  func passing(_ name: String, _ passes: (Value) -> Bool) throws -> [Bool] {
-    if let known = state.withLock({ $0.answers[name] }) { return known }
+  /// For each value, whether `passes` holds; remembered as the answer to `question`.
+  func passing(_ question: TableQuestion, _ passes: (Value) -> Bool) throws -> [Bool] {
+    if let known = state.withLock({ $0.answers[question] }) { return known }
     var answer: [Bool] = []
     answer.reserveCapacity(count)
     for index in 0..<count { answer.append(passes(try value(at: index))) }
     state.withLock {
       if $0.answers.count >= Self.maximumAnswerCount { $0.answers.removeAll() }
-      $0.answers[name] = answer
+      $0.answers[question] = answer
     }
     return answer
   }
@@ -95,7 +108,9 @@ final class ResourceTable: Sendable {
 
   /// For each resource, whether a leaf about resources passes.
   func passing(_ key: [UInt8], _ test: ValueTest) throws -> [Bool] {
-    try table.passing("\(key) \(test.cacheKey)") { SpanLeaf.contains($0.attributes, key, test) }
+    try table.passing(TableQuestion(subject: .attribute(test.condition), bytes: key)) {
+      SpanLeaf.contains($0.attributes, key, test)
+    }
   }
 }
 
@@ -117,10 +132,14 @@ final class ScopeTable: Sendable {
   /// For each scope, whether a leaf about scopes passes; other leaves pass everywhere.
   func passing(_ leaf: SpanLeaf) throws -> [Bool] {
     switch leaf {
-    case .scopeName(let bytes): try table.passing("name \(bytes)") { $0.name.utf8.elementsEqual(bytes) }
-    case .scopeVersion(let bytes): try table.passing("version \(bytes)") { $0.version.utf8.elementsEqual(bytes) }
+    case .scopeName(let bytes):
+      try table.passing(TableQuestion(subject: .scopeName, bytes: bytes)) { $0.name.utf8.elementsEqual(bytes) }
+    case .scopeVersion(let bytes):
+      try table.passing(TableQuestion(subject: .scopeVersion, bytes: bytes)) { $0.version.utf8.elementsEqual(bytes) }
     case .attribute(_, let key, let test):
-      try table.passing("attribute \(key) \(test.cacheKey)") { SpanLeaf.contains($0.attributes, key, test) }
+      try table.passing(TableQuestion(subject: .attribute(test.condition), bytes: key)) {
+        SpanLeaf.contains($0.attributes, key, test)
+      }
     default: [Bool](repeating: true, count: table.count)
     }
   }
