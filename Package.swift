@@ -19,18 +19,19 @@ let rooms: KeyValuePairs<String, [String]> = [
   "TraceSegment": [
     "TraceModel", "TraceBytes", "TraceFiles", "TraceMerge", "TraceOTLP", "TraceColumns", "TraceSource",
   ],
-  "TraceManifest": ["TraceModel", "TraceBytes", "TraceFiles"],
+  "TraceManifest": ["TraceModel", "TraceBytes", "TraceFiles", "TraceColumns", "TraceSegment"],
   "TraceIngest": [
     "TraceModel", "TraceBytes", "TraceFiles", "TraceMerge", "TraceOTLP", "TraceColumns", "TraceSource",
     "TraceWAL", "TraceSegment", "TraceManifest",
   ],
+  "TraceMaintenance": ["TraceModel", "TraceBytes", "TraceColumns", "TraceSegment", "TraceManifest"],
   "TraceQuery": [
     "TraceText", "TraceModel", "TraceBytes", "TracestoreV2", "TraceMerge", "TraceColumns", "TraceSource",
     "TraceSegment", "TraceManifest",
   ],
   "TraceEngine": [
     "TraceModel", "TraceBytes", "TraceFiles", "TracestoreV2", "TraceMerge", "TraceOTLP", "TraceColumns",
-    "TraceSource", "TraceWAL", "TraceSegment", "TraceManifest", "TraceIngest", "TraceQuery",
+    "TraceSource", "TraceWAL", "TraceSegment", "TraceManifest", "TraceIngest", "TraceMaintenance", "TraceQuery",
   ],
   "TracestoreTesting": ["TraceModel", "TracestoreV2"],
   "TraceInspect": [

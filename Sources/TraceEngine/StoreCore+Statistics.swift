@@ -23,8 +23,12 @@ extension StoreCore {
             traceCount: Int(totals.traceCount),
             minimumStart: Timestamp(nanoseconds: hasRows ? totals.minimumStart : 0),
             maximumStart: Timestamp(nanoseconds: hasRows ? totals.maximumStart : 0)))
-        for column in try segment.partSizes() { columns[column.name, default: 0] += column.byteCount }
-        try segment.forEachService { services[Array($0.utf8), default: 0] += $1 }
+        do {
+          for column in try segment.partSizes() { columns[column.name, default: 0] += column.byteCount }
+          try segment.forEachService { services[Array($0.utf8), default: 0] += $1 }
+        } catch let error as TracestoreError where error.code == .corrupt {
+          statistics.damage.append("\(error)")
+        }
         statistics.memoryByteCount += segment.residentByteCount
       }
       statistics.unsealedRecordCount = memtables.reduce(0) { $0 + $1.rowCount }
@@ -32,7 +36,7 @@ extension StoreCore {
         .sorted { $0.byteCount != $1.byteCount ? $0.byteCount > $1.byteCount : $0.name < $1.name }
       statistics.services = services.sorted { $0.key.lexicographicallyPrecedes($1.key) }
         .map { StoreStatistics.ServiceSize(name: String(decoding: $0.key, as: UTF8.self), spanCount: $0.value) }
-      if case .writer(let ingestor) = origin {
+      if case .writer(let ingestor, _) = origin {
         statistics.logByteCount = ingestor.logStatistics.byteCount
         statistics.memoryByteCount += ingestor.memoryByteCount
       } else if case .follower(let follower) = origin {

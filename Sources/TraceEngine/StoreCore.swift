@@ -1,6 +1,7 @@
 import Synchronization
 import TraceFiles
 import TraceIngest
+import TraceMaintenance
 import TraceManifest
 import TraceOTLP
 import TraceQuery
@@ -11,7 +12,7 @@ import TraceSource
 final class StoreCore: Sendable {
   /// Where rows come from.
   enum Origin: Sendable {
-    case writer(Ingestor)
+    case writer(Ingestor, MergeLoop)
     case follower(LogFollower)
   }
 
@@ -24,6 +25,7 @@ final class StoreCore: Sendable {
   let readers: WorkerPool
   private let writers: WorkerPool
   private let sealerThread: WorkerThread?
+  private let mergeThread: WorkerThread?
   /// Batches to reuse; each is with one thread at a time.
   private let batches = Monitor<[SpanBatch]>([])
   private let isClosed = Mutex(false)
@@ -46,10 +48,14 @@ final class StoreCore: Sendable {
     storeFingerprint = storeID.first ^ storeID.second
     readers = try WorkerPool(name: "tracestore-read", threadCount: max(2, ProcessorCount.online))
     writers = try WorkerPool(name: "tracestore-write", threadCount: max(2, ProcessorCount.online))
-    if case .writer(let ingestor) = origin {
+    if case .writer(let ingestor, let merges) = origin {
       sealerThread = try WorkerThread(name: "tracestore-seal") { ingestor.runSealer() }
+      mergeThread =
+        options.isCompactionAutomatic
+        ? try WorkerThread(name: "tracestore-merge", isBackground: true) { merges.run() } : nil
     } else {
       sealerThread = nil
+      mergeThread = nil
     }
   }
 
@@ -64,7 +70,7 @@ final class StoreCore: Sendable {
     _ encode: @escaping @Sendable () throws -> EncodedRequest,
     completion: @escaping @Sendable (Result<WriteReceipt, any Error>) -> Void
   ) {
-    guard case .writer(let ingestor) = origin else { return completion(.failure(StoreFailure.readOnly)) }
+    guard case .writer(let ingestor, _) = origin else { return completion(.failure(StoreFailure.readOnly)) }
     let isAccepted = writers.submit { [self] in
       do {
         let request = try encode()
@@ -103,7 +109,7 @@ final class StoreCore: Sendable {
   /// What is visible now.
   func sources() throws -> (memtables: [MemtableSource], segments: [Segment]) {
     switch origin {
-    case .writer(let ingestor): ingestor.sources()
+    case .writer(let ingestor, _): ingestor.sources()
     case .follower(let follower): try follower.sources()
     }
   }
@@ -170,8 +176,18 @@ final class StoreCore: Sendable {
 
   func seal() async throws {
     try checkWritable()
-    guard case .writer(let ingestor) = origin else { throw StoreFailure.readOnly }
+    guard case .writer(let ingestor, _) = origin else { throw StoreFailure.readOnly }
     try await writers.run { try ingestor.sealAll() }
+  }
+
+  func compact(
+    isFull: Bool, report: @escaping @Sendable (MergeProgress) -> Void
+  ) async throws -> CompactionResult {
+    try checkWritable()
+    guard case .writer(_, let merges) = origin else { throw StoreFailure.readOnly }
+    if isFull { try await seal() }
+    // It may take minutes: none of the threads that others wait for.
+    return try await WorkerPool.once(name: "tracestore-compact") { try merges.compact(isFull: isFull, report: report) }
   }
 
   func refresh() async throws {
@@ -216,11 +232,14 @@ final class StoreCore: Sendable {
   private func shutDown() throws {
     writers.close()
     var failure: (any Error)?
-    if case .writer(let ingestor) = origin {
+    if case .writer(let ingestor, let merges) = origin {
+      merges.requestEnd()
       // When this fails the rows are safe in the log; only the next opening takes longer.
       if ingestor.hasRows(atLeast: Self.closingSealRowCount) { try? ingestor.sealAll() }
       do { try ingestor.close() } catch { failure = error }
       sealerThread?.join()
+      mergeThread?.join()
+      merges.waitForEnd()
     }
     readers.close()
     manifest.close()

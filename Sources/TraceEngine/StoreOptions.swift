@@ -20,6 +20,12 @@ public struct StoreOptions: Sendable {
   public var sealSpanCount: Int
   /// Spans in a stripe, the unit in which traces are kept together and read. Between 16 and 65,536.
   public var stripeSpanCount: Int
+  /// Whether segments are merged in the background. Reads never depend on it: they only become cheaper. `compact(_:)`
+  /// merges in any case.
+  public var isCompactionAutomatic: Bool
+  /// The most spans of a segment that a merge writes, apart from a larger trace. While a merge runs it holds about 250
+  /// bytes for each of them, beside the memory budget. Between 1 and 4,194,304.
+  public var mergedSegmentSpanCount: Int
   /// Whether a span whose end is zero is an open span. Fixed when the store is created; ignored afterwards.
   public var isZeroEndOpen: Bool
   /// Told what happens inside; called on the engine's threads, so it must be quick and must not call the store.
@@ -29,13 +35,16 @@ public struct StoreOptions: Sendable {
 
   public init(
     durability: Durability = .sync, memoryBudgetByteCount: Int = 128 << 20, sealSpanCount: Int = 1 << 18,
-    stripeSpanCount: Int = 1 << 15, isZeroEndOpen: Bool = true, observer: (@Sendable (StoreEvent) -> Void)? = nil,
+    stripeSpanCount: Int = 1 << 15, isCompactionAutomatic: Bool = true, mergedSegmentSpanCount: Int = 1 << 18,
+    isZeroEndOpen: Bool = true, observer: (@Sendable (StoreEvent) -> Void)? = nil,
     clock: @escaping @Sendable () -> UInt64 = SystemClock.nowNanoseconds
   ) {
     self.durability = durability
     self.memoryBudgetByteCount = memoryBudgetByteCount
     self.sealSpanCount = sealSpanCount
     self.stripeSpanCount = stripeSpanCount
+    self.isCompactionAutomatic = isCompactionAutomatic
+    self.mergedSegmentSpanCount = mergedSegmentSpanCount
     self.isZeroEndOpen = isZeroEndOpen
     self.observer = observer
     self.clock = clock
@@ -49,6 +58,10 @@ public struct StoreOptions: Sendable {
     guard (1...1 << 22).contains(sealSpanCount) else {
       throw TracestoreError(.invalidArgument, "sealSpanCount is \(sealSpanCount); it must be from 1 to 4,194,304.")
     }
+    guard (1...1 << 22).contains(mergedSegmentSpanCount) else {
+      throw TracestoreError(
+        .invalidArgument, "mergedSegmentSpanCount is \(mergedSegmentSpanCount); it must be from 1 to 4,194,304.")
+    }
     guard (16...1 << 16).contains(stripeSpanCount) else {
       throw TracestoreError(.invalidArgument, "stripeSpanCount is \(stripeSpanCount); it must be from 16 to 65,536.")
     }
@@ -59,6 +72,10 @@ public struct StoreOptions: Sendable {
 public enum StoreEvent: Sendable {
   /// A segment was written.
   case sealed(recordCount: Int, droppedRecordCount: Int, byteCount: UInt64)
+  /// Segments were merged into fewer or better ones, which hold this many records in this many bytes.
+  case merged(segmentCount: Int, newSegmentCount: Int, recordCount: Int, byteCount: UInt64)
+  /// Merging segments failed and will be tried again; nothing is lost, and nothing waits for it.
+  case mergeFailed(TracestoreError)
   /// Writing a segment failed and will be tried again; nothing is lost, writes wait.
   case sealFailed(TracestoreError)
   /// The log was read back after opening.

@@ -23,6 +23,10 @@ public struct StoreStatistics: Hashable, Sendable {
   /// Spans by service, ascending by name.
   public var services: [ServiceSize] = []
 
+  /// Segments whose columns or services could not be counted in full, because bytes of them are damaged: a sentence for
+  /// each.
+  public var damage: [String] = []
+
   public init() {}
 
   public struct SegmentInfo: Hashable, Sendable {

@@ -1,5 +1,7 @@
+import Synchronization
 package import TraceFiles
 import TraceIngest
+import TraceMaintenance
 import TraceManifest
 import TraceSegment
 import TraceWAL
@@ -12,7 +14,7 @@ extension TraceStore {
   /// - Throws: `locked` when another process (or another `TraceStore`) has it open for writing; `unsupportedFormat`
   ///   when a newer version wrote it; `corrupt`, `inputOutput`.
   public static func open(at path: String, options: StoreOptions = StoreOptions()) async throws -> TraceStore {
-    try await offPool { try StoreOpening(RealFileSystem(), path, options).openForWriting() }
+    try await WorkerPool.once(name: "tracestore-open") { try StoreOpening(RealFileSystem(), path, options).openForWriting() }
   }
 
   /// Opens a store for reading, beside the process that writes it and without a lock.
@@ -21,7 +23,7 @@ extension TraceStore {
   ///
   /// - Throws: `notFound` when there is no store; otherwise as `open(at:options:)`.
   public static func openReadOnly(at path: String, options: StoreOptions = StoreOptions()) async throws -> TraceStore {
-    try await offPool { try StoreOpening(RealFileSystem(), path, options).openForReading() }
+    try await WorkerPool.once(name: "tracestore-open") { try StoreOpening(RealFileSystem(), path, options).openForReading() }
   }
 
   /// A store that lives in memory and is gone with its last reference: for tests and previews. It takes the same code
@@ -30,7 +32,7 @@ extension TraceStore {
     var options = options
     options.durability = .none
     let chosen = options
-    return try await offPool {
+    return try await WorkerPool.once(name: "tracestore-open") {
       try StoreOpening(SimulatedFileSystem(isDurabilityTracked: false), "store", chosen).openForWriting()
     }
   }
@@ -39,21 +41,10 @@ extension TraceStore {
   package static func open(
     in fileSystem: any FileSystem, at path: String, options: StoreOptions = StoreOptions(), isReadOnly: Bool = false
   ) async throws -> TraceStore {
-    try await offPool {
+    try await WorkerPool.once(name: "tracestore-open") {
       let opening = try StoreOpening(fileSystem, path, options)
       return isReadOnly ? try opening.openForReading() : try opening.openForWriting()
     }
-  }
-
-  /// Opening reads files, so it must not hold up the cooperative pool.
-  private static func offPool<Result: Sendable>(
-    _ body: @escaping @Sendable () throws -> Result
-  ) async throws -> Result {
-    let pool = try WorkerPool(name: "tracestore-open", threadCount: 1)
-    let result: Swift.Result<Result, any Error>
-    do { result = .success(try await pool.run(body)) } catch { result = .failure(error) }
-    pool.requestEnd()
-    return try result.get()
   }
 }
 
@@ -83,10 +74,11 @@ struct StoreOpening {
       createdNanoseconds: options.clock())
     let manifest = try ManifestStore.open(
       fileSystem: fileSystem, directory: directory, mode: .readWrite(create: settings))
-    var segments = try openSegments(manifest.current)
-    let sealer = Sealer(
+    let files = SegmentFiles(
       fileSystem: fileSystem, directory: directory, manifest: manifest, cache: cache,
-      segmentOptions: SegmentOptions(stripeRowCount: options.stripeSpanCount), parallel: Concurrency.perform)
+      options: SegmentOptions(stripeRowCount: options.stripeSpanCount))
+    var segments = try files.openAll(manifest.current)
+    let sealer = Sealer(manifest: manifest, files: files, parallel: Concurrency.perform)
     let (memtable, report) = try recover(manifest, sealer, &segments)
     let current = manifest.current.settings
     let log = try WALWriter(
@@ -94,20 +86,32 @@ struct StoreOpening {
       options: WALOptions(durability: WALDurability(options.durability)))
     try log.trim(below: manifest.current.walTrimmedBelow)
     let observer = options.observer
+    let mergeLoop = Mutex<MergeLoop?>(nil)
     let ingestor = Ingestor(
       active: memtable, segments: segments, log: log, sealer: sealer,
       options: ingestOptions(isZeroEndOpen: current.isZeroEndOpen)
     ) { event in
       switch event {
       case .sealed(let rows, let dropped, let bytes):
+        mergeLoop.withLock { $0 }?.wake()
         observer?(.sealed(recordCount: rows, droppedRecordCount: dropped, byteCount: bytes))
       case .sealFailed(let error): observer?(.sealFailed(error))
       }
     }
+    let loop = makeMergeLoop(manifest, files, ingestor)
+    mergeLoop.withLock { $0 = loop }
     return TraceStore(
       core: try StoreCore(
-        origin: .writer(ingestor), options: options, manifest: manifest, cache: cache, fileSystem: fileSystem,
+        origin: .writer(ingestor, loop), options: options, manifest: manifest, cache: cache, fileSystem: fileSystem,
         directory: directory, lock: lock))
+  }
+
+  private func makeMergeLoop(_ manifest: ManifestStore, _ files: SegmentFiles, _ ingestor: Ingestor) -> MergeLoop {
+    let observer = options.observer
+    let compactor = Compactor(
+      manifest: manifest, files: files, policy: CompactionPolicy(segmentRowCount: options.mergedSegmentSpanCount)
+    ) { ingestor.replaceSegments($0, with: $1) }
+    return MergeLoop(compactor: compactor, requestCount: { ingestor.requestCount }) { observer?($0) }
   }
 
   func openForReading() throws -> TraceStore {
@@ -126,12 +130,6 @@ struct StoreOpening {
     IngestOptions(
       sealRowCount: options.sealSpanCount, sealByteCount: options.memoryBudgetByteCount / 4,
       stripeRowCount: options.stripeSpanCount, isZeroEndOpen: isZeroEndOpen)
-  }
-
-  private func openSegments(_ version: ManifestVersion) throws -> [Segment] {
-    try version.files(of: .segment).map {
-      try Sealer.openSegment($0, fileSystem: fileSystem, directory: directory, cache: cache)
-    }
   }
 
   /// Reads the log back into a memtable; whole memtables are sealed on the way.

@@ -61,6 +61,17 @@ final class WorkerPool: Sendable {
     }
   }
 
+  /// Runs `body` on a thread that ends with it: for what blocks for long, and rarely.
+  static func once<Result: Sendable>(
+    name: String, _ body: @escaping @Sendable () throws -> Result
+  ) async throws -> Result {
+    let pool = try WorkerPool(name: name, threadCount: 1)
+    let result: Swift.Result<Result, any Error>
+    do { result = .success(try await pool.run(body)) } catch { result = .failure(error) }
+    pool.requestEnd()
+    return try result.get()
+  }
+
   /// Lets the threads end once what is queued has run.
   func requestEnd() {
     queue.withLock { $0.isClosed = true }

@@ -14,8 +14,10 @@ package final class WorkerThread: @unchecked Sendable {
   private let hasEnded = Monitor(false)
 
   /// Starts `body` at once. `name` is for debuggers, where the system can show it.
-  package init(name: String, _ body: @escaping @Sendable () -> Void) throws {
-    let start = Start(name: name, body: body, end: hasEnded)
+  ///
+  /// - Parameter isBackground: whether the thread gives way to others: for work that nobody waits for.
+  package init(name: String, isBackground: Bool = false, _ body: @escaping @Sendable () -> Void) throws {
+    let start = Start(name: name, isBackground: isBackground, body: body, end: hasEnded)
     let context = Unmanaged.passRetained(start).toOpaque()
     #if canImport(Darwin)
       var thread: pthread_t?
@@ -49,11 +51,13 @@ package final class WorkerThread: @unchecked Sendable {
 
 private final class Start: Sendable {
   let name: String
+  let isBackground: Bool
   let body: @Sendable () -> Void
   let end: Monitor<Bool>
 
-  init(name: String, body: @escaping @Sendable () -> Void, end: Monitor<Bool>) {
+  init(name: String, isBackground: Bool, body: @escaping @Sendable () -> Void, end: Monitor<Bool>) {
     self.name = name
+    self.isBackground = isBackground
     self.body = body
     self.end = end
   }
@@ -61,6 +65,10 @@ private final class Start: Sendable {
   func run() {
     #if canImport(Darwin)
       pthread_setname_np(name)
+      if isBackground { pthread_set_qos_class_self_np(QOS_CLASS_UTILITY, 0) }
+    #else
+      // On Linux a thread has a priority of its own, and 0 names the calling one. Failure costs nothing but grace.
+      if isBackground { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10) }
     #endif
     body()
     end.withLock { $0 = true }

@@ -198,6 +198,18 @@ package final class Ingestor: Sendable {
     try waitForSealer()
   }
 
+  // MARK: Merging
+
+  /// Puts merged segments in the place of their inputs, at one moment for all readers. The manifest has them already.
+  package func replaceSegments(_ removed: Set<UInt64>, with added: [Segment]) {
+    state.withLock { state in
+      state.segments = added + state.segments.filter { !removed.contains($0.number) }
+    }
+  }
+
+  /// How many requests have been logged: what tells whether the store is being written to.
+  package var requestCount: UInt64 { log.statistics.frameCount }
+
   /// Whether `sealAll` would leave a segment of a useful size.
   package func hasRows(atLeast count: Int) -> Bool { state.withLock { $0.active }.rowCount >= count }
 

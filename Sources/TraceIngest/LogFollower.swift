@@ -20,7 +20,7 @@ package final class LogFollower: Sendable {
   private let directory: String
   private let logDirectory: String
   private let manifest: ManifestStore
-  private let cache: BlockCache
+  private let files: SegmentFiles
   private let state: Monitor<State>
 
   package init(
@@ -30,7 +30,7 @@ package final class LogFollower: Sendable {
     self.directory = directory
     self.logDirectory = logDirectory
     self.manifest = manifest
-    self.cache = cache
+    files = SegmentFiles(fileSystem: fileSystem, directory: directory, manifest: manifest, cache: cache)
     state = Monitor(
       State(replay: LogReplay(isZeroEndOpen: manifest.current.settings.isZeroEndOpen), cursor: WALCursor()))
   }
@@ -48,7 +48,7 @@ package final class LogFollower: Sendable {
     let known = Dictionary(uniqueKeysWithValues: state.segments.map { ($0.number, $0) })
     state.segments = try version.files(of: .segment).map { file in
       try known[file.key.number]
-        ?? Sealer.openSegment(file, fileSystem: fileSystem, directory: directory, cache: cache)
+        ?? files.open(file)
     }
     // Rows that are in a segment now must not be in the memtable as well.
     if version.walTrimmedBelow > state.trimmedBelow {

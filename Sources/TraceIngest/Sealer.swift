@@ -1,5 +1,4 @@
 import TraceColumns
-package import TraceFiles
 package import TraceManifest
 import TraceModel
 package import TraceSegment
@@ -13,25 +12,15 @@ package struct SealResult: Sendable {
   package var byteCount: UInt64 = 0
 }
 
-/// Writes a memtable to a segment and publishes it (LAW 2): temporary file, sync, rename, sync of the directory,
-/// manifest edit.
+/// Writes a memtable to a segment and publishes it with a manifest edit.
 package final class Sealer: Sendable {
-  private let fileSystem: any FileSystem
-  private let directory: String
   private let manifest: ManifestStore
-  private let cache: BlockCache
-  private let segmentOptions: SegmentOptions
+  private let files: SegmentFiles
   private let parallel: SegmentParallelism
 
-  package init(
-    fileSystem: any FileSystem, directory: String, manifest: ManifestStore, cache: BlockCache,
-    segmentOptions: SegmentOptions, parallel: @escaping SegmentParallelism
-  ) {
-    self.fileSystem = fileSystem
-    self.directory = directory
+  package init(manifest: ManifestStore, files: SegmentFiles, parallel: @escaping SegmentParallelism) {
     self.manifest = manifest
-    self.cache = cache
-    self.segmentOptions = segmentOptions
+    self.files = files
     self.parallel = parallel
   }
 
@@ -50,61 +39,7 @@ package final class Sealer: Sendable {
       try manifest.commit(edit)
       return result
     }
-    let key = ManifestFileKey(kind: .segment, number: manifest.allocateFileNumber())
-    let statistics = try write(view, selection, name: StoreLayout.fileName(key))
-    edit.add(entry(key, statistics, memtable))
-    try manifest.commit(edit)
-    result.segment = try Self.openSegment(
-      edit.addedFiles[0], fileSystem: fileSystem, directory: directory, cache: cache)
-    result.rowCount = selection.rows.count + selection.partialRows.count
-    result.byteCount = statistics.byteCount
-    return result
-  }
-
-  /// Opens the segment that a manifest entry names.
-  package static func openSegment(
-    _ file: ManifestFile, fileSystem: any FileSystem, directory: String, cache: BlockCache
-  ) throws -> Segment {
-    let path = joinedPath(directory, StoreLayout.fileName(file.key))
-    return try Segment.open(
-      file: try fileSystem.open(path, .read), number: file.key.number, path: path, cache: cache,
-      expectedFooterHash: file.footerHash)
-  }
-
-  private func write(_ view: SpanTable.View, _ selection: SealSelection, name: String) throws -> SegmentStatistics {
-    let path = joinedPath(directory, name)
-    let temporary = path + StoreLayout.temporarySuffix
-    do {
-      let file = try fileSystem.open(temporary, .create)
-      defer { file.close() }
-      let statistics = try SegmentWriter.write(
-        view, rows: selection.rows, partialRows: selection.partialRows, options: segmentOptions, to: file,
-        parallel: parallel)
-      try file.sync()
-      try fileSystem.rename(temporary, to: path)
-      try fileSystem.syncDirectory(directory)
-      return statistics
-    } catch {
-      // Whatever is left is swept when the store is opened; removing it now gives a full disk its room back.
-      try? fileSystem.remove(temporary)
-      throw error
-    }
-  }
-
-  private func entry(_ key: ManifestFileKey, _ statistics: SegmentStatistics, _ memtable: Memtable) -> ManifestFile {
-    var file = ManifestFile(key: key)
-    let totals = statistics.totals
-    file.byteCount = statistics.byteCount
-    file.footerHash = statistics.footerHash
-    file.rowCount = totals.rowCount
-    file.partialRecordCount = totals.partialCount
-    file.traceCount = totals.traceCount
-    if totals.rowCount > 0 {
-      file.minimumStartNanoseconds = totals.minimumStart
-      file.maximumStartNanoseconds = totals.maximumStart
-      file.maximumEndNanoseconds = totals.maximumEnd
-      file.longestTraceNanoseconds = totals.longestTraceDuration
-    }
+    var file = try files.write(view, rows: selection.rows, partialRows: selection.partialRows, parallel: parallel)
     let arrivals = memtable.arrivals
     file.minimumArrivalNanoseconds = arrivals.minimum
     file.maximumArrivalNanoseconds = arrivals.maximum
@@ -112,13 +47,12 @@ package final class Sealer: Sendable {
       file.firstSequence = sequences.lowerBound
       file.lastSequence = sequences.upperBound
     }
-    return file
-  }
-}
-
-extension ManifestEdit {
-  fileprivate var addedFiles: [ManifestFile] {
-    entries.compactMap { if case .addFile(let file) = $0 { file } else { nil } }
+    edit.add(file)
+    try manifest.commit(edit)
+    result.segment = try files.open(file)
+    result.rowCount = selection.rows.count + selection.partialRows.count
+    result.byteCount = file.byteCount
+    return result
   }
 }
 

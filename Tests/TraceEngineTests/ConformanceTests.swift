@@ -33,6 +33,13 @@ import TracestoreTesting
   }
 
   @Test(arguments: ConformanceKit.checks.filter { !$0.isSlow })
+  func `rows in merged segments keep the contract`(_ check: ConformanceCheck) async throws {
+    try await check.run(
+      makeStore: { MergingFactory(try await TraceStore.inMemory(options: .small)) },
+      discard: { try await ($0 as? MergingFactory)?.store.close() })
+  }
+
+  @Test(arguments: ConformanceKit.checks.filter { !$0.isSlow })
   func `a reader beside the writer keeps the contract`(_ check: ConformanceCheck) async throws {
     try await check.run(
       makeStore: { FollowingFactory() }, discard: { try await ($0 as? FollowingFactory)?.close() })
@@ -41,7 +48,7 @@ import TracestoreTesting
 
 extension StoreOptions {
   /// Limits near enough for small tests to cross them: several stripes and several segments.
-  static var small: StoreOptions { StoreOptions(sealSpanCount: 3000, stripeSpanCount: 256) }
+  static var small: StoreOptions { StoreOptions(sealSpanCount: 3000, stripeSpanCount: 256, mergedSegmentSpanCount: 2000) }
 }
 
 /// Seals before every read.
@@ -55,6 +62,29 @@ private struct SealingFactory: TracestoreFactory {
   }
 
   func createTraceWriter() async throws -> any TraceWriter { store }
+}
+
+/// Seals after every write, and merges everything before every read.
+private struct MergingFactory: TracestoreFactory {
+  let store: TraceStore
+  init(_ store: TraceStore) { self.store = store }
+
+  func createTraceReader() async throws -> any TraceReader {
+    try await store.compact(.all)
+    return store
+  }
+
+  func createTraceWriter() async throws -> any TraceWriter { Writer(store: store) }
+
+  private struct Writer: TraceWriter {
+    let store: TraceStore
+
+    func writeTraces(_ data: TraceData) async throws -> WriteReceipt {
+      let receipt = try await store.writeTraces(data)
+      try await store.seal()
+      return receipt
+    }
+  }
 }
 
 /// Closes and opens the store before every read.

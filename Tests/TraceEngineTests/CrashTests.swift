@@ -64,10 +64,11 @@ import TracestoreTesting
   }
 }
 
-/// A scripted life of a store: batches, seals, a batch sent again, a close and a second opening.
+/// A scripted life of a store: batches, seals, a batch sent again, a full compaction, a close and a second opening.
 private enum Workload {
   /// Small enough that the memtable fills and rotates by itself within the script.
-  static let options = StoreOptions(sealSpanCount: 60, stripeSpanCount: 16)
+  static let options = StoreOptions(
+    sealSpanCount: 60, stripeSpanCount: 16, isCompactionAutomatic: false, mergedSegmentSpanCount: 50)
   static let batchCount = 10
   static let batchSpanCount = 12
 
@@ -85,6 +86,7 @@ private enum Workload {
         if index == 2 { try? await store.seal() }
         // Sent again, as exporters do.
         if index == 3 { _ = try? await store.writeTraces(batch(number - 1)) }
+        if index == 3 { _ = try? await store.compact(.all) }
       }
       try? await store.close()
     }

@@ -10,13 +10,16 @@ import TracestoreTesting
     let now: UInt64 = 4_000_000_000_000_000_000
     let reference = ReferenceStore(clock: { Timestamp(nanoseconds: now) })
     let store = try await TraceStore.inMemory(
-      options: StoreOptions(sealSpanCount: 150, stripeSpanCount: 16 + Int(random.next() % 100), clock: { now }))
+      options: StoreOptions(
+        sealSpanCount: 150, stripeSpanCount: 16 + Int(random.next() % 100), isCompactionAutomatic: seed % 2 == 0,
+        mergedSegmentSpanCount: 64 + Int(random.next() % 400), clock: { now }))
     let traces = randomTraces(seed: seed, count: 60, openSpanShare: seed % 3 == 0 ? 5 : 0)
     for (index, batch) in traces.enumerated() {
       _ = try await reference.writeTraces(batch)
       _ = try await store.writeTraces(batch)
       if random.next() % 8 == 0 { _ = try await store.writeTraces(batch) }
       if random.next() % 16 == 0 { try await store.seal() }
+      if random.next() % 16 == 0 { try await store.compact(random.next() % 2 == 0 ? .all : .due) }
       if index % 10 == 9 { try await compare(store, reference, traces, seed &* 1000 &+ UInt64(index)) }
     }
     try await store.close()

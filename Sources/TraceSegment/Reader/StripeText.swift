@@ -4,13 +4,13 @@ import TraceModel
 
 /// A text column of a stripe. One that was left out of the file reads as empty strings.
 final class StripeText: StripePart, @unchecked Sendable {
-  private enum Form {
+  fileprivate enum Form {
     case empty
     case dictionary(TextDictionary)
     case column(TextColumn)
   }
 
-  private let form: Form
+  fileprivate let form: Form
   private let owner: SegmentBuffer
   let place: ChunkPlace
   let count: Int
@@ -149,6 +149,34 @@ final class StripeText: StripePart, @unchecked Sendable {
       }
     case .column(let column):
       try place.naming { try column.readingAll(scratch) { _, bytes in try body(bytes, 1) } }
+    }
+  }
+}
+
+extension StripeText {
+  /// Every value, to be carried over into a table.
+  func codes(_ scratch: ReadScratch) throws -> TextCodes {
+    switch form {
+    case .empty: return TextCodes(.empty)
+    case .dictionary(let dictionary):
+      guard dictionary.count > 0 || count == 0 else { throw place.damage("its dictionary is empty") }
+      let maximum = UInt64(max(1, dictionary.count)) - 1
+      return TextCodes(
+        .dictionary(
+          entries: try dictionary.indices.decodeCodes(maximum: maximum, scratch), shared: dictionary.shared,
+          local: dictionary.local))
+    case .column(let column):
+      var bytes: [UInt8] = []
+      var ends: [Int] = []
+      ends.reserveCapacity(count)
+      try place.naming {
+        try column.readingAll(scratch) { _, value in
+          bytes.append(contentsOf: value)
+          ends.append(bytes.count)
+        }
+      }
+      guard ends.count == count else { throw place.damage("\(count) values are due and \(ends.count) are there") }
+      return TextCodes(.column(bytes: bytes, ends: ends))
     }
   }
 }

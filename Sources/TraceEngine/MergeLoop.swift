@@ -1,0 +1,138 @@
+import TraceFiles
+import TraceIngest
+import TraceMaintenance
+import TraceManifest
+import TraceSegment
+
+/// Decides when segments are merged, and sees to it that one merge runs at a time.
+///
+/// Merges that nobody asked for run on a thread that gives way to all others, with one stripe encoded at a time, and
+/// wait until the store has been quiet for a second, unless small segments have piled up.
+final class MergeLoop: Sendable {
+  private struct State {
+    /// Whether segments have come since the loop looked last.
+    var hasNews = true
+    var isMerging = false
+    var isClosed = false
+    /// Segments that cannot be merged because they are damaged.
+    var damaged: Set<UInt64> = []
+  }
+
+  private let state = Monitor(State())
+  private let compactor: Compactor
+  private let requestCount: @Sendable () -> UInt64
+  private let observe: @Sendable (StoreEvent) -> Void
+
+  /// Small segments of one window that are merged even while the store is written to.
+  private static let pressingInputCount = 12
+
+  init(
+    compactor: Compactor, requestCount: @escaping @Sendable () -> UInt64,
+    observe: @escaping @Sendable (StoreEvent) -> Void
+  ) {
+    self.compactor = compactor
+    self.requestCount = requestCount
+    self.observe = observe
+  }
+
+  /// A segment was sealed.
+  func wake() {
+    state.withLock { $0.hasNews = true }
+    state.wakeAll()
+  }
+
+  /// Ends the loop; merges under way are given up and leave nothing behind.
+  func requestEnd() {
+    state.withLock { $0.isClosed = true }
+    state.wakeAll()
+  }
+
+  /// Waits until no merge is under way. To be called after `requestEnd()`.
+  func waitForEnd() { state.wait { !$0.isMerging } }
+
+  /// Runs on a thread of its own until the store is closed.
+  func run() {
+    var isWaitingForQuiet = false
+    var lastRequestCount: UInt64?
+    while true {
+      let pause: UInt64 = isWaitingForQuiet ? 1_000_000_000 : .max
+      let excluded: Set<UInt64>? = state.withLock(waitingAtMost: pause, until: { $0.hasNews || $0.isClosed }) {
+        state, _ in
+        state.hasNews = false
+        return state.isClosed ? nil : state.damaged
+      }
+      guard let excluded else { return }
+      let inputs = compactor.nextInputs(excluding: excluded)
+      guard !inputs.isEmpty else {
+        isWaitingForQuiet = false
+        continue
+      }
+      let count = requestCount()
+      if inputs.count < Self.pressingInputCount, count != lastRequestCount {
+        lastRequestCount = count
+        isWaitingForQuiet = true
+        continue
+      }
+      do {
+        _ = try merge(inputs, level: CompactionPolicy.mergedLevel, parallel: SegmentWriter.serial)
+        wake()
+      } catch {
+        // What failed is tried again when the next segment has come: a full disk recovers by itself.
+        let isClosed = state.withLock { $0.isClosed }
+        if !isClosed { observe(.mergeFailed(error as? TracestoreError ?? TracestoreError(.inputOutput, "\(error)"))) }
+      }
+      isWaitingForQuiet = false
+    }
+  }
+
+  /// Merges what the policy would merge in the background, or everything there is. Blocks, and waits for a merge that is
+  /// under way.
+  func compact(
+    isFull: Bool, report: @escaping @Sendable (MergeProgress) -> Void
+  ) throws -> CompactionResult {
+    var result = CompactionResult()
+    if isFull {
+      let inputs = compactor.allInputs()
+      return try merge(
+        inputs, level: CompactionPolicy.fullLevel, parallel: Concurrency.perform, isChosenAgain: true, report: report)
+    }
+    while true {
+      let excluded = state.withLock { $0.damaged }
+      let inputs = compactor.nextInputs(excluding: excluded)
+      if inputs.isEmpty { return result }
+      result.add(
+        try merge(inputs, level: CompactionPolicy.mergedLevel, parallel: Concurrency.perform, report: report))
+    }
+  }
+
+  private func merge(
+    _ inputs: [ManifestFile], level: UInt8, parallel: @escaping SegmentParallelism, isChosenAgain: Bool = false,
+    report: @escaping @Sendable (MergeProgress) -> Void = { _ in }
+  ) throws -> CompactionResult {
+    try state.withLock(waitingUntil: { !$0.isMerging || $0.isClosed }) { state in
+      if state.isClosed { throw StoreFailure.closed }
+      state.isMerging = true
+    }
+    defer {
+      state.withLock { $0.isMerging = false }
+      state.wakeAll()
+    }
+    // A merge that was waited for may have taken some of the inputs away.
+    let live = isChosenAgain ? compactor.allInputs() : compactor.stillLive(inputs)
+    guard !live.isEmpty else { return CompactionResult() }
+    let result = try compactor.merge(
+      live, level: level, parallel: parallel,
+      isCancelled: { [state] in state.withLock { $0.isClosed } }, report: report)
+    if !result.damaged.isEmpty {
+      state.withLock { $0.damaged.formUnion(result.damaged.map(\.number)) }
+      for damage in result.damaged { observe(.damaged(damage.reason)) }
+    }
+    if result.inputCount > 0 {
+      observe(
+        .merged(
+          segmentCount: result.inputCount, newSegmentCount: result.outputCount, recordCount: result.recordCount,
+          byteCount: result.outputByteCount))
+    }
+    return result
+  }
+}

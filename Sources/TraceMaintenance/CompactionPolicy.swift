@@ -1,0 +1,95 @@
+package import TraceManifest
+
+/// Which segments are merged, and when. A pure function of manifest entries.
+///
+/// Segments are merged inside time windows, and only with others of their size, so that a span is written again at
+/// most once for each tier its segments climb: for spans that come in order and memtables that seal by size, twice in
+/// all. Reads never wait for any of this: it only makes them cheaper.
+package struct CompactionPolicy: Sendable {
+  /// The most spans of a merged segment, apart from a trace that has more on its own.
+  package var segmentRowCount: Int
+  /// How many segments of a tier call for a merge.
+  package var triggerCount = 4
+  /// The most segments and spans that one merge takes: what bounds its memory, its time and its room on disk.
+  package var maximumInputCount = 16
+  package var maximumInputRowCount = 4 << 20
+  /// A window is worth a merge of its own from here on.
+  package var minimumWindowRowCount = 1 << 16
+
+  package init(segmentRowCount: Int = 1 << 18) { self.segmentRowCount = segmentRowCount }
+
+  /// Levels in manifest entries.
+  package static let sealedLevel: UInt8 = 0
+  package static let mergedLevel: UInt8 = 1
+  /// Made by a full compaction, from everything there was.
+  package static let fullLevel: UInt8 = 2
+
+  private static let hour: UInt64 = 3_600_000_000_000
+  package static let windowLengths: [UInt64] = [hour, 24 * hour, 240 * hour]
+
+  /// The aligned window that holds a range of times: the narrowest of hour, day and ten days; nil when it spans more.
+  package static func window(of range: ClosedRange<UInt64>) -> (start: UInt64, length: UInt64)? {
+    for length in windowLengths where range.lowerBound / length == range.upperBound / length {
+      return (range.lowerBound / length * length, length)
+    }
+    return nil
+  }
+
+  /// The inputs of the next merge, ascending by number; empty when nothing is worth one.
+  ///
+  /// - Parameters:
+  ///   - files: the live segments.
+  ///   - excluded: numbers that must be left alone.
+  package func inputs(of files: some Sequence<ManifestFile>, excluding excluded: Set<UInt64> = []) -> [ManifestFile] {
+    let small = files.filter { !excluded.contains($0.key.number) && $0.recordCount < segmentRowCount * 3 / 4 }
+    guard small.count >= triggerCount else { return [] }
+    for length in Self.windowLengths + [.max] {
+      var groups: [UInt64: [ManifestFile]] = [:]
+      for file in small where file.lies(inWindowOf: length) {
+        groups[file.minimumStartNanoseconds / length, default: []].append(file)
+      }
+      for (_, group) in groups.sorted(by: { $0.key < $1.key }) {
+        let isWide = length == .max
+        guard isWide || group.reduce(0, { $0 + $1.recordCount }) >= minimumWindowRowCount else { continue }
+        let chosen = tier(of: group)
+        if !chosen.isEmpty { return chosen }
+      }
+    }
+    return []
+  }
+
+  /// The segments of the lowest tier that has gathered enough, with everything smaller.
+  private func tier(of group: [ManifestFile]) -> [ManifestFile] {
+    var limit = segmentRowCount / 64
+    while limit <= segmentRowCount {
+      let below = group.filter { $0.recordCount < limit }
+      if below.count >= triggerCount { return bounded(below) }
+      limit *= 4
+    }
+    return []
+  }
+
+  /// The oldest segments that fit into one merge.
+  private func bounded(_ files: [ManifestFile]) -> [ManifestFile] {
+    var result: [ManifestFile] = []
+    var rowCount = 0
+    let oldest = files.sorted {
+      ($0.maximumStartNanoseconds, $0.key.number) < ($1.maximumStartNanoseconds, $1.key.number)
+    }
+    for file in oldest {
+      guard result.count < maximumInputCount, rowCount + file.recordCount <= maximumInputRowCount else { break }
+      result.append(file)
+      rowCount += file.recordCount
+    }
+    return result.count < 2 ? [] : result.sorted { $0.key < $1.key }
+  }
+}
+
+extension ManifestFile {
+  /// Finals and partial records.
+  var recordCount: Int { Int(clamping: rowCount) + Int(clamping: partialRecordCount) }
+
+  fileprivate func lies(inWindowOf length: UInt64) -> Bool {
+    minimumStartNanoseconds / length == maximumStartNanoseconds / length
+  }
+}

@@ -1,0 +1,128 @@
+package import TraceManifest
+import TraceModel
+package import TraceSegment
+
+/// What a compaction did.
+package struct CompactionResult: Sendable {
+  package var inputCount = 0
+  package var outputCount = 0
+  package var inputByteCount: UInt64 = 0
+  package var outputByteCount: UInt64 = 0
+  /// Records that were written.
+  package var recordCount = 0
+  /// Records that stood in several inputs, beyond the first.
+  package var droppedCount = 0
+  /// Segments that were left as they are, because bytes of them are damaged.
+  package var damaged: [(number: UInt64, reason: String)] = []
+
+  package init() {}
+
+  package mutating func add(_ other: CompactionResult) {
+    inputCount += other.inputCount
+    outputCount += other.outputCount
+    inputByteCount += other.inputByteCount
+    outputByteCount += other.outputByteCount
+    recordCount += other.recordCount
+    droppedCount += other.droppedCount
+    damaged += other.damaged
+  }
+}
+
+/// Merges segments and puts the outputs in their place with one manifest edit: before it nothing has changed, after it
+/// the inputs are unlinked. One merge at a time; the caller sees to that.
+package final class Compactor: Sendable {
+  private let manifest: ManifestStore
+  private let files: SegmentFiles
+  package let policy: CompactionPolicy
+  private let publish: @Sendable (_ removed: Set<UInt64>, _ added: [Segment]) -> Void
+
+  /// - Parameter publish: makes the outputs visible in place of the inputs; called after the edit.
+  package init(
+    manifest: ManifestStore, files: SegmentFiles, policy: CompactionPolicy,
+    publish: @escaping @Sendable (_ removed: Set<UInt64>, _ added: [Segment]) -> Void
+  ) {
+    self.manifest = manifest
+    self.files = files
+    self.policy = policy
+    self.publish = publish
+  }
+
+  /// What the policy would merge next.
+  package func nextInputs(excluding excluded: Set<UInt64> = []) -> [ManifestFile] {
+    policy.inputs(of: manifest.current.files(of: .segment), excluding: excluded)
+  }
+
+  /// Every live segment; empty when they are what a full compaction made.
+  package func allInputs() -> [ManifestFile] {
+    let all = Array(manifest.current.files(of: .segment))
+    return all.allSatisfy { $0.level == CompactionPolicy.fullLevel } ? [] : all
+  }
+
+  /// Those of `inputs` that no merge has taken away meanwhile.
+  package func stillLive(_ inputs: [ManifestFile]) -> [ManifestFile] {
+    let version = manifest.current
+    return inputs.filter { version.file($0.key) != nil }
+  }
+
+  /// Merges `inputs`. A damaged input is left alone, and the others are merged.
+  ///
+  /// - Throws: what files and manifest throw. Nothing has changed then, except when the manifest itself could not be
+  ///   written: then the outputs stay, and the next opening keeps them or sweeps them, as the manifest says.
+  package func merge(
+    _ inputs: [ManifestFile], level: UInt8, parallel: @escaping SegmentParallelism,
+    isCancelled: @escaping () -> Bool = { false }, report: @escaping (MergeProgress) -> Void = { _ in }
+  ) throws -> CompactionResult {
+    var result = CompactionResult()
+    var inputs = inputs
+    while true {
+      if inputs.isEmpty { return result }
+      var merge = Merge(files: files, policy: policy, parallel: parallel, isCancelled: isCancelled, report: report)
+      do {
+        try merge.run(inputs)
+      } catch let damage as DamagedInput {
+        merge.written.forEach(files.discard)
+        result.damaged.append((damage.number, "\(damage.cause)"))
+        inputs.removeAll { $0.key.number == damage.number }
+        continue
+      } catch {
+        merge.written.forEach(files.discard)
+        throw error
+      }
+      try commit(inputs, merge, level: level, &result)
+      return result
+    }
+  }
+
+  private func commit(
+    _ inputs: [ManifestFile], _ merge: Merge, level: UInt8, _ result: inout CompactionResult
+  ) throws {
+    var edit = ManifestEdit()
+    var outputs = merge.written
+    for index in outputs.indices {
+      outputs[index].level = level
+      outputs[index].minimumArrivalNanoseconds = inputs.map(\.minimumArrivalNanoseconds).min() ?? 0
+      outputs[index].maximumArrivalNanoseconds = inputs.map(\.maximumArrivalNanoseconds).max() ?? 0
+      outputs[index].rulesVersions = Set(inputs.flatMap(\.rulesVersions)).sorted()
+      edit.add(outputs[index])
+    }
+    for input in inputs { edit.remove(input.key, .merged) }
+    let segments: [Segment]
+    do {
+      segments = try outputs.map { try files.open($0) }
+      try manifest.commit(edit)
+    } catch let error as TracestoreError where error.code == .poisoned {
+      throw error
+    } catch {
+      outputs.forEach(files.discard)
+      throw error
+    }
+    publish(Set(inputs.map(\.key.number)), segments)
+    inputs.forEach(files.discard)
+    result.inputCount = inputs.count
+    result.outputCount = outputs.count
+    result.inputByteCount = inputs.reduce(0) { $0 + $1.byteCount }
+    result.outputByteCount = outputs.reduce(0) { $0 + $1.byteCount }
+    result.recordCount = outputs.reduce(0) { $0 + $1.recordCount }
+    result.droppedCount = merge.droppedCount
+  }
+}

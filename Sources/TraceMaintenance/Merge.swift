@@ -1,0 +1,139 @@
+import TraceColumns
+import TraceManifest
+import TraceModel
+import TraceSegment
+
+/// What a merge has read and written so far.
+package struct MergeProgress: Hashable, Sendable {
+  package var recordCount = 0
+  package var totalRecordCount = 0
+}
+
+/// An input that cannot be merged, because bytes of it are damaged.
+struct DamagedInput: Error {
+  var number: UInt64
+  var cause: any Error
+}
+
+/// Merges segments: every distinct record of the inputs goes into one of the outputs, in the order of `MergePlan`.
+///
+/// The inputs are streamed, a stripe of each at a time; one output's rows are in memory. Outputs are cut between
+/// traces, by row count and by what the rows hold, both of which depend on the records alone: so do the outputs.
+struct Merge {
+  private let files: SegmentFiles
+  private let parallel: SegmentParallelism
+  private let policy: CompactionPolicy
+  private let isCancelled: () -> Bool
+  private let report: (MergeProgress) -> Void
+  private var transfers: [SegmentTransfer] = []
+  private var numbers: [UInt64] = []
+  private var plan = MergePlan([])
+  private var output = MergeOutput()
+  private(set) var written: [ManifestFile] = []
+  private(set) var droppedCount = 0
+  private var progress = MergeProgress()
+
+  /// The most decoded stripes that are kept, about 8 MB each: an input whose traces lie far apart in the order is
+  /// decoded again instead.
+  private static let maximumHeldStripeCount = 12
+
+  init(
+    files: SegmentFiles, policy: CompactionPolicy, parallel: @escaping SegmentParallelism,
+    isCancelled: @escaping () -> Bool, report: @escaping (MergeProgress) -> Void
+  ) {
+    self.files = files
+    self.policy = policy
+    self.parallel = parallel
+    self.isCancelled = isCancelled
+    self.report = report
+  }
+
+  /// Runs the merge. On any error the files in `written` are nobody's yet.
+  mutating func run(_ inputs: [ManifestFile]) throws {
+    // The inputs are read once, from front to back: the store's cache is left to queries.
+    let cache = BlockCache(maximumByteCount: 8 << 20)
+    var fragments: [[TraceFragment]] = []
+    for input in inputs {
+      let (transfer, list) = try naming(input.key.number) {
+        let transfer = try SegmentTransfer(try files.open(input, cache: cache))
+        return (transfer, try transfer.fragments())
+      }
+      transfers.append(transfer)
+      numbers.append(input.key.number)
+      fragments.append(list)
+      progress.totalRecordCount += input.recordCount
+      try checkCancelled()
+    }
+    plan = MergePlan(fragments)
+    begin()
+    for trace in plan.traces {
+      try append(trace)
+      if output.isFull(policy), output.hasEarlierTraces {
+        // The trace does not fit any more: it opens the next output.
+        try write(output.earlierRows)
+        droppedCount += output.earlierDroppedCount
+        begin()
+        try append(trace)
+      }
+      output.endTrace()
+      for part in plan.parts[trace] {
+        progress.recordCount += part.fragment.rowCount
+        if plan.finish(part), let stripe = part.fragment.stripe { transfers[part.input].release(stripe: stripe) }
+      }
+      if progress.recordCount & 1023 < trace.count { report(progress) }
+      try checkCancelled()
+    }
+    droppedCount += output.droppedCount
+    if output.rowCount > 0 { try write(output.rows) }
+    report(progress)
+  }
+
+  private mutating func begin() {
+    output = MergeOutput()
+    for transfer in transfers { transfer.begin(output.table) }
+  }
+
+  private mutating func append(_ trace: Range<Int>) throws {
+    for part in plan.parts[trace] {
+      makeRoom(for: part)
+      try naming(numbers[part.input]) { try transfers[part.input].append(part.fragment) }
+    }
+    try output.takeUpRows(mayRepeat: plan.parts[trace.lowerBound].input != plan.parts[trace.upperBound - 1].input)
+  }
+
+  /// Keeps the number of decoded stripes within its bound.
+  private func makeRoom(for part: MergePlan.Part) {
+    let held = transfers.reduce(0) { $0 + $1.heldStripes.count }
+    guard held >= Self.maximumHeldStripeCount else { return }
+    for (input, transfer) in transfers.enumerated() where input != part.input {
+      for stripe in transfer.heldStripes { transfer.release(stripe: stripe) }
+    }
+    for stripe in transfers[part.input].heldStripes where stripe != part.fragment.stripe {
+      transfers[part.input].release(stripe: stripe)
+    }
+  }
+
+  private mutating func write(_ rows: MergeOutput.Rows) throws {
+    var file = try files.write(
+      output.table.view(rowCount: output.table.rowCount), rows: rows.finals, partialRows: rows.partials,
+      parallel: parallel)
+    if file.rowCount > 0,
+      let window = CompactionPolicy.window(of: file.minimumStartNanoseconds...file.maximumStartNanoseconds)
+    {
+      file.windowStartNanoseconds = window.start
+      file.windowLengthNanoseconds = window.length
+    }
+    written.append(file)
+  }
+
+  private func checkCancelled() throws {
+    if isCancelled() { throw TracestoreError(.closed, "The merge was given up because the store is being closed.") }
+  }
+
+  /// Tells apart what is wrong with an input from what is wrong with the machine.
+  private func naming<Result>(_ number: UInt64, _ body: () throws -> Result) throws -> Result {
+    do { return try body() } catch let error as TracestoreError where error.code == .corrupt {
+      throw DamagedInput(number: number, cause: error)
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import TraceBytes
+import TraceColumns
+import TraceModel
+import TraceSegment
+
+/// The rows of the segment that a merge is making.
+struct MergeOutput {
+  struct Rows {
+    var finals: [UInt32] = []
+    var partials: [UInt32] = []
+  }
+
+  let table = SpanTable()
+  /// Distinct records.
+  private(set) var rows = Rows()
+  private(set) var droppedCount = 0
+  /// Bytes that the rows hold, repetitions included.
+  private var weight = 0
+  /// Where the newest trace begins.
+  private var finalCountBefore = 0
+  private var partialCountBefore = 0
+  private var droppedCountBefore = 0
+  /// Rows of the table that have been looked at.
+  private var seenCount = 0
+
+  /// The most bytes of values, each counted as often as it occurs. It bounds the memory of a merge over large values;
+  /// spans of the usual size come nowhere near.
+  private static let maximumWeight = 256 << 20
+
+  var rowCount: Int { rows.finals.count + rows.partials.count }
+  var hasEarlierTraces: Bool { finalCountBefore + partialCountBefore > 0 }
+
+  /// Everything but the newest trace.
+  var earlierRows: Rows {
+    Rows(finals: Array(rows.finals[..<finalCountBefore]), partials: Array(rows.partials[..<partialCountBefore]))
+  }
+
+  func isFull(_ policy: CompactionPolicy) -> Bool {
+    rowCount > policy.segmentRowCount || weight > Self.maximumWeight
+  }
+
+  /// Takes up what has been appended to the table: one trace.
+  ///
+  /// - Parameter mayRepeat: whether records may occur twice, because they come from several segments. One segment
+  ///   holds each record once.
+  mutating func takeUpRows(mayRepeat: Bool) throws {
+    let new = seenCount..<table.rowCount
+    seenCount = new.upperBound
+    let repeated = mayRepeat ? try repeatedRows(in: new) : []
+    for row in new where !repeated.contains(row) {
+      let pointer = table.rows.pointer(at: row)
+      if pointer.pointee.marks.contains(.isPartial) {
+        rows.partials.append(UInt32(row))
+      } else {
+        rows.finals.append(UInt32(row))
+      }
+      weight += table.weight(pointer.pointee)
+    }
+    droppedCount += repeated.count
+  }
+
+  mutating func endTrace() {
+    finalCountBefore = rows.finals.count
+    partialCountBefore = rows.partials.count
+    droppedCountBefore = droppedCount
+  }
+
+  /// Of what was dropped, what belongs to earlier traces.
+  var earlierDroppedCount: Int { droppedCountBefore }
+
+  /// Rows whose content stands in an earlier one of the range.
+  private func repeatedRows(in range: Range<Int>) throws -> Set<Int> {
+    let ordered = range.sorted { (table.rows[$0].spanID, $0) < (table.rows[$1].spanID, $1) }
+    var view: SpanTable.View?
+    var contents: [(row: Int, bytes: [UInt8])] = []
+    var repeated: Set<Int> = []
+    for (place, row) in ordered.enumerated() {
+      let id = table.rows[row].spanID
+      let isAlone =
+        (place == 0 || table.rows[ordered[place - 1]].spanID != id)
+        && (place + 1 == ordered.count || table.rows[ordered[place + 1]].spanID != id)
+      if isAlone { continue }
+      if let known = contents.first, table.rows[known.row].spanID != id { contents.removeAll() }
+      let opened = view ?? table.view(rowCount: table.rowCount)
+      view = opened
+      let bytes = try opened.canonicalBytes(row)
+      if contents.contains(where: { $0.bytes == bytes }) {
+        repeated.insert(row)
+      } else {
+        contents.append((row, bytes))
+      }
+    }
+    return repeated
+  }
+}
+
+extension SpanTable {
+  /// Bytes that a row holds, each value counted in full.
+  fileprivate func weight(_ row: SpanRow) -> Int {
+    var sum = 256 + length(row.statusMessage) + length(row.traceState) + length(row.unknownFields)
+    sum += length(row.statusUnknownFields) + weight(shape: row.shape, first: row.firstValue)
+    for index in Int(row.firstEvent)..<Int(row.firstEvent) + Int(row.eventCount) {
+      let event = events[index]
+      sum += 64 + length(event.name) + length(event.unknownFields)
+      sum += weight(shape: event.shape, first: event.firstValue)
+    }
+    for index in Int(row.firstLink)..<Int(row.firstLink) + Int(row.linkCount) {
+      let link = links[index]
+      sum += 64 + length(link.traceState) + length(link.unknownFields)
+      sum += weight(shape: link.shape, first: link.firstValue)
+    }
+    return sum
+  }
+
+  private func length(_ code: UInt32) -> Int { code == 0 ? 0 : strings.bytes(code).count }
+
+  private func weight(shape: UInt32, first: UInt32) -> Int {
+    if shape == 0 { return 0 }
+    let bytes = shapes.bytes(shape)
+    let slots = bytes.bindMemory(to: UInt32.self)
+    var sum = 8 * slots.count
+    for index in 0..<slots.count where ShapeSlot(rawValue: slots[index]).type.isText {
+      sum += length(UInt32(truncatingIfNeeded: values[Int(first) + index]))
+    }
+    return sum
+  }
+}

@@ -1,0 +1,93 @@
+package import TraceColumns
+package import TraceFiles
+import TraceModel
+package import TraceSegment
+
+/// How segments come into a store's directory, and back into memory.
+///
+/// A segment is published (LAW 2) by a temporary file, sync, rename, sync of the directory, and a manifest edit that
+/// names it. This type does all but the edit: what it wrote and no edit names is swept when the store is opened.
+/// Thread-safe; blocking.
+package final class SegmentFiles: Sendable {
+  private let fileSystem: any FileSystem
+  private let directory: String
+  private let manifest: ManifestStore
+  private let cache: BlockCache
+  package let options: SegmentOptions
+
+  package init(
+    fileSystem: any FileSystem, directory: String, manifest: ManifestStore, cache: BlockCache,
+    options: SegmentOptions = SegmentOptions()
+  ) {
+    self.fileSystem = fileSystem
+    self.directory = directory
+    self.manifest = manifest
+    self.cache = cache
+    self.options = options
+  }
+
+  /// Writes rows of a table as a segment under a number of its own, durably. The entry says what the segment itself
+  /// knows; arrival, window, level and sequences are the caller's.
+  ///
+  /// - Throws: what the file system throws; the temporary file is removed then, which gives a full disk its room back.
+  package func write(
+    _ view: SpanTable.View, rows: [UInt32], partialRows: [UInt32], parallel: SegmentParallelism
+  ) throws -> ManifestFile {
+    let key = ManifestFileKey(kind: .segment, number: manifest.allocateFileNumber())
+    let path = joinedPath(directory, StoreLayout.fileName(key))
+    let temporary = path + StoreLayout.temporarySuffix
+    do {
+      let file = try fileSystem.open(temporary, .create)
+      defer { file.close() }
+      let statistics = try SegmentWriter.write(
+        view, rows: rows, partialRows: partialRows, options: options, to: file, parallel: parallel)
+      try file.sync()
+      try fileSystem.rename(temporary, to: path)
+      try fileSystem.syncDirectory(directory)
+      return ManifestFile(key: key, statistics)
+    } catch {
+      try? fileSystem.remove(temporary)
+      throw error
+    }
+  }
+
+  /// Opens the segment that an entry names.
+  ///
+  /// - Parameter cache: where its blocks are kept; nil for the store's cache.
+  package func open(_ file: ManifestFile, cache: BlockCache? = nil) throws -> Segment {
+    let path = joinedPath(directory, StoreLayout.fileName(file.key))
+    return try Segment.open(
+      file: try fileSystem.open(path, .read), number: file.key.number, path: path, cache: cache ?? self.cache,
+      expectedFooterHash: file.footerHash)
+  }
+
+  /// Opens every live segment, ascending by number.
+  package func openAll(_ version: ManifestVersion) throws -> [Segment] {
+    try version.files(of: .segment).map { try open($0) }
+  }
+
+  /// Removes a segment that no edit names. Whoever has it open goes on reading; what cannot be removed now is swept
+  /// when the store is opened.
+  package func discard(_ file: ManifestFile) {
+    try? fileSystem.remove(joinedPath(directory, StoreLayout.fileName(file.key)))
+    cache.removeBlocks(ofFile: file.key.number)
+  }
+}
+
+extension ManifestFile {
+  /// What a segment's writer says about it.
+  fileprivate init(key: ManifestFileKey, _ statistics: SegmentStatistics) {
+    self.init(key: key)
+    let totals = statistics.totals
+    byteCount = statistics.byteCount
+    footerHash = statistics.footerHash
+    rowCount = totals.rowCount
+    partialRecordCount = totals.partialCount
+    traceCount = totals.traceCount
+    guard totals.rowCount > 0 else { return }
+    minimumStartNanoseconds = totals.minimumStart
+    maximumStartNanoseconds = totals.maximumStart
+    maximumEndNanoseconds = totals.maximumEnd
+    longestTraceNanoseconds = totals.longestTraceDuration
+  }
+}

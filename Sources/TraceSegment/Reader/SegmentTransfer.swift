@@ -1,0 +1,149 @@
+import TraceBytes
+package import TraceColumns
+package import TraceModel
+import TraceOTLP
+import TraceSource
+
+/// What one segment holds of one trace: rows of one stripe, or partial records.
+package struct TraceFragment: Sendable {
+  package var trace: TraceID
+  /// The least start, rounded down to a multiple of `SegmentFormat.baseGranuleNanoseconds`.
+  package var start: UInt64
+  package var rowCount: Int
+  /// Nil for partial records.
+  package var stripe: Int?
+  /// The trace's place in the stripe, or the first of its records.
+  package var place: Int
+}
+
+/// Carries traces of a segment over into tables. Keeps the stripes it has decoded until they are released: about
+/// 250 bytes a span. Not thread-safe.
+package final class SegmentTransfer {
+  private let core: SegmentCore
+  private let segment: Segment
+  private let strings: StringTable
+  package private(set) var table = SpanTable()
+  /// Changes with the table.
+  private(set) var generation = 0
+  private var stringCodes: [UInt32]
+  private var resourceIndices: [UInt32]
+  private var scopeIndices: [UInt32]
+  private var stripes: [Int: StripeRows] = [:]
+
+  private static let unknown = UInt32.max
+
+  package init(_ segment: Segment) throws {
+    self.segment = segment
+    core = segment.core
+    strings = try core.strings()
+    stringCodes = [UInt32](repeating: Self.unknown, count: strings.count)
+    resourceIndices = [UInt32](repeating: Self.unknown, count: try core.resources().count)
+    scopeIndices = [UInt32](repeating: Self.unknown, count: try core.scopes().count)
+  }
+
+  /// Everything that is appended from now on goes to this table.
+  package func begin(_ table: SpanTable) {
+    self.table = table
+    generation += 1
+    for index in stringCodes.indices { stringCodes[index] = Self.unknown }
+    for index in resourceIndices.indices { resourceIndices[index] = Self.unknown }
+    for index in scopeIndices.indices { scopeIndices[index] = Self.unknown }
+  }
+
+  /// Every trace of the segment, once for each stripe that holds rows of it and once for its partial records. Reads
+  /// the stripes, and decodes their trace columns only.
+  package func fragments() throws -> [TraceFragment] {
+    var result: [TraceFragment] = []
+    result.reserveCapacity(Int(clamping: segment.totals.traceCount))
+    for stripe in try segment.spanStripes() {
+      let loaded = try stripe.read()
+      let count = loaded.head.traceCount
+      func values(_ id: UInt32) throws -> [UInt64] { try loaded.integers(id, count: count).decodeAll() }
+      let (highs, lows) = (try values(ChunkID.traceHigh), try values(ChunkID.traceLow))
+      let (bases, spanCounts) = (try values(ChunkID.traceBase), try values(ChunkID.traceSpanCount))
+      for ordinal in 0..<count {
+        result.append(
+          TraceFragment(
+            trace: TraceID(high: highs[ordinal], low: lows[ordinal]), start: bases[ordinal],
+            rowCount: Int(clamping: spanCounts[ordinal]), stripe: stripe.index, place: ordinal))
+      }
+    }
+    guard let partials = try core.partials() else { return result }
+    var first = 0
+    while first < partials.count {
+      let rows = partials.rows(of: partials.traceID(first))
+      // Ascending by trace, or the look-up above would have failed.
+      guard rows.lowerBound == first, !rows.isEmpty else {
+        throw core.place(.partialSpans).damage("its records do not ascend")
+      }
+      let start = rows.reduce(UInt64.max) { min($0, partials.starts[$1]) }
+      result.append(
+        TraceFragment(
+          trace: partials.traceID(first), start: start - start % SegmentFormat.baseGranuleNanoseconds,
+          rowCount: rows.count, stripe: nil, place: first))
+      first = rows.upperBound
+    }
+    return result
+  }
+
+  /// Appends the records of a fragment to the table.
+  package func append(_ fragment: TraceFragment) throws {
+    guard let stripe = fragment.stripe else { return try appendPartials(fragment) }
+    try rows(ofStripe: stripe).append(ordinal: fragment.place, to: self)
+  }
+
+  private func rows(ofStripe index: Int) throws -> StripeRows {
+    if let known = stripes[index] { return known }
+    let all = try segment.spanStripes()
+    let rows = try core.cache.withScratch { try StripeRows(try all[index].read(), $0) }
+    stripes[index] = rows
+    return rows
+  }
+
+  /// Forgets a stripe. It is decoded again when a fragment of it is asked for.
+  package func release(stripe: Int) { stripes[stripe] = nil }
+
+  /// The stripes that are held, in no order.
+  package var heldStripes: [Int] { Array(stripes.keys) }
+
+  private func appendPartials(_ fragment: TraceFragment) throws {
+    guard let partials = try core.partials() else { return }
+    let builder = SpanTableBuilder(table: table)
+    try core.cache.withScratch { scratch in
+      for row in fragment.place..<fragment.place + fragment.rowCount {
+        builder.append(
+          resource: try core.resources().value(at: Int(clamping: partials.resources[row])),
+          scope: try core.scopes().value(at: Int(clamping: partials.scopes[row])),
+          span: try partials.span(row, scratch), isPartial: true)
+      }
+    }
+  }
+
+  // MARK: Codes
+
+  /// The table's code of one of the segment's strings.
+  func string(_ code: UInt32) throws -> UInt32 {
+    if Int(code) < stringCodes.count, stringCodes[Int(code)] != Self.unknown { return stringCodes[Int(code)] }
+    let result = try strings.withBytes(code) { table.strings.intern($0) }
+    stringCodes[Int(code)] = result
+    return result
+  }
+
+  /// The table's index of one of the segment's resources.
+  func resource(_ index: Int) throws -> UInt32 {
+    if index < resourceIndices.count, resourceIndices[index] != Self.unknown { return resourceIndices[index] }
+    let resource = try core.resources().value(at: index)
+    let result = OTLP.identity(of: resource).withUnsafeBytes { table.resourceIndex(record: $0) { resource } }
+    resourceIndices[index] = result
+    return result
+  }
+
+  /// The table's index of one of the segment's scopes.
+  func scope(_ index: Int) throws -> UInt32 {
+    if index < scopeIndices.count, scopeIndices[index] != Self.unknown { return scopeIndices[index] }
+    let scope = try core.scopes().value(at: index)
+    let result = OTLP.identity(of: scope).withUnsafeBytes { table.scopeIndex(record: $0) { scope } }
+    scopeIndices[index] = result
+    return result
+  }
+}
