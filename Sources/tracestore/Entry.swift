@@ -91,6 +91,8 @@ struct TracestoreCommand: AsyncParsableCommand {
         subcommands: [
           SearchCommand.self, TraceCommand.self, ServicesCommand.self, OperationsCommand.self, AttributesCommand.self,
         ]),
-      CommandGroup(name: "The store itself:", subcommands: [StatsCommand.self, DumpCommand.self, VerifyCommand.self]),
+      CommandGroup(
+        name: "The store itself:",
+        subcommands: [StatsCommand.self, DumpCommand.self, VerifyCommand.self, CompactCommand.self]),
     ])
 }
