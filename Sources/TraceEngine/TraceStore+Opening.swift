@@ -14,7 +14,9 @@ extension TraceStore {
   /// - Throws: `locked` when another process (or another `TraceStore`) has it open for writing; `unsupportedFormat`
   ///   when a newer version wrote it; `corrupt`, `inputOutput`.
   public static func open(at path: String, options: StoreOptions = StoreOptions()) async throws -> TraceStore {
-    try await WorkerPool.once(name: "tracestore-open") { try StoreOpening(RealFileSystem(), path, options).openForWriting() }
+    try await WorkerPool.once(name: "tracestore-open") {
+      try StoreOpening(RealFileSystem(), path, options).openForWriting()
+    }
   }
 
   /// Opens a store for reading, beside the process that writes it and without a lock.
@@ -23,7 +25,9 @@ extension TraceStore {
   ///
   /// - Throws: `notFound` when there is no store; otherwise as `open(at:options:)`.
   public static func openReadOnly(at path: String, options: StoreOptions = StoreOptions()) async throws -> TraceStore {
-    try await WorkerPool.once(name: "tracestore-open") { try StoreOpening(RealFileSystem(), path, options).openForReading() }
+    try await WorkerPool.once(name: "tracestore-open") {
+      try StoreOpening(RealFileSystem(), path, options).openForReading()
+    }
   }
 
   /// A store that lives in memory and is gone with its last reference: for tests and previews. It takes the same code

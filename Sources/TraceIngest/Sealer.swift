@@ -48,8 +48,17 @@ package final class Sealer: Sendable {
       file.lastSequence = sequences.upperBound
     }
     edit.add(file)
-    try manifest.commit(edit)
-    result.segment = try files.open(file)
+    do {
+      // Opened first: after the edit there is no way back.
+      result.segment = try files.open(file)
+      try manifest.commit(edit)
+    } catch let error as TracestoreError where error.code == .poisoned {
+      // The edit may be durable, and then it names the file.
+      throw error
+    } catch {
+      files.discard(file)
+      throw error
+    }
     result.rowCount = selection.rows.count + selection.partialRows.count
     result.byteCount = file.byteCount
     return result

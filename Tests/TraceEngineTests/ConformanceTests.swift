@@ -48,7 +48,9 @@ import TracestoreTesting
 
 extension StoreOptions {
   /// Limits near enough for small tests to cross them: several stripes and several segments.
-  static var small: StoreOptions { StoreOptions(sealSpanCount: 3000, stripeSpanCount: 256, mergedSegmentSpanCount: 2000) }
+  static var small: StoreOptions {
+    StoreOptions(sealSpanCount: 3000, stripeSpanCount: 256, mergedSegmentSpanCount: 2000)
+  }
 }
 
 /// Seals before every read.

@@ -201,7 +201,9 @@ final class StripeRows {
         guard rows.isEmpty else { throw loaded.place(id).damage("the stripe names none") }
         return []
       }
-      return try loaded.integers(id, count: rows.count).decodeCodes(maximum: UInt64(last), scratch).map { list[Int($0)] }
+      return try loaded.integers(id, count: rows.count).decodeCodes(maximum: UInt64(last), scratch).map {
+        list[Int($0)]
+      }
     }
     let resources = try indices(ChunkID.resource, try loaded.resourceList(scratch))
     let scopes = try indices(ChunkID.scope, try loaded.scopeList(scratch))
