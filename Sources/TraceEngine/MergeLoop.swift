@@ -56,8 +56,8 @@ final class MergeLoop: Sendable {
     var lastRequestCount: UInt64?
     while true {
       let pause: UInt64 = isWaitingForQuiet ? 1_000_000_000 : .max
-      let excluded: Set<UInt64>? = state.withLock(waitingAtMost: pause, until: { $0.hasNews || $0.isClosed }) {
-        state, _ in
+      let isDue = { (state: inout State) in state.hasNews || state.isClosed }
+      let excluded: Set<UInt64>? = state.withLock(waitingAtMost: pause, until: isDue) { state, _ in
         state.hasNews = false
         return state.isClosed ? nil : state.damaged
       }
@@ -109,7 +109,8 @@ final class MergeLoop: Sendable {
     _ inputs: [ManifestFile], level: UInt8, parallel: @escaping SegmentParallelism, isChosenAgain: Bool = false,
     report: @escaping @Sendable (MergeProgress) -> Void = { _ in }
   ) throws -> CompactionResult {
-    try state.withLock(waitingUntil: { !$0.isMerging || $0.isClosed }) { state in
+    let isFree = { (state: inout State) in !state.isMerging || state.isClosed }
+    try state.withLock(waitingUntil: isFree) { state in
       if state.isClosed { throw StoreFailure.closed }
       state.isMerging = true
     }
