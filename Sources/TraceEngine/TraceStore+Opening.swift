@@ -115,7 +115,8 @@ struct StoreOpening {
     let compactor = Compactor(
       manifest: manifest, files: files, policy: CompactionPolicy(segmentRowCount: options.mergedSegmentSpanCount)
     ) { ingestor.replaceSegments($0, with: $1) }
-    return MergeLoop(compactor: compactor, requestCount: { ingestor.requestCount }) { observer?($0) }
+    return MergeLoop(
+      compactor: compactor, requestCount: { ingestor.requestCount }, observe: { observer?($0) })
   }
 
   func openForReading() throws -> TraceStore {
