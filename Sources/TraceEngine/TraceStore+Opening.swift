@@ -90,20 +90,20 @@ struct StoreOpening {
       options: WALOptions(durability: WALDurability(options.durability)))
     try log.trim(below: manifest.current.walTrimmedBelow)
     let observer = options.observer
-    let mergeLoop = Mutex<MergeLoop?>(nil)
+    let mergeLoop = Mutex(WeakReference<MergeLoop>())
     let ingestor = Ingestor(
       active: memtable, segments: segments, log: log, sealer: sealer,
       options: ingestOptions(isZeroEndOpen: current.isZeroEndOpen)
     ) { event in
       switch event {
       case .sealed(let rows, let dropped, let bytes):
-        mergeLoop.withLock { $0 }?.wake()
+        mergeLoop.withLock { $0.value }?.wake()
         observer?(.sealed(recordCount: rows, droppedRecordCount: dropped, byteCount: bytes))
       case .sealFailed(let error): observer?(.sealFailed(error))
       }
     }
     let loop = makeMergeLoop(manifest, files, ingestor)
-    mergeLoop.withLock { $0 = loop }
+    mergeLoop.withLock { $0.value = loop }
     return TraceStore(
       core: try StoreCore(
         origin: .writer(ingestor, loop), options: options, manifest: manifest, cache: cache, fileSystem: fileSystem,
@@ -177,4 +177,9 @@ extension WALDurability {
     case .none: self = .none
     }
   }
+}
+
+/// A reference that keeps nothing alive: the ingestor wakes the loop, which holds the ingestor.
+private struct WeakReference<Object: AnyObject> {
+  weak var value: Object?
 }

@@ -55,7 +55,7 @@ struct Merge {
     var fragments: [[TraceFragment]] = []
     for input in inputs {
       let (transfer, list) = try naming(input.key.number) {
-        let transfer = try SegmentTransfer(try files.open(input, cache: cache))
+        let transfer = try SegmentTransfer(try files.open(input, cache: cache), to: output.table)
         return (transfer, try transfer.fragments())
       }
       transfers.append(transfer)

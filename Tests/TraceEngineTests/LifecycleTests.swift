@@ -23,6 +23,22 @@ import TracestoreTesting
     try await store.findTraceIDs(TraceQuery(limit: 10_000)).collect().elements.count
   }
 
+  @Test func `a store that was closed and let go leaves nothing in memory`() async throws {
+    final class Token: Sendable {}
+    weak var token: Token?
+    do {
+      let kept = Token()
+      token = kept
+      let store = try await TraceStore.inMemory(options: StoreOptions(observer: { _ in withExtendedLifetime(kept) {} }))
+      _ = try await store.writeTraces(randomTraces(seed: 1, count: 1)[0])
+      try await store.compact(.all)
+      try await store.close()
+    }
+    // The threads of the store let go of it as they end.
+    for _ in 0..<200 where token != nil { try await Task.sleep(nanoseconds: 10_000_000) }
+    #expect(token == nil)
+  }
+
   @Test func `a second writer is refused while the first is open, and welcome afterwards`() async throws {
     let files = SimulatedFileSystem()
     let first = try await TraceStore.open(in: files, at: "store")

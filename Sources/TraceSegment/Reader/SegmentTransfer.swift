@@ -22,7 +22,7 @@ package final class SegmentTransfer {
   private let core: SegmentCore
   private let segment: Segment
   private let strings: StringTable
-  package private(set) var table = SpanTable()
+  package private(set) var table: SpanTable
   /// Changes with the table.
   private(set) var generation = 0
   private var stringCodes: [UInt32]
@@ -32,8 +32,11 @@ package final class SegmentTransfer {
 
   private static let unknown = UInt32.max
 
-  package init(_ segment: Segment) throws {
+  /// - Parameter table: where the first records go. Merges of many small segments hold many transfers, so that a table
+  ///   for each would cost more than the segments.
+  package init(_ segment: Segment, to table: SpanTable) throws {
     self.segment = segment
+    self.table = table
     core = segment.core
     strings = try core.strings()
     stringCodes = [UInt32](repeating: Self.unknown, count: strings.count)
