@@ -1,3 +1,4 @@
+import Synchronization
 import TraceFiles
 import TraceModel
 
@@ -89,6 +90,17 @@ extension ManifestStore {
     }
     state.endOffset += UInt64(record.count)
     state.version = next
+  }
+
+  /// What was read may stand in the system's memory alone: after a sync that failed, an earlier process could still read
+  /// its last record, and no later sync of that file would write it. So a writer begins with a file of its own, before
+  /// it removes anything that an earlier version still needs. A file of one record was durable when it was named.
+  func makeReadRecordsDurable() throws {
+    try log.withLock { state in
+      guard state.version.sequence > state.header.firstSequence else { return }
+      let version = state.version
+      _ = try rewrite(&state, as: version)
+    }
   }
 
   /// Puts `next` as the only record into a new file. False when there was no room for it, and nothing has changed.

@@ -77,10 +77,13 @@ package final class ManifestStore: Sendable {
         state.ending = .clean
       }
       state.file = file
-      let nextFileNumber = try sweep(fileSystem, directory, current: state)
-      return ManifestStore(
+      let store = ManifestStore(
         fileSystem: fileSystem, directory: directory, isReadOnly: false, maximumLogByteCount: maximumLogByteCount,
-        state: state, nextFileNumber: nextFileNumber)
+        state: state, nextFileNumber: state.version.nextFileNumber)
+      try store.makeReadRecordsDurable()
+      let nextFileNumber = try store.log.withLock { try sweep(fileSystem, directory, current: $0) }
+      store.fileNumber.withLock { $0 = nextFileNumber }
+      return store
     }
   }
 
