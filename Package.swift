@@ -106,6 +106,9 @@ let package = Package(
     tests("TraceColumnsTests", ["TraceColumns", "TraceModel", "TraceBytes"]),
     tests("TraceWALTests", ["TraceWAL", "TraceModel", "TraceBytes", "TraceFiles"]),
     tests("TraceIngestTests", ["TraceIngest", "TraceModel", "TraceOTLP", "TraceSource"]),
+    tests(
+      "TraceMaintenanceTests",
+      ["TraceMaintenance", "TraceColumns", "TraceFiles", "TraceManifest", "TraceModel", "TraceSegment"]),
     tests("TraceManifestTests", ["TraceManifest", "TraceModel", "TraceBytes", "TraceFiles"]),
     tests(
       "TraceSegmentTests",

@@ -2,12 +2,15 @@ package import TraceManifest
 
 /// Which segments are merged, and when. A pure function of manifest entries.
 ///
-/// Segments are merged inside time windows, and only with others of their size, so that a span is written again at
-/// most once for each tier its segments climb: for spans that come in order and memtables that seal by size, twice in
-/// all. Reads never wait for any of this: it only makes them cheaper.
+/// Segments are merged inside time windows, and only with others of their size, so that a span is written again about
+/// once for each tier its segments climb: for spans that come in order and memtables that seal by size, at most three
+/// times in all. Reads never wait for any of this: it only makes them cheaper.
 package struct CompactionPolicy: Sendable {
   /// The most spans of a merged segment, apart from a trace that has more on its own.
   package var segmentRowCount: Int
+  /// The most bytes that the rows of a merged segment hold, each value counted as often as it occurs. It bounds the
+  /// memory of a merge over large values; spans of the usual size stay below it.
+  package var segmentWeight = 256 << 20
   /// How many segments of a tier call for a merge.
   package var triggerCount = 4
   /// The most segments and spans that one merge takes: what bounds its memory, its time and its room on disk.
@@ -18,14 +21,20 @@ package struct CompactionPolicy: Sendable {
 
   package init(segmentRowCount: Int = 1 << 18) { self.segmentRowCount = segmentRowCount }
 
-  /// Levels in manifest entries.
-  package static let sealedLevel: UInt8 = 0
+  /// Levels in manifest entries. A sealed segment is unmerged.
+  package static let unmergedLevel: UInt8 = 0
   package static let mergedLevel: UInt8 = 1
   /// Made by a full compaction, from everything there was.
   package static let fullLevel: UInt8 = 2
 
   private static let hour: UInt64 = 3_600_000_000_000
-  package static let windowLengths: [UInt64] = [hour, 24 * hour, 240 * hour]
+  private static let windowLengths: [UInt64] = [hour, 24 * hour, 240 * hour]
+
+  /// The level of one of the segments that a merge has written, in order: those that were cut off are as large as
+  /// rows or values allow, so that only the last of a merge may be merged again.
+  static func level(ofOutput index: Int, of count: Int, in merge: UInt8) -> UInt8 {
+    merge == mergedLevel && index == count - 1 ? unmergedLevel : merge
+  }
 
   /// The aligned window that holds a range of times: the narrowest of hour, day and ten days; nil when it spans more.
   package static func window(of range: ClosedRange<UInt64>) -> (start: UInt64, length: UInt64)? {
@@ -41,7 +50,9 @@ package struct CompactionPolicy: Sendable {
   ///   - files: the live segments.
   ///   - excluded: numbers that must be left alone.
   package func inputs(of files: some Sequence<ManifestFile>, excluding excluded: Set<UInt64> = []) -> [ManifestFile] {
-    let small = files.filter { !excluded.contains($0.key.number) && $0.recordCount < segmentRowCount * 3 / 4 }
+    let small = files.filter {
+      $0.level == Self.unmergedLevel && $0.recordCount < segmentRowCount * 3 / 4 && !excluded.contains($0.key.number)
+    }
     guard small.count >= triggerCount else { return [] }
     for length in Self.windowLengths + [.max] {
       var groups: [UInt64: [ManifestFile]] = [:]

@@ -99,7 +99,7 @@ package final class Compactor: Sendable {
     var edit = ManifestEdit()
     var outputs = merge.written
     for index in outputs.indices {
-      outputs[index].level = level
+      outputs[index].level = CompactionPolicy.level(ofOutput: index, of: outputs.count, in: level)
       outputs[index].minimumArrivalNanoseconds = inputs.map(\.minimumArrivalNanoseconds).min() ?? 0
       outputs[index].maximumArrivalNanoseconds = inputs.map(\.maximumArrivalNanoseconds).max() ?? 0
       outputs[index].rulesVersions = Set(inputs.flatMap(\.rulesVersions)).sorted()

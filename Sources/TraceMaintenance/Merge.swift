@@ -33,8 +33,7 @@ struct Merge {
   private(set) var droppedCount = 0
   private var progress = MergeProgress()
 
-  /// The most decoded stripes that are kept, about 8 MB each: an input whose traces lie far apart in the order is
-  /// decoded again instead.
+  /// The most decoded stripes that are kept: an input whose traces lie far apart in the order is decoded again instead.
   private static let maximumHeldStripeCount = 12
 
   init(

@@ -23,10 +23,6 @@ struct MergeOutput {
   /// Rows of the table that have been looked at.
   private var seenCount = 0
 
-  /// The most bytes of values, each counted as often as it occurs. It bounds the memory of a merge over large values;
-  /// spans of the usual size come nowhere near.
-  private static let maximumWeight = 256 << 20
-
   var rowCount: Int { rows.finals.count + rows.partials.count }
   var hasEarlierTraces: Bool { finalCountBefore + partialCountBefore > 0 }
 
@@ -36,7 +32,7 @@ struct MergeOutput {
   }
 
   func isFull(_ policy: CompactionPolicy) -> Bool {
-    rowCount > policy.segmentRowCount || weight > Self.maximumWeight
+    rowCount > policy.segmentRowCount || weight > policy.segmentWeight
   }
 
   /// Takes up what has been appended to the table: one trace.
