@@ -55,17 +55,18 @@ package final class ManifestStore: Sendable {
     fileSystem: any FileSystem, directory: String, mode: Mode,
     maximumLogByteCount: Int = ManifestStore.defaultMaximumLogByteCount
   ) throws -> ManifestStore {
+    let isThere = try fileSystem.exists(joinedPath(directory, StoreLayout.currentFileName))
+    let missing = TracestoreError(.notFound, "there is no store in \(directory)", path: directory)
     switch mode {
     case .readOnly:
+      guard isThere else { throw missing }
       let state = try load(fileSystem, directory, isReadOnly: true)
       return ManifestStore(
         fileSystem: fileSystem, directory: directory, isReadOnly: true, maximumLogByteCount: maximumLogByteCount,
         state: state, nextFileNumber: state.version.nextFileNumber)
     case .readWrite(let settings):
-      if try !fileSystem.exists(joinedPath(directory, StoreLayout.currentFileName)) {
-        guard let settings else {
-          throw TracestoreError(.notFound, "there is no store in \(directory)", path: directory)
-        }
+      if !isThere {
+        guard let settings else { throw missing }
         try create(fileSystem, directory, settings)
       }
       var state = try load(fileSystem, directory, isReadOnly: false)

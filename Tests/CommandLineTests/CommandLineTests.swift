@@ -55,6 +55,25 @@ import Testing
     #expect((try verified.object()["damaged"] as? [Any])?.isEmpty == true)
   }
 
+  @Test func `compacting keeps every answer and leaves fewer segments`() throws {
+    let program = try Program()
+    let missing = try program.run("compact", "--all")
+    #expect(missing.status == 3 && missing.errors.contains("no store"), "\(missing.errors)")
+    for seed in 1...3 {
+      try program.run("import", program.generate(400, seed: seed, to: "traffic-\(seed).otlp"))
+    }
+    func answer() throws -> String { try program.run("search", "--limit", "1000", "--format", "summaries").text }
+    let before = try answer()
+    let segmentCount = try #require(try program.run("stats", "--json").object()["segments"] as? [Any]).count
+    let report = try program.run("compact", "--all", "--json")
+    #expect(report.status == 0, "\(report.errors)")
+    #expect(try report.object()["segments"] as? Int == segmentCount)
+    #expect(try report.object()["newSegments"] as? Int == 1)
+    #expect(try answer() == before)
+    #expect(try program.run("compact", "--all").text == "Nothing to merge.\n")
+    #expect(try program.run("verify", "--deep").status == 0)
+  }
+
   @Test func `pages together are the whole search, without a trace twice`() throws {
     let program = try Program()
     try program.run("import", program.generate(1000))

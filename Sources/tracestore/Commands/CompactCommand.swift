@@ -24,7 +24,7 @@ struct CompactCommand: AsyncParsableCommand {
     // Compacting what is not there must not make it.
     try await TraceStore.openReadOnly(at: directory).close()
     let store = try await TraceStore.open(at: directory, options: options)
-    let progress = ProgressLine(total: nil)
+    let started = ContinuousClock.now
     let line = Mutex(ProgressLine?.none)
     let watcher = Task {
       while !Task.isCancelled, !Interruption.isRequested { try await Task.sleep(for: .milliseconds(50)) }
@@ -54,7 +54,7 @@ struct CompactCommand: AsyncParsableCommand {
       throw QuietExit(status: .interrupted)
     }
     let report = try outcome.get()
-    self.report(report, seconds: progress.seconds)
+    self.report(report, seconds: ProgressLine.seconds(ContinuousClock.now - started))
     if !report.damage.isEmpty { throw QuietExit(status: .refused) }
   }
 
