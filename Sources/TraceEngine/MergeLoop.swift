@@ -74,7 +74,7 @@ final class MergeLoop: Sendable {
         continue
       }
       do {
-        _ = try merge(inputs, level: CompactionPolicy.mergedLevel, parallel: SegmentWriter.serial)
+        _ = try mergeDue(parallel: SegmentWriter.serial)
         wake()
       } catch {
         // What failed is tried again when the next segment has come: a full disk recovers by itself.
@@ -90,24 +90,28 @@ final class MergeLoop: Sendable {
   func compact(
     isFull: Bool, report: @escaping @Sendable (MergeProgress) -> Void
   ) throws -> CompactionResult {
-    var result = CompactionResult()
     if isFull {
-      let inputs = compactor.allInputs()
-      return try merge(
-        inputs, level: CompactionPolicy.fullLevel, parallel: Concurrency.perform, isChosenAgain: true, report: report)
+      return try merge(level: CompactionPolicy.fullLevel, Concurrency.perform, report) { _ in compactor.allInputs() }
     }
+    var result = CompactionResult()
     while true {
-      let excluded = state.withLock { $0.damaged }
-      let inputs = compactor.nextInputs(excluding: excluded)
-      if inputs.isEmpty { return result }
-      result.add(
-        try merge(inputs, level: CompactionPolicy.mergedLevel, parallel: Concurrency.perform, report: report))
+      let step = try mergeDue(parallel: Concurrency.perform, report: report)
+      result.add(step)
+      // A damaged input is left out of the next step; without one, nothing was due.
+      if step.inputCount == 0, step.damaged.isEmpty { return result }
     }
   }
 
+  private func mergeDue(
+    parallel: @escaping SegmentParallelism, report: @escaping @Sendable (MergeProgress) -> Void = { _ in }
+  ) throws -> CompactionResult {
+    try merge(level: CompactionPolicy.mergedLevel, parallel, report) { compactor.nextInputs(excluding: $0) }
+  }
+
+  /// - Parameter choose: the inputs, given the damaged ones; asked once no other merge is under way.
   private func merge(
-    _ inputs: [ManifestFile], level: UInt8, parallel: @escaping SegmentParallelism, isChosenAgain: Bool = false,
-    report: @escaping @Sendable (MergeProgress) -> Void = { _ in }
+    level: UInt8, _ parallel: @escaping SegmentParallelism, _ report: @escaping @Sendable (MergeProgress) -> Void,
+    choosing choose: (_ damaged: Set<UInt64>) -> [ManifestFile]
   ) throws -> CompactionResult {
     let isFree = { (state: inout State) in !state.isMerging || state.isClosed }
     try state.withLock(waitingUntil: isFree) { state in
@@ -118,11 +122,10 @@ final class MergeLoop: Sendable {
       state.withLock { $0.isMerging = false }
       state.wakeAll()
     }
-    // A merge that was waited for may have taken some of the inputs away.
-    let live = isChosenAgain ? compactor.allInputs() : compactor.stillLive(inputs)
-    guard !live.isEmpty else { return CompactionResult() }
+    let inputs = choose(state.withLock { $0.damaged })
+    guard !inputs.isEmpty else { return CompactionResult() }
     let result = try compactor.merge(
-      live, level: level, parallel: parallel,
+      inputs, level: level, parallel: parallel,
       isCancelled: { [state] in state.withLock { $0.isClosed } }, report: report)
     if !result.damaged.isEmpty {
       state.withLock { $0.damaged.formUnion(result.damaged.map(\.number)) }

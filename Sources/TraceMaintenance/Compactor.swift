@@ -58,12 +58,6 @@ package final class Compactor: Sendable {
     return all.allSatisfy { $0.level == CompactionPolicy.fullLevel } ? [] : all
   }
 
-  /// Those of `inputs` that no merge has taken away meanwhile.
-  package func stillLive(_ inputs: [ManifestFile]) -> [ManifestFile] {
-    let version = manifest.current
-    return inputs.filter { version.file($0.key) != nil }
-  }
-
   /// Merges `inputs`. A damaged input is left alone, and the others are merged.
   ///
   /// - Throws: what files and manifest throw. Nothing has changed then, except when the manifest itself could not be
