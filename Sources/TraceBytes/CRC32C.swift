@@ -2,8 +2,9 @@ import CChecksum
 
 /// CRC-32C (Castagnoli polynomial 0x1EDC6F41, reflected, initial and final complement), as in iSCSI and ext4.
 ///
-/// Cost: 0.05–0.1 ns a byte on processors with an instruction for it, which all 64-bit servers of the last decade
-/// have; 0.65 ns a byte with tables on others.
+/// By the processor's instruction where it has one (x86-64 with SSE 4.2, ARM where the build may assume it), otherwise
+/// by tables. `tracestore-kernels` measures
+/// it: 0.13 ns a byte by the instruction over requests of generated traffic.
 package enum CRC32C {
   private static let isInstructionSupported = tracestore_crc32c_is_supported() != 0
 

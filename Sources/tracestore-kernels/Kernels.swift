@@ -30,6 +30,10 @@ struct Kernels {
         _ = try WALFrame(kind: .request, payload: request, arrivalNanoseconds: 0)
       }
     }
+    var checksum: UInt32 = 0
+    measure("checksum the requests", spanCount) {
+      for request in corpus.requests { checksum ^= CRC32C.checksum(request) }
+    }
     let logged = try corpus.log()
     measure("read the log back into a memtable", spanCount) {
       let replay = LogReplay(isZeroEndOpen: true)

@@ -16,8 +16,8 @@ package struct TraceFragment: Sendable {
   package var place: Int
 }
 
-/// Carries traces of a segment over into tables. Keeps the stripes it has decoded until they are released: about
-/// 250 bytes a span. Not thread-safe.
+/// Carries traces of a segment over into tables. Keeps the stripes it has decoded until they are released.
+/// Not thread-safe.
 package final class SegmentTransfer {
   private let core: SegmentCore
   private let segment: Segment
