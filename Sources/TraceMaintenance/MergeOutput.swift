@@ -112,11 +112,13 @@ extension SpanTable {
 
   private func weight(shape: UInt32, first: UInt32) -> Int {
     if shape == 0 { return 0 }
-    let bytes = shapes.bytes(shape)
-    let slots = bytes.bindMemory(to: UInt32.self)
+    let strings = strings.entries
+    let values = values
+    let slots = shapes.bytes(shape).bindMemory(to: UInt32.self)
     var sum = 8 * slots.count
     for index in 0..<slots.count where ShapeSlot(rawValue: slots[index]).type.isText {
-      sum += length(UInt32(truncatingIfNeeded: values[Int(first) + index]))
+      let code = UInt32(truncatingIfNeeded: values[Int(first) + index])
+      sum += ByteDictionary.bytes(strings[Int(code)]).count
     }
     return sum
   }

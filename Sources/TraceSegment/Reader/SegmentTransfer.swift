@@ -22,12 +22,12 @@ package final class SegmentTransfer {
   private let core: SegmentCore
   private let segment: Segment
   private let strings: StringTable
-  package private(set) var table: SpanTable
+  @exclusivity(unchecked) package private(set) var table: SpanTable
   /// Changes with the table.
   private(set) var generation = 0
-  private var stringCodes: [UInt32]
-  private var resourceIndices: [UInt32]
-  private var scopeIndices: [UInt32]
+  @exclusivity(unchecked) private var stringCodes: [UInt32]
+  @exclusivity(unchecked) private var resourceIndices: [UInt32]
+  @exclusivity(unchecked) private var scopeIndices: [UInt32]
   private var stripes: [Int: StripeRows] = [:]
 
   private static let unknown = UInt32.max

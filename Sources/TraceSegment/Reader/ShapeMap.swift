@@ -22,6 +22,8 @@ final class StripeShapes: StripePart {
   /// The catalogue entries of a shape below `count`.
   func entries(_ shape: Int) -> ArraySlice<UInt32> { slots[firstSlots[shape]..<firstSlots[shape + 1]] }
 
+  func slotCount(_ shape: Int) -> Int { firstSlots[shape + 1] - firstSlots[shape] }
+
   /// How many slots of the shape belong to a catalogue entry.
   func multiplicity(of entry: UInt32, in shape: Int) -> Int {
     var total = 0

@@ -5,35 +5,38 @@ import TraceSource
 
 /// One stripe decoded whole, to be appended to a table trace by trace: what a merge reads.
 ///
-/// Columns are decoded once and rows hold the stripe's own codes; a code becomes one of the table's when the first row
-/// that needs it is appended. Not thread-safe.
+/// Columns are decoded once. Before the first trace goes into a table, all codes are translated into the table's,
+/// column by column, so that appending a row is a copy of it. Not thread-safe.
 final class StripeRows {
-  /// `name` is a code in the segment's strings; `resource` and `scope` are the segment's indices; `shape` is the
-  /// stripe's; `firstValue` counts in `words`; events and links count inside the stripe; texts are not set.
-  private var rows: [SpanRow]
-  private var events: [EventRow]
-  private var links: [LinkRow]
-  /// The values of all attribute lists, a word for each slot; text is an index in its column.
-  private var words: [UInt64] = []
+  // Used by one thread at a time: the checks of exclusive access were a tenth of a merge.
+  /// `name`, `resource`, `scope`, `shape` and the texts are the table's of `generation`; `firstValue` counts in
+  /// `words`; events and links count inside the stripe.
+  @exclusivity(unchecked) private var rows: [SpanRow]
+  @exclusivity(unchecked) private var events: [EventRow]
+  @exclusivity(unchecked) private var links: [LinkRow]
+  /// The values of all attribute lists, a word for each slot, list by list.
+  @exclusivity(unchecked) private var words: [UInt64] = []
   private let traces: TraceRows
   private let shapes: StripeShapes
-  /// The attribute columns that occur.
-  private var columns: [Column] = []
-  /// By catalogue entry: the place in `columns`.
-  private var columnNumbers: [Int] = []
-  /// The texts of rows, events and links by chunk; those that were left out are empty everywhere.
-  private var texts: [UInt32: TextCodes] = [:]
-  /// The table's code of each shape, in the table of `generation`.
-  private var shapeCodes: [UInt32?]
-  private var generation = 0
   private let loaded: LoadedStripe
+  private var generation = 0
 
-  private struct Column {
-    /// A code in the segment's strings.
-    var key: UInt32
-    var type: AttributeType
-    /// Nil when the words stand for themselves.
-    var text: TextCodes?
+  // As the stripe has them. Names are codes in the segment's strings, resources and scopes the segment's indices.
+  @exclusivity(unchecked) private var names: [UInt32] = []
+  @exclusivity(unchecked) private var resources: [UInt32] = []
+  @exclusivity(unchecked) private var scopes: [UInt32] = []
+  @exclusivity(unchecked) private var rowShapes: [UInt32] = []
+  @exclusivity(unchecked) private var eventShapes: [UInt32] = []
+  @exclusivity(unchecked) private var linkShapes: [UInt32] = []
+  /// The attribute columns that occur, by catalogue entry.
+  private var columns: [(entry: Int, values: Values)] = []
+  /// The texts of rows, events and links; columns that were left out are empty everywhere.
+  private var texts: [(id: UInt32, codes: TextCodes)] = []
+
+  private enum Values {
+    /// As the table has them.
+    case words([UInt64])
+    case text(TextCodes, count: Int)
   }
 
   init(_ loaded: LoadedStripe, _ scratch: ReadScratch) throws {
@@ -43,7 +46,6 @@ final class StripeRows {
     links = [LinkRow](repeating: LinkRow(), count: loaded.head.linkCount)
     traces = try loaded.traceRows(scratch)
     shapes = try loaded.shapes(scratch)
-    shapeCodes = [UInt32?](repeating: nil, count: shapes.count)
     try decodeTraces()
     try decodeRuns(scratch)
     try decodeEnvelopes(scratch)
@@ -54,7 +56,7 @@ final class StripeRows {
     try decodeAttributes(scratch)
     for (level, ids) in Self.textChunks {
       for id in ids where loaded.head.chunk(id) != nil {
-        texts[id] = try loaded.text(id, count: loaded.elementCount(level), scratch).codes(scratch)
+        texts.append((id, try loaded.text(id, count: loaded.elementCount(level), scratch).codes(scratch)))
       }
     }
   }
@@ -73,80 +75,108 @@ final class StripeRows {
       throw loaded.place(ChunkID.traceOrdinal).damage("trace \(ordinal) of \(loaded.head.traceCount) is asked for")
     }
     if generation != transfer.generation {
+      try translate(transfer)
       generation = transfer.generation
-      for shape in shapeCodes.indices { shapeCodes[shape] = nil }
-      for text in texts.values { text.forgetCodes() }
-      for column in columns { column.text?.forgetCodes() }
     }
     let table = transfer.table
     for index in traces.rows(of: ordinal) {
-      let index = Int(index)
-      var row = rows[index]
-      row.name = try transfer.string(row.name)
-      row.resource = try transfer.resource(Int(row.resource))
-      row.scope = try transfer.scope(Int(row.scope))
-      if !texts.isEmpty {
-        row.statusMessage = try text(ChunkID.statusMessage, index, transfer)
-        row.traceState = try text(ChunkID.traceState, index, transfer)
-        row.unknownFields = try text(ChunkID.unknownFields, index, transfer)
-        row.statusUnknownFields = try text(ChunkID.statusUnknownFields, index, transfer)
-      }
-      (row.shape, row.firstValue) = try appendAttributes(row.shape, row.firstValue, to: transfer)
-      let events = Int(row.firstEvent)..<Int(row.firstEvent) + Int(row.eventCount)
+      var row = rows[Int(index)]
+      row.firstValue = append(list: rowShapes[Int(index)], at: row.firstValue, to: table)
+      let firstEvent = Int(row.firstEvent)
       row.firstEvent = table.nextEventIndex
-      for event in events { try append(event: event, to: transfer) }
-      let links = Int(row.firstLink)..<Int(row.firstLink) + Int(row.linkCount)
+      for index in firstEvent..<firstEvent + Int(row.eventCount) {
+        var event = events[index]
+        event.firstValue = append(list: eventShapes[index], at: event.firstValue, to: table)
+        table.appendEvent(event)
+      }
+      let firstLink = Int(row.firstLink)
       row.firstLink = table.nextLinkIndex
-      for link in links { try append(link: link, to: transfer) }
+      for index in firstLink..<firstLink + Int(row.linkCount) {
+        var link = links[index]
+        link.firstValue = append(list: linkShapes[index], at: link.firstValue, to: table)
+        table.appendLink(link)
+      }
       table.appendRow(row)
     }
   }
 
-  private func append(event index: Int, to transfer: SegmentTransfer) throws {
-    var event = events[index]
-    event.name = try text(ChunkID.eventName, index, transfer)
-    event.unknownFields = try text(ChunkID.eventUnknownFields, index, transfer)
-    (event.shape, event.firstValue) = try appendAttributes(event.shape, event.firstValue, to: transfer)
-    transfer.table.appendEvent(event)
-  }
-
-  private func append(link index: Int, to transfer: SegmentTransfer) throws {
-    var link = links[index]
-    link.traceState = try text(ChunkID.linkTraceState, index, transfer)
-    link.unknownFields = try text(ChunkID.linkUnknownFields, index, transfer)
-    (link.shape, link.firstValue) = try appendAttributes(link.shape, link.firstValue, to: transfer)
-    transfer.table.appendLink(link)
-  }
-
-  private func text(_ id: UInt32, _ index: Int, _ transfer: SegmentTransfer) throws -> UInt32 {
-    try texts[id]?.code(at: index, transfer) ?? 0
-  }
-
-  private func appendAttributes(
-    _ shape: UInt32, _ firstWord: UInt32, to transfer: SegmentTransfer
-  ) throws -> (shape: UInt32, firstValue: UInt32) {
-    let table = transfer.table
+  /// Appends the values of an attribute list; gives back where they begin in the table.
+  private func append(list shape: UInt32, at firstWord: UInt32, to table: SpanTable) -> UInt32 {
     let first = table.nextValueIndex
-    let entries = shapes.entries(Int(shape))
-    if entries.isEmpty { return (0, first) }
-    var word = Int(firstWord)
-    for entry in entries {
-      if let text = columns[columnNumbers[Int(entry)]].text {
-        table.appendValue(UInt64(try text.code(at: Int(words[word]), transfer)))
-      } else {
-        table.appendValue(words[word])
+    let start = Int(firstWord)
+    let end = start + shapes.slotCount(Int(shape))
+    words.withUnsafeBufferPointer { table.appendValues(UnsafeBufferPointer(rebasing: $0[start..<end])) }
+    return first
+  }
+
+  // MARK: Translating
+
+  private func translate(_ transfer: SegmentTransfer) throws {
+    for index in rows.indices {
+      rows[index].name = try transfer.string(names[index])
+      rows[index].resource = try transfer.resource(Int(resources[index]))
+      rows[index].scope = try transfer.scope(Int(scopes[index]))
+    }
+    for (id, codes) in texts {
+      switch id {
+      case ChunkID.statusMessage: try codes.forEachCode(transfer) { rows[$0].statusMessage = $1 }
+      case ChunkID.traceState: try codes.forEachCode(transfer) { rows[$0].traceState = $1 }
+      case ChunkID.unknownFields: try codes.forEachCode(transfer) { rows[$0].unknownFields = $1 }
+      case ChunkID.statusUnknownFields: try codes.forEachCode(transfer) { rows[$0].statusUnknownFields = $1 }
+      case ChunkID.eventName: try codes.forEachCode(transfer) { events[$0].name = $1 }
+      case ChunkID.eventUnknownFields: try codes.forEachCode(transfer) { events[$0].unknownFields = $1 }
+      case ChunkID.linkTraceState: try codes.forEachCode(transfer) { links[$0].traceState = $1 }
+      default: try codes.forEachCode(transfer) { links[$0].unknownFields = $1 }
       }
-      word &+= 1
     }
-    if let known = shapeCodes[Int(shape)] { return (known, first) }
-    var slots: [UInt32] = []
-    for entry in entries {
-      let column = columns[columnNumbers[Int(entry)]]
-      slots.append(ShapeSlot(key: try transfer.string(column.key), type: column.type).rawValue)
+    try translateShapes(transfer)
+    try translateValues(transfer)
+  }
+
+  private func translateShapes(_ transfer: SegmentTransfer) throws {
+    var codes: [UInt32] = []
+    for shape in 0..<shapes.count {
+      let slots = try shapes.entries(shape).map { entry in
+        let key = loaded.catalogue[Int(entry)]
+        return ShapeSlot(key: try transfer.string(key.code), type: key.type).rawValue
+      }
+      codes.append(slots.isEmpty ? 0 : slots.withUnsafeBytes { transfer.table.shapes.intern($0) })
     }
-    let code = slots.withUnsafeBytes { table.shapes.intern($0) }
-    shapeCodes[Int(shape)] = code
-    return (code, first)
+    for index in rows.indices { rows[index].shape = codes[Int(rowShapes[index])] }
+    for index in events.indices { events[index].shape = codes[Int(eventShapes[index])] }
+    for index in links.indices { links[index].shape = codes[Int(linkShapes[index])] }
+  }
+
+  /// Values stand column by column in the stripe; here they come to stand list by list.
+  private func translateValues(_ transfer: SegmentTransfer) throws {
+    var values: [UInt64] = []
+    values.reserveCapacity(words.count)
+    var cursors = [Int](repeating: 0, count: loaded.catalogue.count)
+    for (entry, column) in columns {
+      cursors[entry] = values.count
+      switch column {
+      case .words(let words): values.append(contentsOf: words)
+      case .text(let codes, let count):
+        let first = values.count
+        values.append(contentsOf: repeatElement(0, count: count))
+        try values.withUnsafeMutableBufferPointer { values in
+          try codes.forEachCode(transfer) { values[first + $0] = UInt64($1) }
+        }
+      }
+    }
+    var place = 0
+    func take(_ shape: UInt32) -> UInt32 {
+      let first = UInt32(truncatingIfNeeded: place)
+      for entry in shapes.entries(Int(shape)) {
+        words[place] = values[cursors[Int(entry)]]
+        cursors[Int(entry)] += 1
+        place += 1
+      }
+      return first
+    }
+    for index in rows.indices { rows[index].firstValue = take(rowShapes[index]) }
+    for index in events.indices { events[index].firstValue = take(eventShapes[index]) }
+    for index in links.indices { links[index].firstValue = take(linkShapes[index]) }
   }
 
   // MARK: Decoding
@@ -187,9 +217,10 @@ final class StripeRows {
 
   private func decodeRuns(_ scratch: ReadScratch) throws {
     let runs = try loaded.runs(scratch)
+    names = [UInt32](repeating: 0, count: rows.count)
     for run in 0..<runs.count {
       for row in runs.rows(of: run) {
-        rows[row].name = runs.names[run]
+        names[row] = runs.names[run]
         rows[row].kind = runs.kinds[run]
       }
     }
@@ -205,12 +236,8 @@ final class StripeRows {
         list[Int($0)]
       }
     }
-    let resources = try indices(ChunkID.resource, try loaded.resourceList(scratch))
-    let scopes = try indices(ChunkID.scope, try loaded.scopeList(scratch))
-    for row in rows.indices {
-      rows[row].resource = resources[row]
-      rows[row].scope = scopes[row]
-    }
+    resources = try indices(ChunkID.resource, try loaded.resourceList(scratch))
+    scopes = try indices(ChunkID.scope, try loaded.scopeList(scratch))
   }
 
   private func decodeParents(_ scratch: ReadScratch) throws {
@@ -283,67 +310,38 @@ final class StripeRows {
     }
   }
 
-  /// Values stand column by column in the stripe; here they come to stand list by list.
   private func decodeAttributes(_ scratch: ReadScratch) throws {
     let last = UInt64(shapes.count - 1)
     func codes(_ id: UInt32, _ count: Int) throws -> [UInt32] {
       try loaded.integers(id, count: count).decodeCodes(maximum: last, scratch)
     }
-    let rowShapes = try codes(ChunkID.shape, rows.count)
-    let eventShapes = try codes(ChunkID.eventShape, events.count)
-    let linkShapes = try codes(ChunkID.linkShape, links.count)
+    rowShapes = try codes(ChunkID.shape, rows.count)
+    eventShapes = try codes(ChunkID.eventShape, events.count)
+    linkShapes = try codes(ChunkID.linkShape, links.count)
     var listCounts = [Int](repeating: 0, count: shapes.count)
     for codes in [rowShapes, eventShapes, linkShapes] { for code in codes { listCounts[Int(code)] += 1 } }
     var valueCounts = [Int](repeating: 0, count: loaded.catalogue.count)
     for shape in 0..<shapes.count {
       for entry in shapes.entries(shape) { valueCounts[Int(entry)] += listCounts[shape] }
     }
-    var cursors = [Int](repeating: 0, count: valueCounts.count)
-    var values: [UInt64] = []
-    columnNumbers = [Int](repeating: 0, count: valueCounts.count)
     for entry in valueCounts.indices where valueCounts[entry] > 0 {
-      cursors[entry] = values.count
-      columnNumbers[entry] = columns.count
-      try decodeColumn(UInt32(entry), count: valueCounts[entry], &values, scratch)
+      columns.append((entry, try values(ofEntry: entry, count: valueCounts[entry], scratch)))
     }
-    words.reserveCapacity(values.count)
-    func take(_ shape: UInt32) -> UInt32 {
-      let first = UInt32(truncatingIfNeeded: words.count)
-      for entry in shapes.entries(Int(shape)) {
-        words.append(values[cursors[Int(entry)]])
-        cursors[Int(entry)] += 1
-      }
-      return first
-    }
-    for index in rows.indices {
-      rows[index].shape = rowShapes[index]
-      rows[index].firstValue = take(rowShapes[index])
-    }
-    for index in events.indices {
-      events[index].shape = eventShapes[index]
-      events[index].firstValue = take(eventShapes[index])
-    }
-    for index in links.indices {
-      links[index].shape = linkShapes[index]
-      links[index].firstValue = take(linkShapes[index])
-    }
+    words = [UInt64](repeating: 0, count: valueCounts.reduce(0, +))
   }
 
-  /// Appends the values of a catalogue entry as the table has them, or as indices when they are text.
-  private func decodeColumn(_ entry: UInt32, count: Int, _ values: inout [UInt64], _ scratch: ReadScratch) throws {
-    let key = loaded.catalogue[Int(entry)]
-    let id = ChunkID.attribute(entry)
-    var text: TextCodes?
-    switch key.type {
-    case .absent, .empty: values.append(contentsOf: repeatElement(0, count: count))
-    case .bool: for word in try self.values(id, count) { values.append(word != 0 ? 1 : 0) }
-    case .int: for word in try self.values(id, count) { values.append(word ^ 1 << 63) }
+  private func values(ofEntry entry: Int, count: Int, _ scratch: ReadScratch) throws -> Values {
+    let id = ChunkID.attribute(UInt32(entry))
+    switch loaded.catalogue[entry].type {
+    case .absent, .empty: return .words([UInt64](repeating: 0, count: count))
+    case .bool: return .words(try values(id, count).map { $0 != 0 ? 1 : 0 })
+    case .int: return .words(try values(id, count).map { $0 ^ 1 << 63 })
     case .double:
-      try loaded.doubles(id, count: count).forEachValue(in: 0..<count, scratch) { _, bits in values.append(bits) }
-    default:
-      text = try loaded.text(id, count: count, scratch).codes(scratch)
-      for index in 0..<count { values.append(UInt64(index)) }
+      var words: [UInt64] = []
+      words.reserveCapacity(count)
+      try loaded.doubles(id, count: count).forEachValue(in: 0..<count, scratch) { _, bits in words.append(bits) }
+      return .words(words)
+    default: return .text(try loaded.text(id, count: count, scratch).codes(scratch), count: count)
     }
-    columns.append(Column(key: key.code, type: key.type, text: text))
   }
 }

@@ -157,14 +157,13 @@ extension StripeText {
   /// Every value, to be carried over into a table.
   func codes(_ scratch: ReadScratch) throws -> TextCodes {
     switch form {
-    case .empty: return TextCodes(.empty)
+    case .empty: return .empty
     case .dictionary(let dictionary):
       guard dictionary.count > 0 || count == 0 else { throw place.damage("its dictionary is empty") }
       let maximum = UInt64(max(1, dictionary.count)) - 1
-      return TextCodes(
-        .dictionary(
-          entries: try dictionary.indices.decodeCodes(maximum: maximum, scratch), shared: dictionary.shared,
-          local: dictionary.local))
+      return .dictionary(
+        entries: try dictionary.indices.decodeCodes(maximum: maximum, scratch), shared: dictionary.shared,
+        local: dictionary.local)
     case .column(let column):
       var bytes: [UInt8] = []
       var ends: [Int] = []
@@ -176,7 +175,7 @@ extension StripeText {
         }
       }
       guard ends.count == count else { throw place.damage("\(count) values are due and \(ends.count) are there") }
-      return TextCodes(.column(bytes: bytes, ends: ends))
+      return .column(bytes: bytes, ends: ends)
     }
   }
 }

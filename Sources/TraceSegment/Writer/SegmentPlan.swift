@@ -30,20 +30,21 @@ final class SegmentPlan {
   }
 
   let view: SpanTable.View
+  // Made by one thread, then only read: the checks of exclusive access showed in every seal.
   /// Rows in stripe order; inside a fragment they ascend, except that rows of a trace that is cut stand by start.
-  private(set) var rowNumbers: [UInt32] = []
+  @exclusivity(unchecked) private(set) var rowNumbers: [UInt32] = []
   /// The operation of each of `rowNumbers`; operations stand in the order of rows.
-  private(set) var rowOperations: [UInt32] = []
-  private(set) var operations: [Operation] = []
-  private(set) var traces: [Trace] = []
+  @exclusivity(unchecked) private(set) var rowOperations: [UInt32] = []
+  @exclusivity(unchecked) private(set) var operations: [Operation] = []
+  @exclusivity(unchecked) private(set) var traces: [Trace] = []
   /// The fragments of each stripe; their place is the trace's ordinal.
   private(set) var stripes: [[Fragment]] = []
-  private(set) var totals = SegmentTotals()
+  @exclusivity(unchecked) private(set) var totals = SegmentTotals()
   /// How many spans, events and links have each of the table's shapes.
-  private(set) var shapeCounts: [[UInt64]]
+  @exclusivity(unchecked) private(set) var shapeCounts: [[UInt64]]
   /// How many spans have each of the table's resources and scopes.
-  private(set) var resourceCounts: [UInt64]
-  private(set) var scopeCounts: [UInt64]
+  @exclusivity(unchecked) private(set) var resourceCounts: [UInt64]
+  @exclusivity(unchecked) private(set) var scopeCounts: [UInt64]
 
   init(_ view: SpanTable.View, rows: [UInt32], options: SegmentOptions) {
     self.view = view

@@ -27,7 +27,7 @@ final class StripeEncoder {
   let context: StripeContext
   let scratch: ColumnScratch
   let compressor: ZstdCompressor
-  var stamps: StampTable
+  @exclusivity(unchecked) var stamps: StampTable
   var doubles = DoubleChunkEncoder()
   /// The column that is being made.
   let column = WordBuffer()
@@ -35,18 +35,18 @@ final class StripeEncoder {
   let attributes = WordBuffer()
   let sortedCodes = WordBuffer()
 
-  // The stripe that is being encoded.
-  var result = EncodedStripe()
-  var writer = ByteWriter()
-  var rows: [SpanRow] = []
-  var ordinals: [UInt32] = []
-  var bases: [UInt64] = []
-  var eventRows: [EventRow] = []
-  var linkRows: [LinkRow] = []
+  // The stripe that is being encoded. One thread has the encoder: the checks of exclusive access were a tenth of it.
+  @exclusivity(unchecked) var result = EncodedStripe()
+  @exclusivity(unchecked) var writer = ByteWriter()
+  @exclusivity(unchecked) var rows: [SpanRow] = []
+  @exclusivity(unchecked) var ordinals: [UInt32] = []
+  @exclusivity(unchecked) var bases: [UInt64] = []
+  @exclusivity(unchecked) var eventRows: [EventRow] = []
+  @exclusivity(unchecked) var linkRows: [LinkRow] = []
   /// The start of the span of each event.
-  var eventStarts: [UInt64] = []
-  private var places: [Place] = []
-  private var operationCounts: [UInt32]
+  @exclusivity(unchecked) var eventStarts: [UInt64] = []
+  @exclusivity(unchecked) private var places: [Place] = []
+  @exclusivity(unchecked) private var operationCounts: [UInt32]
 
   init(_ context: StripeContext) {
     self.context = context
