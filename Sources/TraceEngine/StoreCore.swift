@@ -95,15 +95,29 @@ final class StoreCore: Sendable {
     try await readers.run { [self] in try body(try makeSnapshot()) }
   }
 
-  func snapshot() async throws -> QuerySnapshot { try await read { $0 } }
-
-  func search(_ query: TraceQuery) async throws -> (TraceSearch.Page, QuerySnapshot) {
-    try await read { (try TraceSearch(query, in: $0).run(), $0) }
+  /// What is visible now of a few traces; of others it may hold nothing.
+  func snapshot(of traces: [TraceID]) async throws -> QuerySnapshot {
+    try await readers.run { [self] in try makeSnapshot(of: traces) }
   }
 
-  private func makeSnapshot() throws -> QuerySnapshot {
-    let (memtables, segments) = try sources()
-    return QuerySnapshot(sources: memtables + segments, storeFingerprint: storeFingerprint)
+  func search(_ query: TraceQuery) async throws -> (TraceSearch.Page, QuerySnapshot) {
+    try await read { snapshot in
+      var page = try TraceSearch(query, in: snapshot).run()
+      page.summary.add(damage: snapshot.damage)
+      return (page, snapshot)
+    }
+  }
+
+  private func makeSnapshot(of traces: [TraceID]? = nil) throws -> QuerySnapshot {
+    switch origin {
+    case .writer(let ingestor, _):
+      let (memtables, segments) = ingestor.sources()
+      return QuerySnapshot(sources: memtables + segments, storeFingerprint: storeFingerprint)
+    case .follower(let follower):
+      let (memtables, segments) = try traces.map { try follower.sources(of: $0) } ?? follower.sources()
+      return QuerySnapshot(
+        sources: memtables + segments, storeFingerprint: storeFingerprint, damage: follower.damage)
+    }
   }
 
   /// What is visible now.

@@ -122,7 +122,8 @@ struct StoreOpening {
   func openForReading() throws -> TraceStore {
     let manifest = try ManifestStore.open(fileSystem: fileSystem, directory: directory, mode: .readOnly)
     let follower = LogFollower(
-      fileSystem: fileSystem, directory: directory, logDirectory: logDirectory, manifest: manifest, cache: cache)
+      fileSystem: fileSystem, directory: directory, logDirectory: logDirectory, manifest: manifest, cache: cache,
+      parallel: Concurrency.perform)
     try follower.refresh()
     return TraceStore(
       core: try StoreCore(

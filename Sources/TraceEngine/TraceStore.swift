@@ -51,9 +51,10 @@ public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sen
   public func getTraces(
     _ parameters: [GetTraceParameters], options: ReadOptions
   ) async throws -> ResultStream<TraceChunk> {
-    let snapshot = try await core.snapshot()
+    let traces = parameters.map(\.traceID)
+    let snapshot = try await core.snapshot(of: traces)
     return core.chunks(
-      of: parameters.map(\.traceID), in: snapshot, options: options, summary: ResultSummary(), for: self)
+      of: traces, in: snapshot, options: options, summary: ResultSummary(damage: snapshot.damage), for: self)
   }
 
   public func findTraces(_ query: TraceQuery) async throws -> ResultStream<TraceChunk> {

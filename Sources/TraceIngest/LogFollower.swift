@@ -1,38 +1,67 @@
 package import TraceFiles
 package import TraceManifest
-import TraceModel
+package import TraceModel
+import TraceOTLP
 package import TraceSegment
 import TraceWAL
 
 /// The sources of a process that only reads: the segments of the manifest, and the rows of the log that are not in
-/// them yet, decoded when a query first reaches them.
+/// them yet, read when a query first reaches them.
+///
+/// A search needs every row: the log is decoded into a memtable, once, and later only what is new. A trace by its id
+/// needs few of them: the part of the log that is not in the memtable is searched for the bytes of the id, and only
+/// the frames that have them are decoded. Thread-safe; queries read the log one after the other.
 package final class LogFollower: Sendable {
   private struct State {
     var segments: [Segment] = []
     var trimmedBelow: UInt64 = 0
-    var replay: LogReplay
-    var cursor: WALCursor
-    /// Whether the log was read since the last refresh.
+    /// The rows of the log before `cursor`.
+    var memtable: Memtable
+    var cursor = WALCursor()
+    /// Whether the log was decoded since the last refresh.
     var isLogRead = false
+    /// How often what follows the cursor has been searched.
+    var scanCount = 0
+    var damage: [String] = []
+
+    mutating func add(damage new: [String]) {
+      for text in new where damage.count < LogFollower.maximumDamageCount && !damage.contains(text) {
+        damage.append(text)
+      }
+    }
   }
+
+  /// Searching the log costs about a quarter of decoding it, so whoever asks for more traces is better off with rows.
+  private static let maximumScanCount = 4
+  /// Traces asked for at once: each is another pass over the bytes.
+  private static let maximumScannedTraceCount = 4
+  /// How many damaged places are remembered.
+  private static let maximumDamageCount = 64
 
   private let fileSystem: any FileSystem
   private let directory: String
   private let logDirectory: String
   private let manifest: ManifestStore
   private let files: SegmentFiles
+  private let parallel: SegmentParallelism
+  private let serialByteCount: Int
   private let state: Monitor<State>
 
+  /// - Parameters:
+  ///   - parallel: how the log is read on several threads.
+  ///   - serialByteCount: up to here the calling thread reads alone: starting others would take longer.
   package init(
-    fileSystem: any FileSystem, directory: String, logDirectory: String, manifest: ManifestStore, cache: BlockCache
+    fileSystem: any FileSystem, directory: String, logDirectory: String, manifest: ManifestStore, cache: BlockCache,
+    parallel: @escaping SegmentParallelism, serialByteCount: Int = 1 << 20
   ) {
     self.fileSystem = fileSystem
     self.directory = directory
     self.logDirectory = logDirectory
     self.manifest = manifest
     files = SegmentFiles(fileSystem: fileSystem, directory: directory, manifest: manifest, cache: cache)
-    state = Monitor(
-      State(replay: LogReplay(isZeroEndOpen: manifest.current.settings.isZeroEndOpen), cursor: WALCursor()))
+    self.parallel = parallel
+    self.serialByteCount = serialByteCount
+    state = Monitor(State(memtable: Memtable(endZeroMeansOpen: manifest.current.settings.isZeroEndOpen)))
   }
 
   /// Takes up what was written since. New segments are opened; the log is read by the next query.
@@ -53,10 +82,13 @@ package final class LogFollower: Sendable {
     // Rows that are in a segment now must not be in the memtable as well.
     if version.walTrimmedBelow > state.trimmedBelow {
       state.trimmedBelow = version.walTrimmedBelow
-      let isStale = state.replay.memtable.sequences.map { $0.lowerBound < version.walTrimmedBelow } ?? true
+      let isStale = state.memtable.sequences.map { $0.lowerBound < version.walTrimmedBelow } ?? true
       if isStale {
-        state.replay = LogReplay(isZeroEndOpen: version.settings.isZeroEndOpen)
+        state.memtable = Memtable(endZeroMeansOpen: version.settings.isZeroEndOpen)
         state.cursor = WALCursor(minimumSequence: version.walTrimmedBelow)
+        state.scanCount = 0
+        // What has gone with the log was sealed from the writer's memory; what has not is found again.
+        state.damage = []
       }
     }
   }
@@ -64,22 +96,33 @@ package final class LogFollower: Sendable {
   /// What was acknowledged before the last refresh.
   package func sources() throws -> (memtables: [MemtableSource], segments: [Segment]) {
     try state.withLock { state in
-      if !state.isLogRead {
-        try Self.retryingExpired {
-          do {
-            try readLog(&state)
-          } catch let error as TracestoreError where error.code == .snapshotExpired {
-            // The writer sealed and trimmed meanwhile: the rows are in segments that a newer manifest names.
-            state.trimmedBelow = 0
-            try takeUpManifest(&state)
-            throw error
-          }
-        }
-        state.isLogRead = true
-      }
-      let memtable = state.replay.memtable.source()
-      return (memtable.isEmpty ? [] : [memtable], state.segments)
+      if !state.isLogRead { try readingLog(&state, decodeLog) }
+      return sources(&state)
     }
+  }
+
+  /// What was acknowledged before the last refresh of the given traces. Of other traces it may have nothing.
+  package func sources(of traces: [TraceID]) throws -> (memtables: [MemtableSource], segments: [Segment]) {
+    if traces.count > Self.maximumScannedTraceCount { return try sources() }
+    return try state.withLock { state in
+      if state.isLogRead { return sources(&state) }
+      if state.scanCount == Self.maximumScanCount {
+        try readingLog(&state, decodeLog)
+        return sources(&state)
+      }
+      let found = try readingLog(&state) { try scanLog(&$0, for: traces) }
+      state.scanCount += 1
+      let (memtables, segments) = sources(&state)
+      return (memtables + (found.isEmpty ? [] : [found]), segments)
+    }
+  }
+
+  /// What could not be read of the log since it was last trimmed: a sentence for each place.
+  package var damage: [String] { state.withLock { $0.damage } }
+
+  private func sources(_ state: inout State) -> (memtables: [MemtableSource], segments: [Segment]) {
+    let memtable = state.memtable.source()
+    return (memtable.isEmpty ? [] : [memtable], state.segments)
   }
 
   /// Bytes of the log's files.
@@ -90,17 +133,71 @@ package final class LogFollower: Sendable {
     }
   }
 
-  private func readLog(_ state: inout State) throws {
-    guard try fileSystem.exists(logDirectory) else { return }
-    var reader = try WALReader(
+  // MARK: Reading the log
+
+  private func reader(_ state: State) throws -> WALReader? {
+    guard try fileSystem.exists(logDirectory) else { return nil }
+    return try WALReader(
       fileSystem: fileSystem, directory: logDirectory, storeID: manifest.current.settings.storeID, mode: .published,
       from: state.cursor)
-    while let record = try reader.next() { _ = try state.replay.append(record) }
-    state.cursor = reader.cursor
+  }
+
+  /// Decodes what follows the cursor into the memtable.
+  private func decodeLog(_ state: inout State) throws {
+    if let reader = try reader(state) {
+      let memtable = state.memtable
+      let pass = LogPass(reader) { frame in
+        try OTLPBatchDecoder.decode(frame.payload, into: frame.batch)
+        return true
+      } append: { frame in
+        try memtable.append(frame)
+      }
+      let report = pass.run(parallel, serialByteCount: serialByteCount)
+      // Kept even when the pass ended early: the rows before the cursor are in the memtable.
+      state.cursor = report.cursor
+      state.scanCount = 0
+      state.add(damage: report.damage)
+      if let failure = report.failure { throw failure }
+    }
+    state.isLogRead = true
+  }
+
+  /// The rows of the traces in what follows the cursor. The cursor stays.
+  private func scanLog(_ state: inout State, for traces: [TraceID]) throws -> MemtableSource {
+    let memtable = Memtable(endZeroMeansOpen: manifest.current.settings.isZeroEndOpen)
+    if let reader = try reader(state) {
+      let patterns = traces.map { TraceIDPattern($0) }
+      let pass = LogPass(reader) { frame in
+        guard patterns.contains(where: { $0.occurs(in: frame.payload) }) else { return false }
+        try OTLPBatchDecoder.decode(frame.payload, into: frame.batch)
+        frame.batch.removeSpans { span in
+          traces.contains(TraceID(high: span.traceHigh, low: span.traceLow))
+        }
+        return frame.batch.acceptedCount > 0
+      } append: { frame in
+        try memtable.append(frame)
+      }
+      let report = pass.run(parallel, serialByteCount: serialByteCount)
+      state.add(damage: report.damage)
+      if let failure = report.failure { throw failure }
+    }
+    return memtable.source()
+  }
+
+  /// Runs `body` until the log stands still under it.
+  private func readingLog<Result>(_ state: inout State, _ body: (inout State) throws -> Result) throws -> Result {
+    try Self.retryingExpired {
+      do { return try body(&state) } catch let error as TracestoreError where error.code == .snapshotExpired {
+        // The writer sealed and trimmed meanwhile: the rows are in segments that a newer manifest names.
+        state.trimmedBelow = 0
+        try takeUpManifest(&state)
+        throw error
+      }
+    }
   }
 
   /// A writer may seal between two looks at its files; each retry begins with its newer manifest.
-  private static func retryingExpired(_ body: () throws -> Void) throws {
+  private static func retryingExpired<Result>(_ body: () throws -> Result) throws -> Result {
     for _ in 0..<8 {
       do { return try body() } catch let error as TracestoreError
         where error.code == .snapshotExpired || error.code == .notFound
@@ -108,6 +205,15 @@ package final class LogFollower: Sendable {
         continue
       }
     }
-    try body()
+    return try body()
+  }
+}
+
+extension Memtable {
+  /// Appends the spans that a frame was decoded to, visible at once.
+  fileprivate func append(_ frame: FrameWorkspace) throws {
+    let rows = try append(frame.batch, arrivalNanoseconds: frame.arrivalNanoseconds)
+    note(sequence: frame.sequence)
+    publish(rows)
   }
 }

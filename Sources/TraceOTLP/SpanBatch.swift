@@ -178,6 +178,17 @@ package final class SpanBatch {
   /// The bytes that the decoder made for messages it could not point at.
   package var extra: UnsafeRawBufferPointer { UnsafeRawBufferPointer(storage.extra.elements) }
 
+  /// Keeps the spans for which `isWanted` holds, in their order, with everything they refer to.
+  package func removeSpans(unless isWanted: (BatchSpan) -> Bool) {
+    let spans = storage.spans.base
+    var kept = 0
+    for index in 0..<storage.spans.count where isWanted(spans[index]) {
+      spans[kept] = spans[index]
+      kept += 1
+    }
+    storage.spans.count = kept
+  }
+
   /// Forgets the content and the request; keeps the memory, unless the request was unusually large.
   package func removeAll() {
     storage.removeAll()

@@ -5,9 +5,12 @@ package struct QuerySnapshot: Sendable {
   package let sources: [any SpanSource]
   /// Names the store in page tokens.
   package let storeFingerprint: UInt64
+  /// One sentence for every damaged place whose rows no source has.
+  package let damage: [String]
 
-  package init(sources: [any SpanSource], storeFingerprint: UInt64) {
+  package init(sources: [any SpanSource], storeFingerprint: UInt64, damage: [String] = []) {
     self.sources = sources
     self.storeFingerprint = storeFingerprint
+    self.damage = damage
   }
 }

@@ -100,10 +100,24 @@ package struct WALRecord: Sendable {
   /// The payload as it was given; `corrupt` when the stored bytes do not decompress to it.
   package func payload() throws -> [UInt8] {
     guard compression == .lz4 else { return storedBytes }
+    return try [UInt8](unsafeUninitializedCapacity: uncompressedByteCount) { buffer, count in
+      try copyPayload(into: UnsafeMutableRawBufferPointer(buffer))
+      count = uncompressedByteCount
+    }
+  }
+
+  /// Fills `output`, which has `uncompressedByteCount` bytes, with the payload; `corrupt` as `payload()`.
+  package func copyPayload(into output: UnsafeMutableRawBufferPointer) throws {
+    precondition(output.count == uncompressedByteCount, "a payload is copied whole or not at all")
     do {
-      return try [UInt8](unsafeUninitializedCapacity: uncompressedByteCount) { buffer, count in
-        try storedBytes.withUnsafeBytes { try LZ4.decompress($0, into: UnsafeMutableRawBufferPointer(buffer)) }
-        count = uncompressedByteCount
+      try storedBytes.withUnsafeBytes { stored in
+        if compression == .lz4 {
+          try LZ4.decompress(stored, into: output)
+        } else if stored.count == output.count {
+          output.copyMemory(from: stored)
+        } else {
+          throw CompressionError("a raw payload has another length than its frame says")
+        }
       }
     } catch {
       throw TracestoreError(
