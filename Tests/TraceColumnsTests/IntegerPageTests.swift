@@ -194,4 +194,23 @@ struct IntegerPageTests {
     // Some changes only change values; if none did, the loop would not have reached the decoders.
     #expect(decoded > 100, "seed \(seed)")
   }
+
+  @Test func `exceptions out of order are refused, for single values search them`() throws {
+    // Four values at width 2, patched by two exceptions of one more bit at 3 and 1, where 1 and 3 is right.
+    for (positions, isRight) in [([1, 3], true), ([3, 1], false), ([1, 1], false)] {
+      let packed = UInt32(positions[0] | positions[1] << 10)
+      let body: [UInt8] =
+        [0, 2, 1, 0b11_10_01_00] + (0..<3).map { UInt8(truncatingIfNeeded: packed >> UInt32(8 * $0)) } + [0b11]
+      let bytes = repairedPage([2, 0, 2, 4, 0, UInt8(body.count)] + body + [0, 0, 0, 0])
+      let decoded = try bytes.withUnsafeBytes { bytes in
+        let page = try IntegerPage(bytes)
+        var values = [UInt64](repeating: 0, count: 4)
+        do throws(BytesError) {
+          try values.withUnsafeMutableBufferPointer { output throws(BytesError) in try page.decode(into: output) }
+          return values
+        } catch { return [] as [UInt64] }
+      }
+      #expect(decoded == (isRight ? [0, 5, 2, 7] : []))
+    }
+  }
 }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct ReaderShapeTests {
   @Test(arguments: [0, 1, 127, 128, 129, 1000] as [Int])
-  func `values and elements are found from each other`(count: Int) {
+  func `values and elements are found from each other`(count: Int) throws {
     var random = SeededRandom(seed: UInt64(count))
     let shapes = StripeShapes([[], [0], [0, 1], [1, 0, 0], [2, 1, 2]])
     let codes = (0..<count).map { _ in UInt32(random.below(shapes.count)) }
@@ -16,7 +16,7 @@ import Testing
       for (element, code) in codes.enumerated() {
         for slot in shapes.entries(Int(code)) where slot == entry { owners.append(element) }
       }
-      let prefix = map.prefix(of: entry)
+      let prefix = try #require(map.prefix(of: entry))
       #expect(Int(prefix[prefix.count - 1]) == owners.count)
       var cursor = DenseCursor(map: map, prefix: prefix, entry: entry)
       for (index, owner) in owners.enumerated() where random.chance(30) { #expect(cursor.element(of: index) == owner) }

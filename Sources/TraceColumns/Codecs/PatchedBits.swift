@@ -63,9 +63,13 @@ struct PatchedBits {
   func decode(into output: UnsafeMutableBufferPointer<UInt64>, page: IntegerPage) throws(BytesError) {
     BitPacking.unpack(low, width: width, into: output)
     var index = 0
+    var previous = -1
     while index < exceptionCount {
       let position = Int(BitPacking.value(at: index, width: IntegerStatistics.positionWidth, in: positions))
       guard position < output.count else { throw page.failure("patches a value outside of the page") }
+      // `value(at:)` searches them.
+      guard position > previous else { throw page.failure("patches values out of order") }
+      previous = position
       // A smart shift, because foreign bytes may say that the width is 64.
       output[position] |= BitPacking.value(at: index, width: highWidth, in: highs) << UInt64(width)
       index &+= 1

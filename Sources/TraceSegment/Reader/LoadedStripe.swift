@@ -206,13 +206,31 @@ final class LoadedStripe: CachedBlock {
         default: ChunkID.shape
         }
       let codes = try integers(id, count: elementCount(level)).decodeCodes(maximum: UInt64(shapes.count - 1), scratch)
+      try check(codes, of: shapes, are: level)
       return ShapeMap(codes: codes, shapes: shapes)
+    }
+  }
+
+  /// The values of a key of another level are as many as the elements of that level say: a shape that names such a key
+  /// would look for more of them than there are.
+  private func check(_ codes: [UInt32], of shapes: StripeShapes, are level: ColumnLevel) throws {
+    var isChecked = [Bool](repeating: false, count: shapes.count)
+    for code in codes where !isChecked[Int(code)] {
+      isChecked[Int(code)] = true
+      for entry in shapes.entries(Int(code)) where catalogue[Int(entry)].level != level {
+        throw place(ChunkID.shapes).damage("a shape of the level \(level) names a key of another one")
+      }
     }
   }
 
   /// For each block of elements, how many values of a catalogue entry stand before it, then how many there are.
   func prefix(of entry: UInt32, in map: ShapeMap) throws -> [UInt32] {
-    try part(.prefix(entry)) { map.prefix(of: entry) }
+    try part(.prefix(entry)) {
+      guard let prefix = map.prefix(of: entry) else {
+        throw place(ChunkID.shapes).damage("its shapes have more values than a column may hold")
+      }
+      return prefix
+    }
   }
 
   /// The first event of each row, then the event count; nil when there are no events.

@@ -1,4 +1,5 @@
 import TraceBytes
+import TraceColumns
 
 /// The shape list of a stripe: for each shape, the key catalogue entries of its slots in attribute order.
 final class StripeShapes: StripePart {
@@ -82,8 +83,9 @@ final class ShapeMap: StripePart {
     self.tallies = tallies
   }
 
-  /// For each block, how many values of `entry` stand before it; then the total.
-  func prefix(of entry: UInt32) -> [UInt32] {
+  /// For each block, how many values of `entry` stand before it; then the total. Nil when that is more than a column
+  /// may hold: then some chunk lies.
+  func prefix(of entry: UInt32) -> [UInt32]? {
     var multiplicities = [Int](repeating: -1, count: shapes.count)
     var result: [UInt32] = []
     result.reserveCapacity(blockCount + 1)
@@ -96,6 +98,7 @@ final class ShapeMap: StripePart {
         total += multiplicities[shape] * Int(tallies[place].count)
       }
     }
+    guard total <= IntegerColumn.maximumCount else { return nil }
     result.append(UInt32(truncatingIfNeeded: total))
     return result
   }

@@ -1,0 +1,37 @@
+import Testing
+import TraceBytes
+import TraceColumns
+import TraceFiles
+import TraceModel
+import TraceSegment
+import TraceSource
+
+/// Bytes that pass their checksums and lie: what a fuzzer has found, kept as one test each.
+@Suite struct ReaderForgedTests {
+  @Test func `a shape of spans that names a key of events is refused`() throws {
+    let records = (1...3).map { number in
+      var span = SpanRecord(traceID: TraceID(high: 0, low: 1), spanID: SpanID(UInt64(number)))
+      span.attributes = [Attribute("a", .int(1))]
+      if number == 1 { span.events = [SpanEvent(attributes: [Attribute("b", .int(2))])] }
+      return PlacedSpan(Resource(), InstrumentationScope(), span)
+    }
+    let fixture = try SegmentFixture(records)
+    let stripe = try #require(try fixture.open().spanStripes().first)
+    let chunk = try #require(try stripe.describe().chunks.first { $0.name == "shapes" })
+    let start = Int(chunk.offset)
+    // Two byte counts, a checksum, and the shapes as they are: one slot, the key 0; one slot, the key 1.
+    var bytes = fixture.bytes
+    try #require(Array(bytes[(start + 12)..<(start + 16)]) == [1, 0, 1, 1])
+    bytes[start + 13] = 1
+    let sum = CRC32C.checksum(Array(bytes[start..<(start + 8)] + bytes[(start + 12)..<(start + 16)]))
+    for index in 0..<4 { bytes[start + 8 + index] = UInt8(truncatingIfNeeded: sum >> UInt32(8 * index)) }
+
+    let forged = try #require(try SegmentFixture.open(bytes: bytes).spanStripes().first)
+    let failure = try #require(throws: TracestoreError.self) { try forged.records([0, 1, 2]) }
+    #expect(failure.code == .corrupt && failure.message.contains("another"))
+    let leaf = SpanLeaf.attribute(level: .event, key: Array("b".utf8), ValueTest(.int(2)))
+    var mask = RowMask(count: 3, filled: true)
+    try forged.filter(&mask, by: leaf)
+    #expect(mask.rows == [0])
+  }
+}
