@@ -9,7 +9,7 @@ BIN := $(RELEASE)/release
 SOURCES := Package.swift Sources Tests Benchmarks
 DOCUMENTED := TraceEngine TraceModel TracestoreV2 TraceOTLP TracestoreTesting
 
-.PHONY: all deps build release demo test bench bench-peers oracle embedding format lint docs clean
+.PHONY: all deps build release demo test bench bench-peers oracle fuzz embedding format lint docs clean
 
 all: build
 
@@ -54,6 +54,10 @@ oracle: deps
 	  .build-oracle/bin/python Fixtures/tools/oracle_roundtrip.py --tracestore $(BIN)/tracestore $$folder || exit 1; \
 	done
 
+# Every decoder of foreign bytes under libFuzzer, SECONDS_EACH seconds each (60).
+fuzz: deps
+	@SWIFT=$(SWIFT) Tests/Fuzz/fuzz $(TARGETS)
+
 # A package outside this one, which embeds the engine: it runs, and it carries no server code.
 embedding: deps
 	@SWIFT=$(SWIFT) Tests/Embedding/check
@@ -71,4 +75,4 @@ docs: deps
 	@echo "open with: docc preview, or serve .build-docs/site"
 
 clean:
-	rm -rf $(DEBUG) $(RELEASE) .build-bench .build-peers .build-docs .build-embedding .build-oracle
+	rm -rf $(DEBUG) $(RELEASE) .build-bench .build-peers .build-docs .build-embedding .build-oracle .build-fuzz

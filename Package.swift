@@ -139,3 +139,16 @@ let package = Package(
 if Context.environment["TRACESTORE_DOCS"] != nil {
   package.dependencies.append(.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"))
 }
+
+// The fuzz targets need a sanitizer in every module: `make fuzz` alone builds them.
+if Context.environment["TRACESTORE_FUZZ"] != nil {
+  package.targets += [
+    .systemLibrary(name: "CFuzzer", path: "Tests/Fuzz/CFuzzer"),
+    .executableTarget(
+      name: "tracestore-fuzz",
+      dependencies: [
+        "CFuzzer", "TraceText", "TraceModel", "TraceBytes", "TraceFiles", "TracestoreV2", "TraceOTLP", "TraceColumns",
+        "TraceSource", "TraceWAL", "TraceSegment", "TraceManifest", "TraceIngest", "TraceQuery", "TraceInspect",
+      ], path: "Tests/Fuzz/Sources", swiftSettings: settings),
+  ]
+}

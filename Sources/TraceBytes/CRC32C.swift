@@ -10,6 +10,7 @@ package enum CRC32C {
 
   /// The checksum of `bytes`, or of what came before (whose checksum is `previous`) followed by `bytes`.
   package static func checksum(_ bytes: UnsafeRawBufferPointer, following previous: UInt32 = 0) -> UInt32 {
+    if Fuzzing.isOn { return 0 }
     guard let base = bytes.baseAddress, isInstructionSupported else {
       return tableChecksum(bytes, following: previous)
     }

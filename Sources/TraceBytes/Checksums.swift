@@ -18,6 +18,10 @@ package struct Hash128: Hashable, Comparable, Sendable {
   package init(of bytes: [UInt8]) { self = bytes.withUnsafeBytes { Hash128(of: $0) } }
 
   package init(of bytes: UnsafeRawBufferPointer) {
+    guard !Fuzzing.isOn else {
+      (first, second) = (0, 0)
+      return
+    }
     let c1: UInt64 = 0x87c3_7b91_1142_53d5
     let c2: UInt64 = 0x4cf5_ad43_2745_937f
     func rotated(_ value: UInt64, _ bits: UInt64) -> UInt64 { value &<< bits | value &>> (64 &- bits) }

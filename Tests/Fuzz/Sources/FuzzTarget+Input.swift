@@ -1,0 +1,53 @@
+import TraceBytes
+import TraceIngest
+import TraceModel
+import TraceOTLP
+import TraceText
+import TracestoreV2
+
+@testable import TraceQuery
+
+extension FuzzTarget {
+  /// Both decoders of protobuf: they refuse the same inputs and see the same spans in the others.
+  func otlp(_ bytes: UnsafeRawBufferPointer) throws {
+    let batch = SpanBatch()
+    var refusals: [OTLP.Refusal] = []
+    let model = Result { () throws(TracestoreError) in try OTLP.decode(bytes, refusals: &refusals) }
+    let columns = Result { () throws(TracestoreError) in try OTLPBatchDecoder.decode(bytes, into: batch) }
+    switch (model, columns) {
+    case (.success(let data), .success):
+      var spanCount = 0
+      data.forEachSpan { _, _, _ in spanCount += 1 }
+      precondition(spanCount == batch.spans.count, "the decoders see different spans")
+      precondition(refusals.count == batch.refusals.count, "the decoders refuse different spans")
+      _ = batch.acceptedRequest()
+      let again = try OTLP.decode(OTLP.encode(data))
+      precondition(OTLP.encode(again) == OTLP.encode(data), "what was encoded is decoded otherwise")
+      _ = OTLPJSON.encode(data)
+      _ = try Memtable(endZeroMeansOpen: true).append(batch, arrivalNanoseconds: 1)
+    case (.failure, .failure): break
+    default: preconditionFailure("one decoder takes what the other refuses")
+    }
+  }
+
+  func json(_ bytes: [UInt8]) throws {
+    var refusals: [OTLP.Refusal] = []
+    let data = try OTLPJSON.decode(bytes, refusals: &refusals)
+    _ = try OTLPJSON.decode(OTLPJSON.encode(data))
+  }
+
+  /// The first byte chooses the framing, or leaves it to be found.
+  func frames(_ bytes: [UInt8]) throws {
+    let framings = OTLPFrameReader.Framing.allCases
+    guard let first = bytes.first else { return }
+    let framing = Int(first) < framings.count ? framings[Int(first)] : nil
+    var reader = OTLPFrameReader(framing: framing, bytes: Array(bytes.dropFirst()))
+    var total = 0
+    while let frame = try reader.next() { total += frame.bytes.count }
+    precondition(total < bytes.count, "frames hold more than there is")
+  }
+
+  func token(_ bytes: UnsafeRawBufferPointer) throws {
+    _ = try PageCursor(token: String(decoding: bytes, as: UTF8.self), TraceQuery(), storeFingerprint: 0)
+  }
+}
