@@ -79,12 +79,21 @@ final class SlabStorage<Element: BitwiseCopyable>: @unchecked Sendable {
   init(slabShift: Int, slabCapacity: Int) {
     self.slabShift = slabShift
     self.slabCapacity = slabCapacity
-    // Zeroed by the system page by page as it is touched: a table for the largest memtable costs a small one nothing.
-    guard let zeroed = calloc(slabCapacity, MemoryLayout<UnsafeMutablePointer<Element>?>.stride) else {
+    let byteCount = slabCapacity * MemoryLayout<UnsafeMutablePointer<Element>?>.stride
+    // Straight from the system, which gives zeros page by page as they are touched: a table that is laid out for the
+    // largest memtable costs a small one nothing. `calloc` does the same only until a block like it has been freed.
+    let zeroed = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | Self.anonymous, -1, 0)
+    guard let zeroed, zeroed != UnsafeMutableRawPointer(bitPattern: -1) else {
       preconditionFailure("there is no memory for a table of slabs")
     }
     slabs = zeroed.bindMemory(to: UnsafeMutablePointer<Element>?.self, capacity: slabCapacity)
   }
+
+  #if canImport(Darwin)
+    private static var anonymous: Int32 { MAP_ANON }
+  #else
+    private static var anonymous: Int32 { Int32(MAP_ANONYMOUS) }
+  #endif
 
   deinit {
     // Slabs are taken in order, so the first gap is the end.
@@ -93,7 +102,7 @@ final class SlabStorage<Element: BitwiseCopyable>: @unchecked Sendable {
       slab.deallocate()
       index += 1
     }
-    free(slabs)
+    munmap(slabs, slabCapacity * MemoryLayout<UnsafeMutablePointer<Element>?>.stride)
   }
 
   @usableFromInline
