@@ -147,10 +147,10 @@ package final class LogFollower: Sendable {
     if let reader = try reader(state) {
       let memtable = state.memtable
       let pass = LogPass(reader) { frame in
-        try OTLPBatchDecoder.decode(frame.payload, into: frame.batch)
+        try frame.decode()
         return true
       } append: { frame in
-        try memtable.append(frame)
+        _ = try memtable.append(frame)
       }
       let report = pass.run(parallel, serialByteCount: serialByteCount)
       // Kept even when the pass ended early: the rows before the cursor are in the memtable.
@@ -169,13 +169,13 @@ package final class LogFollower: Sendable {
       let patterns = traces.map { TraceIDPattern($0) }
       let pass = LogPass(reader) { frame in
         guard patterns.contains(where: { $0.occurs(in: frame.payload) }) else { return false }
-        try OTLPBatchDecoder.decode(frame.payload, into: frame.batch)
+        try frame.decode()
         frame.batch.removeSpans { span in
           traces.contains(TraceID(high: span.traceHigh, low: span.traceLow))
         }
         return frame.batch.acceptedCount > 0
       } append: { frame in
-        try memtable.append(frame)
+        _ = try memtable.append(frame)
       }
       let report = pass.run(parallel, serialByteCount: serialByteCount)
       state.add(damage: report.damage)
@@ -206,14 +206,5 @@ package final class LogFollower: Sendable {
       }
     }
     return try body()
-  }
-}
-
-extension Memtable {
-  /// Appends the spans that a frame was decoded to, visible at once.
-  fileprivate func append(_ frame: FrameWorkspace) throws {
-    let rows = try append(frame.batch, arrivalNanoseconds: frame.arrivalNanoseconds)
-    note(sequence: frame.sequence)
-    publish(rows)
   }
 }
