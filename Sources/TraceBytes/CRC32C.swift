@@ -3,8 +3,7 @@ import CChecksum
 /// CRC-32C (Castagnoli polynomial 0x1EDC6F41, reflected, initial and final complement), as in iSCSI and ext4.
 ///
 /// By the processor's instruction where it has one (x86-64 with SSE 4.2, ARM where the build may assume it), otherwise
-/// by tables. `tracestore-kernels` measures
-/// it: 0.13 ns a byte by the instruction over requests of generated traffic.
+/// by tables. `tracestore-kernels` measures it: 0.13 ns a byte by the instruction over requests of generated traffic.
 package enum CRC32C {
   private static let isInstructionSupported = tracestore_crc32c_is_supported() != 0
 

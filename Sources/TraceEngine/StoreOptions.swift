@@ -23,9 +23,9 @@ public struct StoreOptions: Sendable {
   /// Whether segments are merged in the background. Reads never depend on it: they only become cheaper. `compact(_:)`
   /// merges in any case.
   public var isCompactionAutomatic: Bool
-  /// The most spans of a segment that a merge writes, apart from a larger trace. While a merge runs it holds
-  /// them in memory, beside the budget: `tracestore compact --all` over a million spans of generated traffic peaked at
-  /// 151 MB with the default. Between 1 and 4,194,304.
+  /// The most spans of a segment that a merge writes, apart from a larger trace. While a merge runs it holds them in
+  /// memory, beside the budget: `tracestore compact --all` over a million spans of generated traffic peaked at 142 MB
+  /// with the default. Between 1 and 4,194,304.
   public var mergedSegmentSpanCount: Int
   /// Whether a span whose end is zero is an open span. Fixed when the store is created; ignored afterwards.
   public var isZeroEndOpen: Bool

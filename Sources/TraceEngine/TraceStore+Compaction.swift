@@ -36,7 +36,8 @@ extension TraceStore {
   /// Merges segments. Reads and writes go on meanwhile, and no answer changes; at any moment either the old segments
   /// or the new ones are the store's, and a crash leaves the one or the other.
   ///
-  /// Needs room on disk for the new segments beside the old ones, and memory for the spans of one new segment. A second call waits for the first.
+  /// Needs room on disk for the new segments beside the old ones, and memory for the spans of one new segment. A second
+  /// call waits for the first.
   ///
   /// - Parameter progress: called now and then on the thread that merges; it must be quick.
   /// - Throws: `readOnly`, `closed`, `diskFull`, `inputOutput`. Nothing has changed then.

@@ -35,7 +35,7 @@ final class StripeEncoder {
   let attributes = WordBuffer()
   let sortedCodes = WordBuffer()
 
-  // The stripe that is being encoded. One thread has the encoder: the checks of exclusive access were a tenth of it.
+  // The stripe that is being encoded. One thread has the encoder: see `SegmentPlan`.
   @exclusivity(unchecked) var result = EncodedStripe()
   @exclusivity(unchecked) var writer = ByteWriter()
   @exclusivity(unchecked) var rows: [SpanRow] = []
