@@ -10,7 +10,7 @@ extension FuzzTarget {
   /// A stripe may say that it has millions of equal rows; that is legal, and slow to read one by one.
   private static let maximumRowCount = 512
 
-  /// A whole segment: all rows, all predicates, the catalogue, traces by id, verification.
+  /// A whole segment: all rows, all predicates, the catalogue, traces by id, a merge, verification.
   func segment(_ bytes: [UInt8]) throws {
     let files = try fileSystem([(Self.segmentPath, bytes)])
     let segment = try Segment.open(
@@ -25,6 +25,7 @@ extension FuzzTarget {
     for key in keys {
       try attempt { _ = try segment.forEachAttributeValue(key: key, level: nil, limit: 100) { _, _ in } }
     }
+    if segment.stripes.allSatisfy({ $0.rowCount <= Self.maximumRowCount }) { try attempt { try merge(segment) } }
     _ = segment.verify(deep: true)
     try attempt { _ = try segment.partSizes() }
     for stripe in (try? segment.spanStripes()) ?? [] { try attempt { _ = try stripe.describe() } }
@@ -49,6 +50,16 @@ extension FuzzTarget {
     try attempt { _ = try stripe.spanIDs(rows) }
     try attempt { _ = try stripe.summaryRows(rows) }
     _ = try stripe.records(rows)
+  }
+
+  /// As a merge reads it: whole stripes, trace by trace, into a first table and once more into a second.
+  private func merge(_ segment: Segment) throws {
+    let transfer = try SegmentTransfer(segment, to: SpanTable())
+    let fragments = try transfer.fragments().prefix(Self.maximumRowCount)
+    for _ in 0..<2 {
+      for fragment in fragments { try attempt { try transfer.append(fragment) } }
+      transfer.begin(SpanTable())
+    }
   }
 
   /// One part that is refused must not hide the others.
