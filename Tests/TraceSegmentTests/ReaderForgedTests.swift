@@ -37,4 +37,56 @@ import TraceSource
     // With the hash in the way nothing of such a stripe is trusted.
     #expect(throws: TracestoreError.self) { try forged.records([0, 1, 2]) }
   }
+
+  @Test func `a footer that counts more traces than memory could hold costs a merge no memory`() throws {
+    let bytes = try forgingTotals { $0.traceCount = SegmentFormat.maximumTotalCount }
+    let table = SpanTable()
+    let transfer = try SegmentTransfer(try SegmentFixture.open(bytes: bytes), to: table)
+    for fragment in try transfer.fragments() { try transfer.append(fragment) }
+    #expect(table.rowCount == 1)
+  }
+
+  @Test func `a footer that counts more than a segment can hold is refused`() throws {
+    for path in [\SegmentTotals.rowCount, \.traceCount, \.partialCount, \.eventCount, \.errorCount, \.stripeCount] {
+      for count in [SegmentFormat.maximumTotalCount + 1, .max] {
+        let bytes = try forgingTotals { $0[keyPath: path] = count }
+        let failure = try #require(throws: TracestoreError.self) { try SegmentFixture.open(bytes: bytes) }
+        #expect(failure.code == .corrupt)
+      }
+    }
+  }
+
+  @Test func `stripes that cannot be listed stand for no more rows than a mask may have`() throws {
+    var bytes = try forgingTotals { $0.rowCount = SegmentFormat.maximumTotalCount }
+    let section = try #require(try footer(of: bytes).section(.stripeIndex))
+    bytes[Int(section.offset)] ^= 0xff
+    let stripe = try #require(try SegmentFixture.open(bytes: bytes).stripes.first)
+    #expect(stripe.rowCount == SegmentFormat.maximumStripeRowCount)
+    #expect(throws: TracestoreError.self) { try stripe.records([0]) }
+  }
+
+  private func footer(of bytes: [UInt8]) throws -> SegmentFooter {
+    let end = bytes.count - SegmentFormat.trailerByteCount
+    let trailer = try bytes[end...].withUnsafeBytes { try SegmentTrailer($0, fileByteCount: UInt64(bytes.count)) }
+    return try bytes[Int(trailer.footerOffset)..<end].withUnsafeBytes {
+      try SegmentFooter($0, at: trailer.footerOffset)
+    }
+  }
+
+  /// A segment of one span whose footer says something else about it, under the right checksums.
+  private func forgingTotals(_ change: (inout SegmentTotals) -> Void) throws -> [UInt8] {
+    let span = SpanRecord(traceID: TraceID(high: 0, low: 1), spanID: SpanID(1))
+    var bytes = try SegmentFixture([PlacedSpan(Resource(), InstrumentationScope(), span)]).bytes
+    let end = bytes.count - SegmentFormat.trailerByteCount
+    let trailer = try bytes[end...].withUnsafeBytes { try SegmentTrailer($0, fileByteCount: UInt64(bytes.count)) }
+    var footer = try footer(of: bytes)
+    change(&footer.totals)
+    var writer = ByteWriter()
+    footer.encode(into: &writer)
+    SegmentTrailer(
+      footerOffset: trailer.footerOffset, footerByteCount: UInt32(writer.count), footerHash: Hash128(of: writer.bytes)
+    ).encode(into: &writer)
+    bytes.replaceSubrange(Int(trailer.footerOffset)..., with: writer.bytes)
+    return bytes
+  }
 }

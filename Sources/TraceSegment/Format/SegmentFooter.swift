@@ -51,6 +51,9 @@ package struct SegmentTotals: Hashable, Sendable {
     \.maximumStart, \.maximumEnd, \.minimumDuration, \.maximumDuration, \.longestTraceDuration, \.partialMinimumStart,
     \.partialMaximumStart, \.partialMaximumEnd,
   ]
+
+  /// Those that count; the others are times.
+  static let counts = paths.prefix(7)
 }
 
 /// Found through the trailer; its Hash128 is the identity of the file's content.
@@ -153,6 +156,9 @@ package struct SegmentFooter: Hashable, Sendable {
       throw FormatError.corrupt("the footer does not hold its \(totalCount) totals", at: base)
     }
     for path in SegmentTotals.paths { footer.totals[keyPath: path] = try reader.readUInt64() }
+    for path in SegmentTotals.counts where footer.totals[keyPath: path] > SegmentFormat.maximumTotalCount {
+      throw FormatError.corrupt("the footer counts more than a segment can hold", at: base)
+    }
     try reader.skip((totalCount - SegmentTotals.paths.count) * 8)
     guard reader.remaining == 4 else {
       throw FormatError.corrupt("bytes follow the footer's totals", at: base &+ UInt64(reader.offset))

@@ -36,6 +36,8 @@ package enum SegmentFormat {
   package static let maximumStripeByteCount = 1 << 32 - 1
   /// Bytes of the footer: it is read whole at open.
   package static let maximumFooterByteCount = 1 << 20
+  /// The most of anything that a footer counts, so that sums over segments stay inside 63 bits.
+  package static let maximumTotalCount: UInt64 = 1 << 48
   /// Stripes of one segment: the stripe index is resident.
   package static let maximumStripeCount = 1 << 20
   /// Entries of the key catalogue: it is resident.

@@ -2,7 +2,8 @@ package import TraceColumns
 import TraceModel
 package import TraceSource
 
-/// Stands for stripes that cannot be listed: says what the footer says, and throws whatever it is asked.
+/// Stands for stripes that cannot be listed: says what the footer says, as far as one stripe can, and throws whatever it
+/// is asked.
 package final class DamagedStripe: SpanStripe {
   private let error: any Error
   package let rowCount: Int
@@ -10,7 +11,8 @@ package final class DamagedStripe: SpanStripe {
 
   init(error: any Error, totals: SegmentTotals) {
     self.error = error
-    rowCount = Int(clamping: totals.rowCount)
+    // Masks are made for it before it is asked anything.
+    rowCount = min(Int(clamping: totals.rowCount), SegmentFormat.maximumStripeRowCount)
     var bounds = StripeBounds()
     bounds.minimumStart = min(totals.minimumStart, totals.partialMinimumStart)
     bounds.maximumStart = max(totals.maximumStart, totals.partialMaximumStart)

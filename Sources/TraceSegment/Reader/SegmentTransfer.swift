@@ -57,7 +57,6 @@ package final class SegmentTransfer {
   /// the stripes, and decodes their trace columns only.
   package func fragments() throws -> [TraceFragment] {
     var result: [TraceFragment] = []
-    result.reserveCapacity(Int(clamping: segment.totals.traceCount))
     for stripe in try segment.spanStripes() {
       let loaded = try stripe.read()
       let count = loaded.head.traceCount

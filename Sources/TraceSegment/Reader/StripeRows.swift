@@ -8,12 +8,12 @@ import TraceSource
 /// Columns are decoded once. Before the first trace goes into a table, all codes are translated into the table's,
 /// column by column, so that appending a row is a copy of it. Not thread-safe.
 final class StripeRows {
-  // Used by one thread at a time: the checks of exclusive access were a tenth of a merge.
+  // Used by one thread at a time; the checks of exclusive access would come once for every row and column.
   /// `name`, `resource`, `scope`, `shape` and the texts are the table's of `generation`; `firstValue` counts in
   /// `words`; events and links count inside the stripe.
   @exclusivity(unchecked) private var rows: [SpanRow]
-  @exclusivity(unchecked) private var events: [EventRow]
-  @exclusivity(unchecked) private var links: [LinkRow]
+  @exclusivity(unchecked) private var events: [EventRow] = []
+  @exclusivity(unchecked) private var links: [LinkRow] = []
   /// The values of all attribute lists, a word for each slot, list by list.
   @exclusivity(unchecked) private var words: [UInt64] = []
   private let traces: TraceRows
@@ -41,10 +41,9 @@ final class StripeRows {
 
   init(_ loaded: LoadedStripe, _ scratch: ReadScratch) throws {
     self.loaded = loaded
-    rows = [SpanRow](repeating: SpanRow(), count: loaded.head.rowCount)
-    events = [EventRow](repeating: EventRow(), count: loaded.head.eventCount)
-    links = [LinkRow](repeating: LinkRow(), count: loaded.head.linkCount)
+    // Counts of the head are believed once a column has as many values.
     traces = try loaded.traceRows(scratch)
+    rows = [SpanRow](repeating: SpanRow(), count: loaded.head.rowCount)
     shapes = try loaded.shapes(scratch)
     try decodeTraces()
     try decodeRuns(scratch)
@@ -274,7 +273,8 @@ final class StripeRows {
 
   private func decodeEvents(_ scratch: ReadScratch) throws {
     guard let offsets = try loaded.eventOffsets(scratch) else { return }
-    let count = events.count
+    let count = loaded.head.eventCount
+    events = [EventRow](repeating: EventRow(), count: count)
     try forEach(ChunkID.eventTime, count: count) { events[$0].time = UInt64(bitPattern: unzigzag($1)) }
     for row in rows.indices {
       rows[row].firstEvent = offsets[row]
@@ -288,7 +288,8 @@ final class StripeRows {
 
   private func decodeLinks(_ scratch: ReadScratch) throws {
     guard let offsets = try loaded.linkOffsets(scratch) else { return }
-    let count = links.count
+    let count = loaded.head.linkCount
+    links = [LinkRow](repeating: LinkRow(), count: count)
     for row in rows.indices {
       rows[row].firstLink = offsets[row]
       rows[row].linkCount = offsets[row + 1] - offsets[row]
