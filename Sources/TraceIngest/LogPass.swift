@@ -85,10 +85,6 @@ final class LogPass: Sendable {
     let workspace = FrameWorkspace()
     while let (number, record) = nextRecord(until: byteCount) {
       do {
-        guard record.kind == .request else {
-          finish(number, record)
-          continue
-        }
         try workspace.load(record)
         if try prepare(workspace) {
           waitForTurn(number)
@@ -106,6 +102,8 @@ final class LogPass: Sendable {
       guard !input.isEnded, input.byteCount < byteCount else { return nil }
       do {
         if let record = try input.reader.next() {
+          // Not damage that may be passed over: the pass ends before it.
+          try record.checkIsRequest()
           defer { input.frameCount += 1 }
           input.byteCount += record.byteCount
           return (input.frameCount, record)

@@ -7,9 +7,9 @@ package struct LogReplay {
 
   package init(isZeroEndOpen: Bool) { memtable = Memtable(endZeroMeansOpen: isZeroEndOpen) }
 
-  /// Appends a frame's rows, visible at once, and returns how many.
+  /// Appends a frame's rows, visible at once, and returns how many. `unsupportedFormat` for a frame that is no request.
   package func append(_ record: WALRecord) throws -> Int {
-    guard record.kind == .request else { return 0 }
+    try record.checkIsRequest()
     try frame.load(record)
     try frame.decode()
     return try memtable.append(frame)

@@ -52,14 +52,14 @@ struct FollowedStore {
   }
 
   /// Appends frames as a writer would. The store must be closed.
-  func appendToLog(_ payloads: [[UInt8]]) throws {
+  func appendToLog(_ payloads: [[UInt8]], kind: WALFrameKind = .request) throws {
     let manifest = try ManifestStore.open(fileSystem: files, directory: "store", mode: .readOnly)
     let storeID = manifest.current.settings.storeID
     let directory = "store/\(StoreLayout.walDirectoryName)"
     let report = try WALRecovery.run(fileSystem: files, directory: directory, storeID: storeID) { _ in }
     let log = try WALWriter(fileSystem: files, directory: directory, storeID: storeID, after: report)
     for payload in payloads {
-      _ = try log.appendAndWait(try WALFrame(kind: .request, payload: payload, arrivalNanoseconds: 1))
+      _ = try log.appendAndWait(try WALFrame(kind: kind, payload: payload, arrivalNanoseconds: 1))
     }
     try log.close()
   }
