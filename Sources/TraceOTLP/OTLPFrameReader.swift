@@ -61,6 +61,8 @@ public struct OTLPFrameReader {
   /// The offset in the input of `buffer[start]`.
   private var offset: UInt64 = 0
   private var isAtEnd = false
+  /// What `read` threw. The frames that stand whole before it are handed out first.
+  private var failure: (any Error)?
   private var isBroken = false
   private var index = 0
   /// The framing that was given or found; nil before the first frame is asked for, and for an empty input.
@@ -86,14 +88,15 @@ public struct OTLPFrameReader {
 
   /// The next frame, or nil at the end of the input. An input without bytes has no frames.
   ///
-  /// - Throws: what `read` throws, and `TracestoreError` with index and offset: `malformedInput` for a frame that the
-  ///   input cuts short, `limitExceeded` for one that is longer than a request may be. After an error in a binary input
-  ///   nothing follows, for nobody knows where the next frame begins; after an overlong JSON line the next line does.
+  /// - Throws: what `read` throws, once every frame that stands whole before that place has been handed out, and
+  ///   `TracestoreError` with index and offset: `malformedInput` for a frame that the input cuts short, `limitExceeded`
+  ///   for one that is longer than a request may be. After an error in a binary input nothing follows, for nobody knows
+  ///   where the next frame begins; after an overlong JSON line the next line does.
   public mutating func next() throws -> Frame? {
     if isBroken { return nil }
     if framing == nil {
-      try fill(Self.detectionByteCount)
-      if available == 0 { return nil }
+      fill(Self.detectionByteCount)
+      if available == 0 { return try endOfInput() }
       framing = FramingDetection(bytes: Array(buffer[start...]), isWhole: isAtEnd).framing
     }
     switch framing {
@@ -111,16 +114,27 @@ public struct OTLPFrameReader {
 
   private var available: Int { buffer.count - start }
 
-  /// Reads until that many bytes are available or the input ends.
-  private mutating func fill(_ byteCount: Int) throws {
-    while available < byteCount, !isAtEnd {
+  /// Reads until that many bytes are available or the input ends or fails.
+  private mutating func fill(_ byteCount: Int) {
+    while available < byteCount, !isAtEnd, failure == nil {
       if start > 0, start >= buffer.count / 2 {
         buffer.removeFirst(start)
         start = 0
       }
-      let chunk = try read(Self.chunkByteCount)
-      if chunk.isEmpty { isAtEnd = true } else { buffer += chunk }
+      do {
+        let chunk = try read(Self.chunkByteCount)
+        if chunk.isEmpty { isAtEnd = true } else { buffer += chunk }
+      } catch {
+        failure = error
+      }
     }
+  }
+
+  /// There are no more bytes: the end of the frames, unless reading failed.
+  private mutating func endOfInput() throws -> Frame? {
+    isBroken = true
+    if let failure { throw failure }
+    return nil
   }
 
   private mutating func take(_ byteCount: Int) -> [UInt8] {
@@ -144,6 +158,12 @@ public struct OTLPFrameReader {
     return Frame(index: index, offset: place, encoding: framing?.encoding ?? .protobuf, bytes: take(byteCount))
   }
 
+  /// A frame lacks bytes: the input's fault when it ends, else what kept us from reading on.
+  private mutating func cutShort(_ message: String) -> any Error {
+    let error = broken(.malformedInput, message)
+    return failure ?? error
+  }
+
   private mutating func broken(_ code: TracestoreError.Code, _ message: String) -> TracestoreError {
     isBroken = true
     return TracestoreError(code, "Frame \(index) \(message)", offset: offset)
@@ -152,7 +172,8 @@ public struct OTLPFrameReader {
   // The framings.
 
   private mutating func wholeInput() throws -> Frame? {
-    try fill(Limits.maximumRequestByteCount + 1)
+    fill(Limits.maximumRequestByteCount + 1)
+    if failure != nil { return try endOfInput() }
     guard available <= Limits.maximumRequestByteCount else {
       throw broken(.limitExceeded, "is longer than \(Limits.maximumRequestByteCount) bytes")
     }
@@ -165,29 +186,28 @@ public struct OTLPFrameReader {
   private mutating func nextDelimited(
     _ length: (inout OTLPFrameReader) throws -> (value: UInt64, headerByteCount: Int)?
   ) throws -> Frame? {
-    guard let (value, headerByteCount) = try length(&self) else { return nil }
+    guard let (value, headerByteCount) = try length(&self) else { return try endOfInput() }
     guard value <= UInt64(Limits.maximumRequestByteCount) else {
       throw broken(.limitExceeded, "announces \(value) bytes; a request has at most \(Limits.maximumRequestByteCount)")
     }
     let byteCount = Int(value)
-    try fill(headerByteCount + byteCount)
+    fill(headerByteCount + byteCount)
     guard available >= headerByteCount + byteCount else {
-      throw broken(
-        .malformedInput, "announces \(byteCount) bytes, and the input ends after \(available - headerByteCount)")
+      throw cutShort("announces \(byteCount) bytes, and the input ends after \(available - headerByteCount)")
     }
     drop(headerByteCount)
     return frame(byteCount)
   }
 
   private mutating func bigEndianLength() throws -> (value: UInt64, headerByteCount: Int)? {
-    try fill(4)
+    fill(4)
     if available == 0 { return nil }
-    guard available >= 4 else { throw broken(.malformedInput, "is cut short inside its length") }
+    guard available >= 4 else { throw cutShort("is cut short inside its length") }
     return (buffer[start..<start + 4].reduce(0) { $0 << 8 | UInt64($1) }, 4)
   }
 
   private mutating func varintLength() throws -> (value: UInt64, headerByteCount: Int)? {
-    try fill(10)
+    fill(10)
     if available == 0 { return nil }
     var value: UInt64 = 0
     for index in 0..<min(10, available) {
@@ -196,8 +216,8 @@ public struct OTLPFrameReader {
       value |= UInt64(byte & 0x7f) << UInt64(7 * index)
       if byte < 0x80 { return (value, index + 1) }
     }
-    throw broken(
-      .malformedInput, available < 10 ? "is cut short inside its length" : "has a length of more than 64 bits")
+    if available < 10 { throw cutShort("is cut short inside its length") }
+    throw broken(.malformedInput, "has a length of more than 64 bits")
   }
 
   private mutating func nextLine() throws -> Frame? {
@@ -219,8 +239,9 @@ public struct OTLPFrameReader {
           drop(searched)
           searched = 0
         }
-        try fill(available + 1)
-        guard isAtEnd, available == searched else { continue }
+        fill(available + 1)
+        guard isAtEnd || failure != nil, available == searched else { continue }
+        if failure != nil { return try endOfInput() }
         if isOverlong {
           drop(available)
           throw overlongLine()

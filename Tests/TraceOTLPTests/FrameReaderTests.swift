@@ -170,6 +170,32 @@ import TraceOTLP
     #expect(throws: Refused.self) { try reader.next() }
   }
 
+  @Test(arguments: OTLPFrameReader.Framing.allCases)
+  func `frames that stand whole before a failed read are handed out before the failure`(
+    _ framing: OTLPFrameReader.Framing
+  ) throws {
+    struct Refused: Error {}
+    let frame = Self.framed([Self.request(3)], framing)
+    // An input that is one frame has none before its end.
+    let isWhole = framing == .message || framing == .json
+    for isKnown in [true, false] {
+      for tail in [0, 1, 3, 5, frame.count - 1] {
+        var bytes = frame + frame + frame.prefix(tail)
+        if isWhole { bytes = Array(frame.prefix(frame.count - 1)) }
+        var reader = OTLPFrameReader(framing: isKnown ? framing : nil) { maximum in
+          guard !bytes.isEmpty else { throw Refused() }
+          defer { bytes.removeFirst(min(maximum, bytes.count)) }
+          return Array(bytes.prefix(maximum))
+        }
+        if !isWhole {
+          for _ in 0..<2 { #expect(try reader.next() != nil, "\(framing), \(tail)") }
+        }
+        #expect(throws: Refused.self) { try reader.next() }
+        #expect(try reader.next() == nil)
+      }
+    }
+  }
+
   @Test func `arbitrary bytes never trap the detection`() {
     for seed in UInt64(0)..<2000 {
       var random = SeededGenerator(seed: seed)
