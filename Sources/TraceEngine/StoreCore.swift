@@ -66,22 +66,30 @@ final class StoreCore: Sendable {
     if case .follower = origin { throw StoreFailure.readOnly }
   }
 
+  /// Requests with a place in a line have to be submitted in the line's order: the threads take jobs in the order they
+  /// came, so whoever waits for an earlier request waits for one that is under way.
   func write(
-    _ encode: @escaping @Sendable () throws -> EncodedRequest,
+    _ encode: @escaping @Sendable () throws -> EncodedRequest, inLine place: WriteLine.Place? = nil,
     completion: @escaping @Sendable (Result<WriteReceipt, any Error>) -> Void
   ) {
     guard case .writer(let ingestor, _) = origin else { return completion(.failure(StoreFailure.readOnly)) }
     let isAccepted = writers.submit { [self] in
+      var refusal: (any Error)?
+      defer { place?.leave(refusal) }
       do {
         let request = try encode()
         let batch = batches.withLock { $0.popLast() } ?? SpanBatch()
         defer { batches.withLock { $0.append(batch) } }
         try request.bytes.withUnsafeBytes { bytes in
-          try ingestor.write(bytes, arrivalNanoseconds: options.clock(), batch: batch) { result in
+          try ingestor.write(
+            bytes, arrivalNanoseconds: options.clock(), batch: batch, admit: { try place?.waitForTurn() }
+          ) { result in
+            if case .failure = result { place?.endLine() }
             completion(result.map { WriteReceipt($0, request.refusals) })
           }
         }
       } catch {
+        refusal = error
         completion(.failure(error))
       }
     }
@@ -267,6 +275,16 @@ struct EncodedRequest: Sendable {
   var bytes: [UInt8]
   /// Places in the request as it came.
   var refusals: [OTLP.Refusal] = []
+
+  init(_ data: TraceData) { bytes = OTLP.encode(data) }
+
+  /// JSON is rewritten as protobuf.
+  init(_ request: [UInt8], encoding: OTLPEncoding) throws {
+    switch encoding {
+    case .protobuf: bytes = request
+    case .json: bytes = OTLP.encode(try OTLPJSON.decode(request, refusals: &refusals))
+    }
+  }
 }
 
 extension WriteReceipt {

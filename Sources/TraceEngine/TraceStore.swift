@@ -23,22 +23,19 @@ public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sen
   // MARK: Writing
 
   public func writeTraces(_ data: TraceData) async throws -> WriteReceipt {
-    try await write { EncodedRequest(bytes: OTLP.encode(data)) }
+    try await write { EncodedRequest(data) }
   }
 
   /// Stores one request as it came from the wire: decoded once, straight into columns. JSON is rewritten as protobuf
   /// first. A request may hold 256 MiB.
   public func writeEncoded(_ request: [UInt8], encoding: OTLPEncoding) async throws -> WriteReceipt {
-    switch encoding {
-    case .protobuf: try await write { EncodedRequest(bytes: request) }
-    case .json:
-      try await write {
-        var refusals: [OTLP.Refusal] = []
-        let data = try OTLPJSON.decode(request, refusals: &refusals)
-        return EncodedRequest(bytes: OTLP.encode(data), refusals: refusals)
-      }
-    }
+    try await write { try EncodedRequest(request, encoding: encoding) }
   }
+
+  /// A line of requests that are stored in order.
+  /// - Parameter endsAtRefusal: whether a request whose bytes are refused keeps out those behind it. A store that cannot
+  ///   be written keeps them out in any case.
+  package func makeWriteLine(endsAtRefusal: Bool) -> WriteLine { WriteLine(core: core, endsAtRefusal: endsAtRefusal) }
 
   private func write(_ encode: @escaping @Sendable () throws -> EncodedRequest) async throws -> WriteReceipt {
     try await withCheckedThrowingContinuation { continuation in

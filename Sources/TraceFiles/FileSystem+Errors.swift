@@ -12,7 +12,8 @@ import TraceModel
 func systemFailure(_ operation: String, _ path: String, _ number: Int32) -> TracestoreError {
   let code: TracestoreError.Code =
     switch number {
-    case ENOSPC, EDQUOT: .diskFull
+    // A limit on the size of a file, like a quota, is a disk that has no more room for this process.
+    case ENOSPC, EDQUOT, EFBIG: .diskFull
     case ENOENT: .notFound
     default: .inputOutput
     }

@@ -77,21 +77,27 @@ package final class Ingestor: Sendable {
   /// Stores one protobuf request. Blocks for decoding and while memtables and log are full; `completion` runs on the
   /// log's thread once the batch is durable and visible, or has failed.
   ///
+  /// - Parameter admit: called when the request is known to be sound and before anything of it is stored; it may wait,
+  ///   and what it throws keeps the request out.
   /// - Throws: when nothing was stored; `completion` is not called then.
   package func write(
-    _ request: UnsafeRawBufferPointer, arrivalNanoseconds: UInt64, batch: SpanBatch,
+    _ request: UnsafeRawBufferPointer, arrivalNanoseconds: UInt64, batch: SpanBatch, admit: () throws -> Void = {},
     completion: @escaping @Sendable (Result<IngestReceipt, any Error>) -> Void
   ) throws {
     defer { batch.removeAll() }
     try OTLPBatchDecoder.decode(request, into: batch)
     let receipt = IngestReceipt(acceptedCount: batch.acceptedCount, refusals: batch.refusals)
-    guard batch.acceptedCount > 0 else { return completion(.success(receipt)) }
+    guard batch.acceptedCount > 0 else {
+      try admit()
+      return completion(.success(receipt))
+    }
     let frame: WALFrame
     if let accepted = batch.acceptedRequest() {
       frame = try WALFrame(kind: .request, payload: accepted, arrivalNanoseconds: arrivalNanoseconds)
     } else {
       frame = try WALFrame(kind: .request, payload: request, arrivalNanoseconds: arrivalNanoseconds)
     }
+    try admit()
     try order.withLock { _ in
       let memtable = try memtableWithRoom()
       let rows = try memtable.append(batch, arrivalNanoseconds: arrivalNanoseconds)

@@ -14,6 +14,8 @@ struct Entry {
   static func main() async {
     // A reader that has seen enough, like `head`, ends us without a word.
     signal(SIGPIPE, SIG_DFL)
+    // A limit on file sizes is an error like a full disk, with a sentence, not a death.
+    signal(SIGXFSZ, SIG_IGN)
     let arguments = Array(CommandLine.arguments.dropFirst())
     let isJSON = arguments.contains("--json")
     do {
@@ -61,10 +63,7 @@ struct Entry {
   private static func report(_ failure: CommandFailure, isJSON: Bool) -> Never {
     Terminal.clearProgress()
     if isJSON {
-      StandardOutput.shared.write(
-        JSONValue.object([
-          ("error", .object([("code", .string(failure.code)), ("message", .string(failure.message))]))
-        ]).text + "\n")
+      StandardOutput.shared.writeLine(JSONValue.object([("error", failure.json)]).text)
     }
     StandardOutput.shared.flush()
     StandardError.writeLine("tracestore: " + Sanitized.line(failure.message))

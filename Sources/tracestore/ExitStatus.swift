@@ -1,4 +1,5 @@
 import ArgumentParser
+import TraceInspect
 import TraceModel
 
 /// How the program ends: part of the contract with scripts.
@@ -40,11 +41,15 @@ struct CommandFailure: Error {
   init(_ error: any Error) {
     switch error {
     case let error as CommandFailure: self = error
+    case let error as InputFailure: self.init(error.error)
     case let error as TracestoreError:
       self.init(ExitStatus(error.code), code: error.code.rawValue, error.description)
     default: self.init(.inputOutput, code: "inputOutput", "\(error)")
     }
   }
+
+  /// The value of the member "error".
+  var json: JSONValue { .object([("code", .string(code)), ("message", .string(message))]) }
 
   static func usage(_ message: String) -> CommandFailure { CommandFailure(.usage, code: "usage", message) }
 }

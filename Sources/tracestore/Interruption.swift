@@ -9,17 +9,29 @@ import Synchronization
 #endif
 
 private let interruptionCount = Atomic(0)
+/// The two ends of a pipe that has a byte once Ctrl-C has been pressed; -1 without one.
+private let reportEnd = Atomic<Int32>(-1)
+private let waitEnd = Atomic<Int32>(-1)
 
 /// Ctrl-C: the first asks a long command to stop and to say what it has done, the second ends the program.
 enum Interruption {
   static var isRequested: Bool { interruptionCount.load(ordering: .relaxed) > 0 }
 
   static func watch() {
+    var ends: [Int32] = [-1, -1]
+    if pipe(&ends) == 0 {
+      for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+      waitEnd.store(ends[0], ordering: .relaxed)
+      reportEnd.store(ends[1], ordering: .relaxed)
+    }
     var action = sigaction()
     let handler: @convention(c) (Int32) -> Void = { _ in
       if interruptionCount.add(1, ordering: .relaxed).oldValue > 0 { _exit(ExitStatus.interrupted.rawValue) }
+      var byte: UInt8 = 0
+      let saved = errno
+      _ = write(reportEnd.load(ordering: .relaxed), &byte, 1)
+      errno = saved
     }
-    // Without SA_RESTART, so that a read from a silent pipe ends too.
     #if canImport(Darwin)
       action.__sigaction_u.__sa_handler = handler
     #else
@@ -27,5 +39,15 @@ enum Interruption {
     #endif
     sigaction(SIGINT, &action, nil)
     sigaction(SIGTERM, &action, nil)
+  }
+
+  /// Waits until reading would not block or Ctrl-C has been pressed. The signal may reach any thread, so a read that
+  /// waits for a silent pipe does not hear of it by itself.
+  static func waitForInput(_ descriptor: Int32) {
+    var wanted = [
+      pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: waitEnd.load(ordering: .relaxed), events: Int16(POLLIN), revents: 0),
+    ]
+    while !isRequested, poll(&wanted, 2, -1) < 0, errno == EINTR {}
   }
 }

@@ -106,24 +106,6 @@ import Testing
     #expect(try copy.contents() == before)
   }
 
-  @Test(arguments: [
-    ("truncated-length.otlp", 1, 88), ("truncated-frame.otlp", 1, 88), ("absurd-length.otlp", 1, 88),
-  ])
-  func `refused input is named by file, request and byte, and what stands before it is stored`(
-    _ name: String, _ index: Int, _ offset: Int
-  ) throws {
-    let program = try Program()
-    let file = Program.fixture("corrupt-otlp/\(name)")
-    let run = try program.run("import", file, "--json")
-    #expect(run.status == 1)
-    let refused = try #require(run.object()["refused"] as? [[String: Any]])
-    #expect(refused.count == 1)
-    #expect(refused.first?["file"] as? String == file)
-    #expect(refused.first?["index"] as? Int == index)
-    #expect(refused.first?["offset"] as? Int == offset)
-    #expect(try program.spanCount() == 1)
-  }
-
   @Test func `--keep-going stores what stands behind a refused request`() throws {
     let program = try Program()
     let first = try Data(contentsOf: URL(fileURLWithPath: program.generate(300, seed: 1, to: "first.jsonl")))

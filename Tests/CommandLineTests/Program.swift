@@ -19,6 +19,36 @@ struct Run {
   }
 }
 
+/// A run of the program that has not ended.
+struct Running {
+  let process: Process
+  /// The other end of its standard input.
+  let input: FileHandle
+  /// The files behind its standard output and standard error.
+  let names: [String]
+
+  func end() throws -> Run {
+    let deadline = Date().addingTimeInterval(120)
+    while process.isRunning, Date() < deadline { usleep(1000) }
+    // A program that hangs fails its test instead of holding up all others.
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    process.waitUntilExit()
+    let errors = try Data(contentsOf: URL(fileURLWithPath: names[1]))
+    return Run(
+      status: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,
+      output: try Data(contentsOf: URL(fileURLWithPath: names[0])), errors: String(decoding: errors, as: UTF8.self))
+  }
+
+  /// Waits until something has come about, a minute at most.
+  func wait(_ what: String, until isDone: () throws -> Bool) throws {
+    let deadline = Date().addingTimeInterval(60)
+    while try !isDone() {
+      try #require(process.isRunning && Date() < deadline, "waited in vain: \(what)")
+      usleep(2000)
+    }
+  }
+}
+
 private final class BundleMark {}
 
 /// The built program, and a folder that is gone when the test is.
@@ -57,10 +87,16 @@ final class Program {
     return place
   }()
 
-  func process(_ arguments: [String]) -> Process {
+  /// - Parameter shell: a command that the shell runs first, in the same process.
+  func process(_ arguments: [String], after shell: String? = nil) -> Process {
     let process = Process()
-    process.executableURL = Self.executable
-    process.arguments = arguments
+    if let shell {
+      process.executableURL = URL(fileURLWithPath: "/bin/sh")
+      process.arguments = ["-c", "\(shell); exec \"$0\" \"$@\"", Self.executable.path] + arguments
+    } else {
+      process.executableURL = Self.executable
+      process.arguments = arguments
+    }
     process.standardInput = FileHandle.nullDevice
     var environment = ProcessInfo.processInfo.environment
     environment["TRACESTORE_DIR"] = store
@@ -70,23 +106,29 @@ final class Program {
 
   /// Runs the program to its end, with `TRACESTORE_DIR` naming `store`.
   @discardableResult
-  func run(_ arguments: String...) throws -> Run {
-    let process = process(arguments)
+  func run(_ arguments: String..., input: Data? = nil, after shell: String? = nil) throws -> Run {
+    let running = try start(arguments, after: shell)
+    if let input {
+      try running.input.write(contentsOf: input)
+    }
+    try running.input.close()
+    return try running.end()
+  }
+
+  /// Starts the program with a pipe as its standard input.
+  func start(_ arguments: [String], after shell: String? = nil) throws -> Running {
+    let process = process(arguments, after: shell)
+    let pipe = Pipe()
+    process.standardInput = pipe
     // Files, so that neither stream can fill up while the other is being read.
     let names = [path("out-\(UUID().uuidString)"), path("err-\(UUID().uuidString)")]
     for name in names { try Data().write(to: URL(fileURLWithPath: name)) }
-    let out = try #require(FileHandle(forWritingAtPath: names[0]))
-    let err = try #require(FileHandle(forWritingAtPath: names[1]))
-    process.standardOutput = out
-    process.standardError = err
+    let handles = try names.map { try #require(FileHandle(forWritingAtPath: $0)) }
+    process.standardOutput = handles[0]
+    process.standardError = handles[1]
     try process.run()
-    process.waitUntilExit()
-    try out.close()
-    try err.close()
-    let errors = try Data(contentsOf: URL(fileURLWithPath: names[1]))
-    return Run(
-      status: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,
-      output: try Data(contentsOf: URL(fileURLWithPath: names[0])), errors: String(decoding: errors, as: UTF8.self))
+    for handle in handles { try handle.close() }
+    return Running(process: process, input: pipe.fileHandleForWriting, names: names)
   }
 
   /// What `stats` says of the stored spans, which does not depend on how they arrived.
@@ -99,6 +141,30 @@ final class Program {
   }
 
   func spanCount() throws -> Int { try #require(run("stats", "--json").object()["spans"] as? Int) }
+
+  /// Every stored record with its resource and scope, whatever order and files it is kept in, sorted.
+  func records() throws -> [String] {
+    let run = try run("export", "--format", "otlp-json", "--out", "-")
+    #expect(run.status == 0, "\(run.errors)")
+    var records: [String] = []
+    func text(_ value: Any?) throws -> String {
+      guard let value else { return "" }
+      return String(
+        decoding: try JSONSerialization.data(withJSONObject: value, options: [.sortedKeys, .fragmentsAllowed]),
+        as: UTF8.self)
+    }
+    for line in run.output.split(separator: UInt8(ascii: "\n")) {
+      let data = try #require(JSONSerialization.jsonObject(with: line) as? [String: [[String: Any]]])
+      for group in data["resourceSpans"] ?? [] {
+        let resource = try text(group["resource"]) + text(group["schemaUrl"])
+        for scoped in group["scopeSpans"] as? [[String: Any]] ?? [] {
+          let scope = try text(scoped["scope"]) + text(scoped["schemaUrl"])
+          for span in scoped["spans"] as? [Any] ?? [] { records.append(try resource + scope + text(span)) }
+        }
+      }
+    }
+    return records.sorted()
+  }
 
   func generate(_ spanCount: Int, seed: Int = 1, to name: String = "traffic.otlp") throws -> String {
     let run = try run("generate", "--spans", "\(spanCount)", "--seed", "\(seed)", "--out", path(name), "--json")

@@ -59,17 +59,12 @@ struct ImportCommand: AsyncParsableCommand {
     var options = StoreOptions()
     options.durability = durability.durability
     let importer = Importer(isKeepingGoing: keepGoing, framing: inputFormat.framing)
-    // A first look at the names, so that a slip of the fingers does not create a store.
-    let inputs: [InputFile]
-    if !keepGoing, files.count == 1 { inputs = [try InputFile(path: files[0])] } else { inputs = [] }
+    // A first look at the names, so that a slip of the fingers does not create a store or stop halfway.
+    if !keepGoing { for path in files { _ = try InputFile.check(path: path) } }
     let store = try await TraceStore.open(at: directory, options: options)
     var failure: (any Error)?
     do {
-      if let input = inputs.first {
-        try await importer.run([.success(input)], into: store)
-      } else {
-        try await importer.run(files.map { path in Result { try InputFile(path: path) } }, into: store)
-      }
+      try await importer.run(files, into: store)
     } catch {
       failure = error
     }
@@ -80,21 +75,25 @@ struct ImportCommand: AsyncParsableCommand {
       failure = failure ?? error
     }
     Terminal.clearProgress()
-    report(importer.outcome)
-    if let failure { throw failure }
+    let known = failure.map { CommandFailure($0) }
+    report(importer.outcome, known)
+    if let known { throw QuietExit(status: known.status) }
     if Interruption.isRequested { throw QuietExit(status: .interrupted) }
     if importer.outcome.status != .done { throw QuietExit(status: importer.outcome.status) }
   }
 
-  private func report(_ outcome: ImportOutcome) {
+  /// What was stored, also when the import could not go on.
+  private func report(_ outcome: ImportOutcome, _ failure: CommandFailure?) {
     if output.json {
-      StandardOutput.shared.writeLine(outcome.json.text)
-      return
+      StandardOutput.shared.writeLine(outcome.json(failure).text)
+    } else {
+      let rate = outcome.seconds > 0 ? Double(outcome.spanCount) / outcome.seconds : 0
+      StandardOutput.shared.writeLine(
+        "Stored \(Figure.count(outcome.spanCount, "span")) from \(Figure.count(outcome.requestCount, "request")) (\(Figure.bytes(outcome.byteCount))) in \(Figure.decimal(outcome.seconds, fractionDigits: 2)) s, \(Figure.count(UInt64(rate))) spans/s."
+      )
+      StandardOutput.shared.flush()
+      for line in outcome.refusalLines(limit: 20) { StandardError.writeLine(Sanitized.line(line)) }
     }
-    let rate = outcome.seconds > 0 ? Double(outcome.spanCount) / outcome.seconds : 0
-    StandardOutput.shared.writeLine(
-      "Stored \(Figure.count(outcome.spanCount, "span")) from \(Figure.count(outcome.requestCount, "request")) (\(Figure.bytes(outcome.byteCount))) in \(Figure.decimal(outcome.seconds, fractionDigits: 2)) s, \(Figure.count(UInt64(rate))) spans/s."
-    )
-    for line in outcome.refusalLines(limit: 20) { StandardError.writeLine(Sanitized.line(line)) }
+    if let failure { StandardError.writeLine("tracestore: " + Sanitized.line(failure.message)) }
   }
 }

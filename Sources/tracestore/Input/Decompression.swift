@@ -4,15 +4,19 @@ import TraceModel
 
 /// One way to undo a compression, piece by piece.
 protocol StreamDecompressor: AnyObject {
-  /// Undoes as much of `input` as fits `output`. Returns how far it came in both, and whether the compressed data could
-  /// end here.
-  func step(
-    _ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
-  ) throws(DecompressionFault) -> (readByteCount: Int, writtenByteCount: Int, isBetweenParts: Bool)
+  /// Undoes as much of `input` as fits `output`.
+  func step(_ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> DecompressionStep
 }
 
-struct DecompressionFault: Error {
-  var reason: String
+/// How far a step came.
+struct DecompressionStep {
+  var readByteCount: Int
+  /// Good bytes, also when the step ended at a fault.
+  var writtenByteCount: Int
+  /// Whether the compressed data could end here.
+  var isBetweenParts: Bool
+  /// Why nothing more can be undone.
+  var fault: String?
 }
 
 /// gzip, any number of members one after another.
@@ -28,14 +32,14 @@ final class GzipDecompressor: StreamDecompressor {
 
   deinit { inflateEnd(&stream) }
 
-  func step(
-    _ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
-  ) throws(DecompressionFault) -> (readByteCount: Int, writtenByteCount: Int, isBetweenParts: Bool) {
+  func step(_ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> DecompressionStep {
     var skipped = 0
     if isBetweenMembers {
       // Tape archivers pad with zeros after the last member.
       while skipped < input.count, input[skipped] == 0 { skipped += 1 }
-      guard skipped < input.count else { return (skipped, 0, true) }
+      guard skipped < input.count else {
+        return DecompressionStep(readByteCount: skipped, writtenByteCount: 0, isBetweenParts: true)
+      }
       inflateReset(&stream)
       isBetweenMembers = false
     }
@@ -45,42 +49,48 @@ final class GzipDecompressor: StreamDecompressor {
     stream.next_out = output.bindMemory(to: UInt8.self).baseAddress
     stream.avail_out = UInt32(output.count)
     let status = inflate(&stream, Z_NO_FLUSH)
-    let read = skipped + rest.count - Int(stream.avail_in)
-    let written = output.count - Int(stream.avail_out)
+    var fault: String?
     switch status {
     case Z_STREAM_END: isBetweenMembers = true
     case Z_OK, Z_BUF_ERROR: break
-    default:
-      throw DecompressionFault(reason: stream.msg.map { String(cString: $0) } ?? "zlib error \(status)")
+    default: fault = stream.msg.map { String(cString: $0) } ?? "zlib error \(status)"
     }
-    return (read, written, isBetweenMembers)
+    return DecompressionStep(
+      readByteCount: skipped + rest.count - Int(stream.avail_in),
+      writtenByteCount: output.count - Int(stream.avail_out), isBetweenParts: isBetweenMembers, fault: fault)
   }
 }
 
 /// Zstd, any number of frames one after another.
 final class ZstdStreamDecompressor: StreamDecompressor {
   private let context: OpaquePointer
+  /// How much of the input the next step should get: one block. A call that meets damage says nothing of the good
+  /// blocks that it undid before.
+  private var wantedByteCount: Int
 
   /// Nil when zstd has no memory.
   init?() {
     guard let context = ZSTD_createDCtx() else { return nil }
     self.context = context
+    wantedByteCount = max(1, ZSTD_initDStream(context))
     // A frame may ask for a window of up to 128 MiB; more would be a way to take memory from us.
     _ = ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, 27)
   }
 
   deinit { ZSTD_freeDCtx(context) }
 
-  func step(
-    _ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
-  ) throws(DecompressionFault) -> (readByteCount: Int, writtenByteCount: Int, isBetweenParts: Bool) {
-    var source = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: 0)
+  /// Less than the smallest frame with content.
+  private static let frameStartByteCount = 5
+
+  func step(_ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> DecompressionStep {
+    var source = ZSTD_inBuffer(src: input.baseAddress, size: min(input.count, wantedByteCount), pos: 0)
     var target = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
     let status = ZSTD_decompressStream(context, &target, &source)
-    guard ZSTD_isError(status) == 0 else {
-      throw DecompressionFault(reason: String(cString: ZSTD_getErrorName(status)))
-    }
-    return (source.pos, target.pos, status == 0)
+    let isFault = ZSTD_isError(status) != 0
+    if !isFault { wantedByteCount = status == 0 ? Self.frameStartByteCount : status }
+    return DecompressionStep(
+      readByteCount: source.pos, writtenByteCount: target.pos, isBetweenParts: status == 0,
+      fault: isFault ? String(cString: ZSTD_getErrorName(status)) : nil)
   }
 }
 
@@ -98,6 +108,8 @@ final class PlainInput {
   private var isAtEnd = false
   /// What the output buffer could not take is still inside the decompressor.
   private var mayHoldOutput = false
+  /// Where the data cannot be undone any further; thrown once everything before has been handed out.
+  private var damage: TracestoreError?
   /// Bytes handed out so far.
   private(set) var plainByteCount: UInt64 = 0
 
@@ -144,37 +156,35 @@ final class PlainInput {
         place = 0
         if pending.isEmpty {
           isAtEnd = true
-          if !isBetweenParts, !Interruption.isRequested { throw fault("end too early") }
-          return []
+          if !isBetweenParts, !Interruption.isRequested { damage = fault("end too early") }
+          break
         }
       }
       let byteCount = max(maximum, 1)
-      var read = 0
-      var parted = isBetweenParts
-      let output: [UInt8]
-      do {
-        output = try [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
-          (read, count, parted) = try pending.withUnsafeBytes {
-            try decompressor.step(
-              UnsafeRawBufferPointer(rebasing: $0[place...]), into: UnsafeMutableRawBufferPointer(buffer))
-          }
+      var step = DecompressionStep(readByteCount: 0, writtenByteCount: 0, isBetweenParts: false)
+      let output = [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
+        step = pending.withUnsafeBytes {
+          decompressor.step(
+            UnsafeRawBufferPointer(rebasing: $0[place...]), into: UnsafeMutableRawBufferPointer(buffer))
         }
-      } catch let error as DecompressionFault {
-        isAtEnd = true
-        throw fault("are damaged (\(error.reason))")
+        count = step.writtenByteCount
       }
-      place += read
-      isBetweenParts = parted
+      place += step.readByteCount
+      isBetweenParts = step.isBetweenParts
       mayHoldOutput = output.count == byteCount
+      if let reason = step.fault {
+        isAtEnd = true
+        damage = fault("are damaged (\(reason))")
+      }
       if !output.isEmpty { return output }
     }
+    if let damage { throw damage }
     return []
   }
 
   private func fault(_ what: String) -> TracestoreError {
     TracestoreError(
       .malformedInput,
-      "the compressed data \(what) near byte \(file.readByteCount - UInt64(pending.count - place)) of the file",
-      offset: plainByteCount)
+      "the compressed data \(what) near byte \(file.readByteCount - UInt64(pending.count - place)) of the file")
   }
 }

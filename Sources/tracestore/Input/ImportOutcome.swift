@@ -39,11 +39,14 @@ struct ImportOutcome {
 
   var status: ExitStatus { hasFileFailure ? .inputOutput : refusals.isEmpty ? .done : .refused }
 
-  var json: JSONValue {
-    .object([
+  /// - Parameter failure: why the import could not go on.
+  func json(_ failure: CommandFailure?) -> JSONValue {
+    var members: [(key: String, value: JSONValue)] = [
       ("requests", .count(requestCount)), ("spans", .count(spanCount)), ("bytes", .number(byteCount)),
       ("refused", .array(refusals.map(\.json))), ("seconds", .double((seconds * 1e6).rounded() / 1e6)),
-    ])
+    ]
+    if let failure { members.append(("error", failure.json)) }
+    return .object(members)
   }
 
   func refusalLines(limit: Int) -> [String] {

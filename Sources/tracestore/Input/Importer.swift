@@ -19,17 +19,13 @@ final class Importer {
     self.framing = framing
   }
 
-  private struct Job: Sendable {
-    var frame: OTLPFrameReader.Frame
-    var file: String
-  }
-
+  /// What became of a request.
   private struct Done: Sendable {
-    var sequence: Int
+    /// Its place among the requests of its file that were handed to the store.
+    var number: Int
     var index: Int
     var offset: UInt64
     var byteCount: Int
-    var file: String
     var result: Result<WriteReceipt, any Error>
   }
 
@@ -37,129 +33,147 @@ final class Importer {
   ///
   /// - Throws: What stops an import whatever it was told: a store that cannot be written. Refused requests are in
   ///   `outcome`; a file that cannot be read throws too, unless the import keeps going.
-  func run(_ inputs: [Result<InputFile, any Error>], into store: TraceStore) async throws {
-    let sizes = inputs.map { try? $0.get().byteCount }
+  func run(_ paths: [String], into store: TraceStore) async throws {
+    let sizes = paths.map { try? InputFile.check(path: $0) }
     let total = sizes.reduce(UInt64?(0)) { sum, size in sum.flatMap { sum in (size ?? nil).map { sum + $0 } } }
     progress = ProgressLine(total: total)
     defer { outcome.seconds = progress.seconds }
-    for input in inputs {
+    // The requests of all files stand in one line, so that those of a file come behind those of the file before.
+    let line = store.makeWriteLine(endsAtRefusal: !isKeepingGoing)
+    for path in paths {
       do {
-        let file = try input.get()
-        let isGoingOn = try await run(file, into: store)
-        outcome.byteCount += file.readByteCount
-        if !isGoingOn { return }
-      } catch let error as TracestoreError where isKeepingGoing && error.code == .inputOutput && error.path != nil {
+        guard try await run(try InputFile(path: path), into: line) else { return }
+      } catch let error as InputFailure where isKeepingGoing {
         outcome.hasFileFailure = true
         outcome.refusals.append(
-          ImportRefusal(file: error.path ?? "", index: 0, offset: error.offset ?? 0, reason: error.message))
+          ImportRefusal(file: error.name, index: 0, offset: error.error.offset ?? 0, reason: error.error.message))
       }
       if Interruption.isRequested { return }
     }
   }
 
   /// Returns false when the import has to end here.
-  private func run(_ file: InputFile, into store: TraceStore) async throws -> Bool {
+  private func run(_ file: InputFile, into line: WriteLine) async throws -> Bool {
     let input = PlainInput(file)
     var reader = OTLPFrameReader(framing: framing) { try input.read($0) }
-    var sequence = 0
-    var accounted = 0
-    var bytesInFlight = 0
-    var finished: [Int: Done] = [:]
-    var isEnded = false
-    var failure: (any Error)?
+    let (arriving, outlet) = AsyncStream.makeStream(of: Done.self)
+    var arrivals = arriving.makeAsyncIterator()
+    var queue = Queue()
+    var requestIndex = 0
     let baseByteCount = outcome.byteCount
+    defer { outcome.byteCount = baseByteCount + file.readByteCount }
 
-    await withTaskGroup(of: Done.self) { group in
-      var inFlight = 0
-      func receive() async {
-        guard let done = await group.next() else { return }
-        inFlight -= 1
-        bytesInFlight -= done.byteCount
-        finished[done.sequence] = done
-        while failure == nil, !isEnded, let next = finished.removeValue(forKey: accounted) {
-          accounted += 1
-          do { isEnded = !(try account(next)) } catch { failure = error }
-        }
+    while !queue.isEnded {
+      let frame: OTLPFrameReader.Frame
+      do {
+        let next = try reader.next()
+        // What Ctrl-C cut short is no request.
+        guard !Interruption.isRequested, let next else { break }
+        frame = next
+      } catch {
+        // What stands before the place that cannot be read is accounted for first.
+        while let done = await queue.next(&arrivals) { account(done, in: file.name, &queue) }
+        if Interruption.isRequested || queue.isEnded { break }
+        note(error, index: requestIndex, offset: input.plainByteCount, in: file.name, &queue)
+        requestIndex += 1
+        continue
       }
-      while failure == nil, !isEnded, !Interruption.isRequested {
-        let frame: OTLPFrameReader.Frame
-        do {
-          guard let next = try reader.next() else { break }
-          frame = next
-        } catch {
-          // What stands before the place that cannot be read is accounted for first.
-          while inFlight > 0 { await receive() }
-          guard failure == nil, !isEnded else { break }
-          do { isEnded = !(try refuse(error, index: sequence, file: file.name, at: input.plainByteCount)) } catch {
-            failure = error
-          }
-          sequence += 1
-          accounted += 1
-          continue
-        }
-        while inFlight > 0,
-          inFlight >= Self.maximumRequestsInFlight || bytesInFlight + frame.bytes.count > Self.maximumBytesInFlight
-        {
-          await receive()
-        }
-        let job = Job(frame: frame, file: file.name)
-        let number = sequence
-        sequence += 1
-        inFlight += 1
-        bytesInFlight += frame.bytes.count
-        group.addTask { await Self.store(job, number, in: store) }
-        progress.update(done: baseByteCount + file.readByteCount) {
-          "importing: \(Figure.count(outcome.spanCount)) spans, \(Figure.count(UInt64(Double(outcome.spanCount) / max(progress.seconds, 0.001)))) spans/s, \(Figure.bytes(baseByteCount + file.readByteCount)), \($0)"
-        }
+      while queue.isFull(for: frame.bytes.count), let done = await queue.next(&arrivals) {
+        account(done, in: file.name, &queue)
       }
-      while inFlight > 0 { await receive() }
+      requestIndex += 1
+      let number = queue.add(frame.bytes.count)
+      let (index, offset, byteCount) = (frame.index, frame.offset, frame.bytes.count)
+      line.submit(frame.bytes, encoding: frame.encoding == .json ? .json : .protobuf) { result in
+        outlet.yield(Done(number: number, index: index, offset: offset, byteCount: byteCount, result: result))
+      }
+      progress.update(done: baseByteCount + file.readByteCount) {
+        "importing: \(Figure.count(outcome.spanCount)) spans, \(Figure.count(UInt64(Double(outcome.spanCount) / max(progress.seconds, 0.001)))) spans/s, \(Figure.bytes(baseByteCount + file.readByteCount)), \($0)"
+      }
     }
-    if let failure { throw failure }
-    return !isEnded
+    // Also behind a failure: whatever was stored is counted.
+    while let done = await queue.next(&arrivals) { account(done, in: file.name, &queue) }
+    if let failure = queue.failure { throw failure }
+    return !queue.isEnded
   }
 
-  private static func store(_ job: Job, _ sequence: Int, in store: TraceStore) async -> Done {
-    let frame = job.frame
-    let result: Result<WriteReceipt, any Error>
-    do {
-      result = .success(
-        try await store.writeEncoded(frame.bytes, encoding: frame.encoding == .json ? .json : .protobuf))
-    } catch {
-      result = .failure(error)
-    }
-    return Done(
-      sequence: sequence, index: frame.index, offset: frame.offset, byteCount: frame.bytes.count, file: job.file,
-      result: result)
-  }
-
-  private func account(_ done: Done) throws -> Bool {
+  private func account(_ done: Done, in file: String, _ queue: inout Queue) {
     switch done.result {
     case .success(let receipt):
       outcome.requestCount += 1
       outcome.spanCount += receipt.acceptedSpanCount
       outcome.refusals += receipt.refused.map {
-        ImportRefusal(file: done.file, index: done.index, offset: done.offset, reason: $0.reason, span: $0.spanIndex)
+        ImportRefusal(file: file, index: done.index, offset: done.offset, reason: $0.reason, span: $0.spanIndex)
       }
-      return true
-    case .failure(let error):
-      var error = error
+    case .failure(var error):
+      // One reason to end is enough; what follows has not been stored either.
+      guard !queue.isEnded else { return }
       if var known = error as? TracestoreError {
         known.offset = done.offset &+ (known.offset ?? 0)
         error = known
       }
-      return try refuse(error, index: done.index, file: done.file, at: done.offset)
+      note(error, index: done.index, offset: done.offset, in: file, &queue)
     }
   }
 
-  /// Notes a request that the input's bytes are to blame for, and tells whether to go on; throws what is not theirs.
-  private func refuse(_ error: any Error, index: Int, file: String, at offset: UInt64) throws -> Bool {
+  /// Notes a request that the input's bytes are to blame for, and ends the import unless it keeps going; what is not
+  /// their fault always ends it.
+  private func note(
+    _ error: any Error, index: Int, offset: UInt64, in file: String, _ queue: inout Queue
+  ) {
     guard let error = error as? TracestoreError, [.malformedInput, .limitExceeded].contains(error.code) else {
-      throw error
+      queue.end(error)
+      return
     }
     outcome.refusals.append(
       ImportRefusal(
         file: file, index: index, offset: error.offset ?? offset,
         reason: error.cause.map { "\(error.message): \($0)" } ?? error.message))
-    return isKeepingGoing
+    if !isKeepingGoing { queue.end(nil) }
+  }
+}
+
+extension Importer {
+  /// The requests of a file that are under way. They come back in any order and are accounted for in theirs.
+  private struct Queue {
+    private var addedCount = 0
+    private var accountedCount = 0
+    private var arrivedCount = 0
+    private var byteCount = 0
+    private var waiting: [Int: Done] = [:]
+    private(set) var isEnded = false
+    private(set) var failure: (any Error)?
+
+    mutating func add(_ byteCount: Int) -> Int {
+      defer { addedCount += 1 }
+      self.byteCount += byteCount
+      return addedCount
+    }
+
+    func isFull(for byteCount: Int) -> Bool {
+      let count = addedCount - arrivedCount
+      return count > 0
+        && (count >= Importer.maximumRequestsInFlight || self.byteCount + byteCount > Importer.maximumBytesInFlight)
+    }
+
+    /// The next request to account for; nil when none is under way.
+    mutating func next(_ arrivals: inout AsyncStream<Done>.Iterator) async -> Done? {
+      while accountedCount < addedCount {
+        if let done = waiting.removeValue(forKey: accountedCount) {
+          accountedCount += 1
+          return done
+        }
+        guard let done = await arrivals.next() else { return nil }
+        arrivedCount += 1
+        byteCount -= done.byteCount
+        waiting[done.number] = done
+      }
+      return nil
+    }
+
+    mutating func end(_ failure: (any Error)?) {
+      isEnded = true
+      self.failure = failure
+    }
   }
 }

@@ -1,0 +1,82 @@
+import Synchronization
+import TraceFiles
+import TraceModel
+package import TracestoreV2
+
+/// Requests that are stored in the order in which they were handed in, and none behind one that ended the line.
+///
+/// Decoding still runs on all of the store's threads; what waits for its turn is only the append, which takes place one
+/// at a time anyway. So the same requests make the same files, and an import that stops at a refused request leaves
+/// nothing of those behind it.
+package final class WriteLine: Sendable {
+  /// Why a request was not stored that nobody looked at: an earlier one had ended the line.
+  package struct Skipped: Error {}
+
+  private struct State {
+    /// The place whose turn it is.
+    var turn = 0
+    var isEnded = false
+  }
+
+  private let core: StoreCore
+  private let endsAtRefusal: Bool
+  private let state = Monitor(State())
+  /// Held while a request is queued, so that the threads take requests in the order of their places.
+  private let nextNumber = Mutex(0)
+
+  init(core: StoreCore, endsAtRefusal: Bool) {
+    self.core = core
+    self.endsAtRefusal = endsAtRefusal
+  }
+
+  /// Queues a request behind those before it and returns at once. `completion` is called exactly once, on one of the
+  /// store's threads; it must be quick and must not call the store. Memory: the caller bounds how many requests are
+  /// under way.
+  package func submit(
+    _ request: [UInt8], encoding: OTLPEncoding,
+    completion: @escaping @Sendable (Result<WriteReceipt, any Error>) -> Void
+  ) {
+    nextNumber.withLock { number in
+      let place = Place(line: self, number: number)
+      number += 1
+      core.write({ try EncodedRequest(request, encoding: encoding) }, inLine: place, completion: completion)
+    }
+  }
+
+  /// Whether what kept a request out keeps out those behind it: always when the store is to blame.
+  private func isEnding(_ error: any Error) -> Bool {
+    guard !endsAtRefusal, let code = (error as? TracestoreError)?.code else { return true }
+    return code != .malformedInput && code != .limitExceeded
+  }
+}
+
+extension WriteLine {
+  /// A request's place. Exactly one thread waits in it and leaves it.
+  struct Place: Sendable {
+    fileprivate let line: WriteLine
+    fileprivate let number: Int
+
+    /// Waits until every request before this one has been appended or kept out.
+    /// - Throws: `Skipped` when the line has ended.
+    func waitForTurn() throws {
+      let isEnded = line.state.withLock(waitingUntil: { $0.turn == number }, { $0.isEnded })
+      if isEnded { throw Skipped() }
+    }
+
+    /// Hands the turn on, after having waited for it.
+    /// - Parameter error: what kept the request out.
+    func leave(_ error: (any Error)?) {
+      line.state.withLock(waitingUntil: { $0.turn == number }) { state in
+        state.turn += 1
+        if let error, line.isEnding(error) { state.isEnded = true }
+      }
+      line.state.wakeAll()
+    }
+
+    /// The log failed the request after its turn: those that have not had theirs are kept out.
+    func endLine() {
+      line.state.withLock { $0.isEnded = true }
+      line.state.wakeAll()
+    }
+  }
+}

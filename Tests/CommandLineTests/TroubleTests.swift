@@ -1,0 +1,203 @@
+import Foundation
+import Testing
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// Stores and systems that refuse: each has its exit status and one sentence.
+@Suite struct TroubleTests {
+  private func expectSentence(_ run: Run, _ status: Int32, _ words: String...) {
+    #expect(run.status == status, "\(run.errors)")
+    #expect(run.errors.hasPrefix("tracestore: ") && run.errors.split(separator: "\n").count == 1, "\(run.errors)")
+    for word in words { #expect(run.errors.contains(word), "\(run.errors)") }
+  }
+
+  /// The administrator may read what nobody else may, so for them that case is left to the other kinds.
+  static let unreadable = ["loop", "dangling", "folder", "file/inside"] + (geteuid() == 0 ? [] : ["forbidden"])
+
+  @Test(arguments: unreadable)
+  func `an input that cannot be opened is status 3, names itself, and makes no store`(_ kind: String) throws {
+    let program = try Program()
+    let file = program.path(kind)
+    switch kind {
+    case "forbidden":
+      try Data("{}".utf8).write(to: URL(fileURLWithPath: file))
+      chmod(file, 0)
+    case "loop": symlink(file, file)
+    case "dangling": symlink(program.path("nowhere"), file)
+    case "folder": try FileManager.default.createDirectory(atPath: file, withIntermediateDirectories: true)
+    default: try Data("{}".utf8).write(to: URL(fileURLWithPath: program.path("file")))
+    }
+    let good = try program.generate(100)
+    expectSentence(try program.run("import", file), 3, file)
+    // Nor is anything of the others stored when one of the names is wrong.
+    expectSentence(try program.run("import", good, file), 3, file)
+    #expect(!FileManager.default.fileExists(atPath: program.store))
+    let json = try program.run("import", file, "--json")
+    #expect(try (json.object()["error"] as? [String: Any])?["code"] as? String == "inputOutput")
+
+    let kept = try program.run("import", file, good, "--keep-going", "--json")
+    #expect(kept.status == 3)
+    let refused = try #require(kept.object()["refused"] as? [[String: Any]])
+    #expect(refused.count == 1 && refused.first?["file"] as? String == file)
+    #expect(try program.spanCount() == 100)
+  }
+
+  #if os(Linux)
+    @Test func `an input that opens and cannot be read is status 3, behind what came before it`() throws {
+      let program = try Program()
+      let good = try program.generate(100)
+      // The first page of a process is never mapped.
+      let run = try program.run("import", good, "/proc/self/mem", "--json")
+      #expect(run.status == 3)
+      let receipt = try run.object()
+      #expect(receipt["spans"] as? Int == 100)
+      let error = try #require(receipt["error"] as? [String: Any])
+      #expect((error["message"] as? String)?.contains("/proc/self/mem") == true)
+      #expect(try program.spanCount() == 100)
+    }
+  #endif
+
+  @Test(arguments: ["CURRENT", "MANIFEST", "wal"])
+  func `a store from a newer format is status 4 and called newer, not damaged`(_ part: String) throws {
+    let program = try Program()
+    try program.run("import", Program.fixture("otlp/shop-small.json"))
+    let (folder, twin) =
+      switch part {
+      case "CURRENT": (program.store, "newer-version.current")
+      case "MANIFEST": (program.store, "newer-version.manifest")
+      default: (program.store + "/wal", "newer-version.log")
+      }
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+    let name = try #require(names.first { $0.hasPrefix(part) && $0 != "wal.position" })
+    let file = "\(folder)/\(name)"
+    let bytes = try Data(contentsOf: URL(fileURLWithPath: Program.fixture("corrupt/\(twin)")))
+    try bytes.write(to: URL(fileURLWithPath: file))
+
+    let dumped = try program.run("dump", file)
+    #expect(dumped.status == 4, "\(dumped.errors)")
+    let verified = try program.run("verify", "--json")
+    #expect(verified.status == 4, "\(verified.text) \(verified.errors)")
+    for arguments in [["services"], ["search"], ["stats"], ["import", Program.fixture("otlp/shop-small.json")]] {
+      let run = try program.start(arguments + ["--json"]).end()
+      #expect(run.status == 4, "\(arguments[0]): \(run.errors)")
+      #expect(try (run.object()["error"] as? [String: Any])?["code"] as? String == "unsupportedFormat")
+      #expect(run.errors.contains("with the version that wrote it"), "\(run.errors)")
+    }
+    #expect(try Data(contentsOf: URL(fileURLWithPath: file)) == bytes)
+  }
+
+  @Test func `a segment of a newer format is explained as far as it goes, with status 4`() throws {
+    let program = try Program()
+    let run = try program.run("dump", Program.fixture("corrupt/newer-version.seg"))
+    #expect(run.status == 4 && !run.text.isEmpty)
+  }
+
+  @Test func `a second writer is refused while the first goes on, and reading works beside it`() throws {
+    let program = try Program()
+    let frames = try program.frames(of: program.generate(2000))
+    let first = try program.start(["import", "-", "--json"])
+    try first.input.write(contentsOf: frames[0])
+    try first.wait("the store") { FileManager.default.fileExists(atPath: program.store + "/LOCK") }
+    let second = try program.run("import", program.path("traffic.otlp"), "--json")
+    #expect(second.status == 3)
+    let error = try #require(second.object()["error"] as? [String: Any])
+    #expect(error["code"] as? String == "locked")
+    #expect((error["message"] as? String)?.contains(program.store) == true)
+    try first.wait("the manifest") { FileManager.default.fileExists(atPath: program.store + "/CURRENT") }
+    #expect(try program.run("stats").status == 0)
+    for frame in frames[1...] { try first.input.write(contentsOf: frame) }
+    try first.input.close()
+    let done = try first.end()
+    #expect(done.status == 0, "\(done.errors)")
+    #expect(try done.object()["spans"] as? Int == 2000)
+    #expect(try program.spanCount() == 2000)
+  }
+
+  @Test func `a disk without room is status 3, what was counted is stored, and room heals it`() throws {
+    let calm = try Program()
+    let traffic = try calm.generate(3000)
+    #expect(try calm.run("import", traffic).status == 0)
+    let everything = try calm.records()
+    // In blocks of 512 or of 1024 bytes, depending on the shell: enough for some requests, not for all.
+    for blocks in [1, 150, 400] {
+      let program = try Program()
+      let run = try program.run("import", traffic, "--json", after: "ulimit -f \(blocks)")
+      #expect(run.status == 3, "\(run.errors)")
+      #expect(run.errors.hasPrefix("tracestore: cannot write ") && run.errors.split(separator: "\n").count == 1)
+      let error = try #require(run.object()["error"] as? [String: Any])
+      #expect(error["code"] as? String == "diskFull")
+      let stored = try #require(run.object()["spans"] as? Int)
+      #expect(stored < 3000 && stored.isMultiple(of: 512))
+      #expect(try program.storedSpanCount() == stored)
+      #expect(try program.run("verify", "--deep").status == 0)
+      #expect(try program.run("import", traffic).status == 0)
+      #expect(try program.records() == everything)
+    }
+  }
+
+  #if os(Linux)
+    @Test func `an output without room is status 3 and says so`() throws {
+      let program = try Program()
+      #expect(try program.run("import", program.generate(3000)).status == 0)
+      expectSentence(try program.run("export", "--out", "/dev/full"), 3, "/dev/full", "No space left")
+      expectSentence(try program.run("generate", "--spans", "10", "--out", "/dev/full"), 3, "/dev/full")
+      let dump = try program.run("export", "--out", "-", after: "exec >/dev/full")
+      expectSentence(dump, 3, "No space left")
+      let table = try program.run("search", after: "exec >/dev/full")
+      expectSentence(table, 3, "standard output", "No space left")
+    }
+  #endif
+
+  @Test func `Ctrl-C ends an import with what is stored, and status 130`() throws {
+    let program = try Program()
+    let frames = try program.frames(of: program.generate(5000))
+    let running = try program.start(["import", "-", "--json"])
+    for frame in frames[..<6] { try running.input.write(contentsOf: frame) }
+    // Half a request is on its way when the interruption comes.
+    try running.input.write(contentsOf: frames[6].prefix(1000))
+    try running.wait("six requests") { try program.isStored() && program.storedSpanCount() == 6 * 512 }
+    kill(running.process.processIdentifier, SIGINT)
+    let run = try running.end()
+    try running.input.close()
+    #expect(run.status == 130)
+    let receipt = try run.object()
+    #expect(receipt["requests"] as? Int == 6 && receipt["spans"] as? Int == 6 * 512)
+    #expect((receipt["refused"] as? [Any])?.isEmpty == true)
+    #expect(try program.storedSpanCount() == 6 * 512)
+    #expect(try program.run("verify", "--deep").status == 0)
+  }
+
+  @Test func `Ctrl-C ends a generator with a file that can be imported`() throws {
+    let program = try Program()
+    let file = program.path("some.otlp")
+    let running = try program.start(["generate", "--spans", "1000000", "--rate", "20000", "--out", file, "--json"])
+    try running.wait("the file") {
+      (try? FileManager.default.attributesOfItem(atPath: file)[.size] as? Int).map { $0 > 0 } ?? false
+    }
+    kill(running.process.processIdentifier, SIGINT)
+    let run = try running.end()
+    #expect(run.status == 130)
+    let count = try #require(run.object()["spans"] as? Int)
+    #expect((1..<1_000_000).contains(count))
+    let imported = try program.run("import", file, "--json")
+    #expect(imported.status == 0, "\(imported.errors)")
+    #expect(try imported.object()["spans"] as? Int == count)
+  }
+}
+
+extension Program {
+  func isStored() throws -> Bool { FileManager.default.fileExists(atPath: store + "/CURRENT") }
+
+  /// Spans in segments and in the log, as a process beside the writer sees them.
+  func storedSpanCount() throws -> Int {
+    let statistics = try run("stats", "--json").object()
+    let (sealed, unsealed) = (statistics["spans"] as? Int, statistics["unsealedRecords"] as? Int)
+    return try #require(sealed) + #require(unsealed)
+  }
+}
