@@ -66,10 +66,13 @@ extension WriteLine {
     /// Hands the turn on, after having waited for it.
     /// - Parameter error: what kept the request out.
     func leave(_ error: (any Error)?) {
-      line.state.withLock(waitingUntil: { $0.turn == number }) { state in
-        state.turn += 1
-        if let error, line.isEnding(error) { state.isEnded = true }
-      }
+      let endsLine = error.map(line.isEnding) ?? false
+      line.state.withLock(
+        waitingUntil: { $0.turn == number },
+        { state in
+          state.turn += 1
+          if endsLine { state.isEnded = true }
+        })
       line.state.wakeAll()
     }
 
