@@ -9,7 +9,7 @@ package import TracestoreV2
 /// at a time anyway. So the same requests make the same files, and an import that stops at a refused request leaves
 /// nothing of those behind it.
 package final class WriteLine: Sendable {
-  /// Why a request was not stored that nobody looked at: an earlier one had ended the line.
+  /// Why a sound request was not stored: an earlier one had ended the line.
   package struct Skipped: Error {}
 
   private struct State {
@@ -30,8 +30,8 @@ package final class WriteLine: Sendable {
   }
 
   /// Queues a request behind those before it and returns at once. `completion` is called exactly once, on one of the
-  /// store's threads; it must be quick and must not call the store. Memory: the caller bounds how many requests are
-  /// under way.
+  /// store's threads, or on the caller's before this returns when the store is closed or read-only; it must be quick
+  /// and must call neither the store nor the line. Memory: the caller bounds how many requests are under way.
   package func submit(
     _ request: [UInt8], encoding: OTLPEncoding,
     completion: @escaping @Sendable (Result<WriteReceipt, any Error>) -> Void

@@ -192,7 +192,7 @@ import Testing
 }
 
 extension Program {
-  func isStored() throws -> Bool { FileManager.default.fileExists(atPath: store + "/CURRENT") }
+  func isStored() -> Bool { FileManager.default.fileExists(atPath: store + "/CURRENT") }
 
   /// Spans in segments and in the log, as a process beside the writer sees them.
   func storedSpanCount() throws -> Int {

@@ -49,7 +49,7 @@ import TraceWAL
   }
 
   @Test(arguments: 2...5 as ClosedRange<UInt8>)
-  func `A writer refuses a log with a frame it cannot apply, names its place and leaves the log alone`(
+  func `a writer refuses a log with a frame it cannot apply, names its place and leaves the log alone`(
     _ kind: UInt8
   ) async throws {
     let (store, path, offset) = try await Self.store(WALFrameKind(rawValue: kind))
@@ -63,7 +63,7 @@ import TraceWAL
   }
 
   @Test(arguments: 2...5 as ClosedRange<UInt8>, [true, false])
-  func `A reader refuses a frame it cannot apply at every question, for one trace and for all`(
+  func `a reader refuses a frame it cannot apply at every question, for one trace and for all`(
     _ kind: UInt8, _ readsAlone: Bool
   ) async throws {
     let (store, path, offset) = try await Self.store(WALFrameKind(rawValue: kind))
