@@ -6,7 +6,7 @@ package import TracestoreV2
 /// Requests that are stored in the order in which they were handed in, and none behind one that ended the line.
 ///
 /// Decoding still runs on all of the store's threads; what waits for its turn is only the append, which takes place one
-/// at a time anyway. So the same requests make the same files, and an import that stops at a refused request leaves
+/// at a time anyway. So the same requests make the same segments, and an import that stops at a refused request leaves
 /// nothing of those behind it.
 package final class WriteLine: Sendable {
   /// Why a sound request was not stored: an earlier one had ended the line.
