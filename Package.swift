@@ -127,7 +127,7 @@ let package = Package(
       "TraceEngineTests",
       [
         "TraceEngine", "TraceModel", "TracestoreV2", "TracestoreTesting", "TraceFiles", "TraceOTLP", "TraceMerge",
-        "TraceBytes", "TraceIngest", "TraceManifest", "TraceQuery", "TraceSegment", "TraceWAL",
+        "TraceBytes", "TraceIngest", "TraceInspect", "TraceManifest", "TraceQuery", "TraceSegment", "TraceWAL",
       ]),
     // Runs the program that the dependency builds.
     tests("CommandLineTests", ["tracestore"]),

@@ -4,12 +4,12 @@ import TraceSource
 import TraceWAL
 
 extension StoreCore {
-  func statistics() async throws -> StoreStatistics {
+  func statistics(withServiceSizes: Bool) async throws -> StoreStatistics {
     try await readers.run { [self] in
       let (memtables, segments) = try sources()
       var statistics = StoreStatistics()
       var columns: [String: UInt64] = [:]
-      var services: [[UInt8]: Int] = [:]
+      var services: [[UInt8]: (spanCount: Int, byteCount: Double)] = [:]
       for segment in segments {
         let totals = segment.totals
         statistics.spanCount += Int(totals.rowCount)
@@ -25,7 +25,12 @@ extension StoreCore {
             maximumStart: Timestamp(nanoseconds: hasRows ? totals.maximumStart : 0)))
         do {
           for column in try segment.partSizes() { columns[column.name, default: 0] += column.byteCount }
-          try segment.forEachService { services[Array($0.utf8), default: 0] += $1 }
+          try segment.forEachService { services[Array($0.utf8), default: (0, 0)].spanCount += $1 }
+          if withServiceSizes {
+            for size in try segment.serviceSizes() {
+              services[Array(size.service.utf8), default: (0, 0)].byteCount += size.byteCount
+            }
+          }
         } catch let error as TracestoreError where error.code == .corrupt {
           statistics.damage.append("\(error)")
         }
@@ -35,7 +40,11 @@ extension StoreCore {
       statistics.columns = columns.map { StoreStatistics.ColumnSize(name: $0.key, byteCount: $0.value) }
         .sorted { $0.byteCount != $1.byteCount ? $0.byteCount > $1.byteCount : $0.name < $1.name }
       statistics.services = services.sorted { $0.key.lexicographicallyPrecedes($1.key) }
-        .map { StoreStatistics.ServiceSize(name: String(decoding: $0.key, as: UTF8.self), spanCount: $0.value) }
+        .map {
+          StoreStatistics.ServiceSize(
+            name: String(decoding: $0.key, as: UTF8.self), spanCount: $0.value.spanCount,
+            estimatedByteCount: withServiceSizes ? UInt64($0.value.byteCount.rounded()) : nil)
+        }
       if case .writer(let ingestor, _) = origin {
         statistics.logByteCount = ingestor.logStatistics.byteCount
         statistics.memoryByteCount += ingestor.memoryByteCount

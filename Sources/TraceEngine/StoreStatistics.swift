@@ -47,5 +47,8 @@ public struct StoreStatistics: Hashable, Sendable {
   public struct ServiceSize: Hashable, Sendable {
     public var name: String
     public var spanCount: Int
+    /// About how many bytes of the segments its spans take; nil when it was not asked for. Columns are divided by how
+    /// many of their values a service has, so that all services together have the bytes of all segments.
+    public var estimatedByteCount: UInt64?
   }
 }

@@ -73,7 +73,7 @@ public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sen
   public func searchCapabilities() async throws -> SearchCapabilities {
     SearchCapabilities(
       isServiceNameOptional: true, isSameSpanConjunction: true, isPaginated: true, hasTraceSummaries: true,
-      hasAttributeDiscovery: true, orders: [.newest])
+      hasAttributeDiscovery: true, orders: [.newest, .traceID])
   }
 
   // MARK: Catalogue
@@ -104,7 +104,11 @@ public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sen
   public func refresh() async throws { try await core.refresh() }
 
   /// Figures about the store now.
-  public func statistics() async throws -> StoreStatistics { try await core.statistics() }
+  ///
+  /// - Parameter withServiceSizes: also estimates the bytes of each service, which reads every segment whole.
+  public func statistics(withServiceSizes: Bool = false) async throws -> StoreStatistics {
+    try await core.statistics(withServiceSizes: withServiceSizes)
+  }
 
   /// Keeps the store open until the task is cancelled, then closes it. Has the shape of swift-service-lifecycle's
   /// `Service.run()`: declare the conformance in your application.

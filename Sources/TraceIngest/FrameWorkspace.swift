@@ -44,16 +44,3 @@ extension Memtable {
     return rows.count
   }
 }
-
-extension WALRecord {
-  /// Frames of the other kinds change what a newer version has acknowledged: without applying them, deleted rows would
-  /// come back and records would be trimmed away with the log.
-  func checkIsRequest() throws {
-    guard kind != .request else { return }
-    throw TracestoreError(
-      .unsupportedFormat,
-      "log frame \(sequence) is of kind \(kind.rawValue), which this version cannot apply; open the store with the "
-        + "version that wrote it",
-      path: path, offset: offset)
-  }
-}

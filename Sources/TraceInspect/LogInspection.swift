@@ -19,7 +19,7 @@ struct LogInspection {
   }
 
   private struct Frame {
-    var kind: UInt8
+    var kind: WALFrameKind
     var compression: UInt8
     var flags: UInt16
     var sequence: UInt64
@@ -122,7 +122,8 @@ struct LogInspection {
         checksum == CRC32C.checksum(UnsafeRawBufferPointer(rebasing: buffer[..<48]), following: salt)
       else { return nil }
       return Frame(
-        kind: kind, compression: compression, flags: flags, sequence: sequence, syncedSequence: synced,
+        kind: WALFrameKind(rawValue: kind), compression: compression, flags: flags, sequence: sequence,
+        syncedSequence: synced,
         arrival: arrival, rulesVersion: rules, uncompressedByteCount: uncompressed, storedByteCount: stored,
         payloadChecksum: payload)
     }
@@ -145,12 +146,10 @@ struct LogInspection {
   }
 
   private func explain(_ frame: Frame, at offset: UInt64, _ result: inout Explanation) {
-    let kinds = ["", "request", "delete", "dependency snapshot", "sampling record", "annotation"]
-    let kind = kinds.indices.contains(Int(frame.kind)) ? kinds[Int(frame.kind)] : "kind \(frame.kind)"
     var part = ExplainedPart(
       "frame \(frame.sequence)", at: offset, byteCount: frame.byteCount,
       [
-        ("kind", .string(kind)), ("arrived", Inspector.time(frame.arrival)),
+        ("kind", .string("\(frame.kind)")), ("arrived", Inspector.time(frame.arrival)),
         (
           "compression",
           .string(frame.compression == 1 ? "lz4" : frame.compression == 0 ? "none" : "\(frame.compression)")
@@ -166,11 +165,13 @@ struct LogInspection {
       guard CRC32C.checksum(stored) == frame.payloadChecksum else {
         throw TracestoreError(.corrupt, "the payload of frame \(frame.sequence) does not match its checksum")
       }
-      if frame.kind == WALFrameKind.request.rawValue, let compression = WALCompression(rawValue: frame.compression) {
+      if let compression = WALCompression(rawValue: frame.compression) {
         let record = WALRecord(
-          kind: .request, sequence: frame.sequence, arrivalNanoseconds: frame.arrival, rulesVersion: frame.rulesVersion,
+          kind: frame.kind, sequence: frame.sequence, arrivalNanoseconds: frame.arrival,
+          rulesVersion: frame.rulesVersion,
           uncompressedByteCount: Int(frame.uncompressedByteCount), storedBytes: stored, compression: compression,
           path: path, fileNumber: 0, offset: offset)
+        try record.checkIsRequest()
         part.fields.append(("spans", .count(try OTLP.decode(try record.payload()).spanCount)))
       }
     } catch {

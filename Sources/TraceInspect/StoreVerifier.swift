@@ -12,6 +12,9 @@ package struct VerificationReport: Sendable {
   /// Pages, frames and other parts with a checksum of their own that were read.
   package var pageCount = 0
   package var damages: [InspectedDamage] = []
+  /// Files of the store that its manifest does not count. They are no damage: nothing reads them, and they go when the
+  /// store is next opened for writing, unless a writer is at work on them now.
+  package var orphans: [OrphanFile] = []
   package var isNewerFormat = false
 
   mutating func note(_ error: any Error, file: String, at offset: UInt64) {
@@ -23,8 +26,18 @@ package struct VerificationReport: Sendable {
   package var json: JSONValue {
     .object([
       ("files", .count(fileCount)), ("pages", .count(pageCount)), ("damaged", .array(damages.map(\.json))),
+      (
+        "orphans",
+        .array(orphans.map { .object([("file", .string($0.path)), ("bytes", .number($0.byteCount))]) })
+      ),
     ])
   }
+}
+
+/// A file that a store would not miss.
+package struct OrphanFile: Hashable, Sendable {
+  package var path: String
+  package var byteCount: UInt64
 }
 
 /// Reads every checksum of a store and compares what its files say about each other. Works on a live store.
@@ -59,6 +72,17 @@ package struct StoreVerifier: Sendable {
     report.pageCount += 2
     for file in manifest.current.files { verify(file, isDeep: isDeep, &report) }
     verifyLog(manifest, isDeep: isDeep, &report)
+    do {
+      // Of the last refresh, so that what a writer has published meanwhile is not taken for an orphan.
+      for name in try manifest.leftovers() {
+        let path = joinedPath(directory, name)
+        guard let file = try? fileSystem.open(path, .read) else { continue }
+        defer { file.close() }
+        report.orphans.append(OrphanFile(path: path, byteCount: try file.byteCount()))
+      }
+    } catch {
+      report.note(error, file: directory, at: 0)
+    }
     return report
   }
 
@@ -112,7 +136,9 @@ package struct StoreVerifier: Sendable {
         while let record = try reader.next() {
           pageCount += 1
           let payload = try record.payload()
-          if isDeep, record.kind == .request { _ = try OTLP.decode(payload) }
+          // What no reader of this version opens is not well, whole as it may be.
+          try record.checkIsRequest()
+          if isDeep { _ = try OTLP.decode(payload) }
         }
         report.fileCount += fileCount
         report.pageCount += pageCount

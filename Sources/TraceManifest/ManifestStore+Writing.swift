@@ -37,30 +37,39 @@ extension ManifestStore {
     return file
   }
 
-  /// Removes what a crash left: manifests that do not count, files under construction, and files that no edit names.
-  /// Files that are not the store's stay. Returns a number above every file that was there, so that one left by an
-  /// uncommitted edit never shares its number with a later one.
+  /// Removes what a crash left. Files that are not the store's stay. Returns a number above every file that was there,
+  /// so that one left by an uncommitted edit never shares its number with a later one.
   static func sweep(_ fileSystem: any FileSystem, _ directory: String, current: LogState) throws -> UInt64 {
     var next = current.version.nextFileNumber
     var isChanged = false
     for name in try fileSystem.contents(ofDirectory: directory) {
-      let isTemporary = name.hasSuffix(StoreLayout.temporarySuffix)
-      let stem = isTemporary ? String(name.dropLast(StoreLayout.temporarySuffix.count)) : name
-      let isLeftover: Bool
-      if let number = StoreLayout.manifestNumber(stem) {
-        isLeftover = isTemporary || number != current.header.number
-      } else if let key = StoreLayout.fileKey(stem) {
-        if key.number < .max { next = max(next, key.number + 1) }
-        isLeftover = isTemporary || current.version.file(key) == nil
-      } else {
-        isLeftover = isTemporary && stem == StoreLayout.currentFileName
-      }
-      guard isLeftover else { continue }
+      if let key = StoreLayout.fileKey(stem(name)), key.number < .max { next = max(next, key.number + 1) }
+      guard isLeftover(name, current) else { continue }
       try fileSystem.remove(joinedPath(directory, name))
       isChanged = true
     }
     if isChanged { try fileSystem.syncDirectory(directory) }
     return next
+  }
+
+  private static func stem(_ name: String) -> String {
+    name.hasSuffix(StoreLayout.temporarySuffix) ? String(name.dropLast(StoreLayout.temporarySuffix.count)) : name
+  }
+
+  /// Manifests that do not count, files under construction, and files that no edit names.
+  private static func isLeftover(_ name: String, _ current: LogState) -> Bool {
+    let stem = stem(name)
+    let isTemporary = stem != name
+    if let number = StoreLayout.manifestNumber(stem) { return isTemporary || number != current.header.number }
+    if let key = StoreLayout.fileKey(stem) { return isTemporary || current.version.file(key) == nil }
+    return isTemporary && stem == StoreLayout.currentFileName
+  }
+
+  /// The names of the store's files that the manifest does not count, ascending: a crash left them, and the next opening
+  /// for writing removes them; or a writer is about to name or to remove them.
+  package func leftovers() throws -> [String] {
+    let names = try fileSystem.contents(ofDirectory: directory)
+    return log.withLock { state in names.filter { Self.isLeftover($0, state) } }.sorted()
   }
 
   func append(_ edit: ManifestEdit, as next: ManifestVersion, _ state: inout LogState) throws {

@@ -3,20 +3,22 @@ package import TraceModel
 import TraceSource
 package import TracestoreV2
 
-/// Finds the best `limit` traces of a query: a walk over stripes, best bound first, that ends as soon as no unread
-/// stripe can hold a better trace than those found.
+/// Finds the first `limit` traces of a query in its order. Newest first is a walk over stripes, best bound first, that
+/// ends as soon as no unread stripe can hold a better trace than those found.
 package struct TraceSearch: Sendable {
-  private let query: TraceQuery
-  private let predicate: SpanPredicate
-  private let snapshot: QuerySnapshot
-  private let cursor: PageCursor?
+  let query: TraceQuery
+  let predicate: SpanPredicate
+  let snapshot: QuerySnapshot
+  let cursor: PageCursor?
 
   /// - Throws: `invalidArgument` for a query outside its bounds or a bad page token, `unsupported` for what searches
   ///   do not serve yet.
   package init(_ query: TraceQuery, in snapshot: QuerySnapshot) throws {
     try query.validate()
     guard query.filter == nil else { throw TracestoreError.unsupported("structured filters") }
-    guard query.order == .newest else { throw TracestoreError.unsupported("the order \"\(query.order.rawValue)\"") }
+    guard query.order == .newest || query.order == .traceID else {
+      throw TracestoreError.unsupported("the order \"\(query.order.rawValue)\"")
+    }
     self.query = query
     self.snapshot = snapshot
     predicate = SpanPredicate(query)
@@ -32,6 +34,10 @@ package struct TraceSearch: Sendable {
   }
 
   package func run() throws -> Page {
+    query.order == .traceID ? try firstByTraceID() : try newest()
+  }
+
+  private func newest() throws -> Page {
     var damage = DamageReport()
     var report = SearchReport()
     var best: [TraceID: UInt64] = [:]
@@ -74,12 +80,22 @@ package struct TraceSearch: Sendable {
       if isImproved { ranked = top(&best, count: wanted, &verified, &damage) }
     }
 
-    let isTruncated = ranked.count > query.limit
-    let shown = ranked.prefix(query.limit)
-    var summary = ResultSummary(isTruncated: isTruncated, damage: damage.messages)
-    if isTruncated { summary.continuation = shown.last?.token(query, storeFingerprint: snapshot.storeFingerprint) }
-    if query.options.isExplained { summary.explanation = report.description }
-    return Page(traces: shown.map(\.trace), summary: summary)
+    return page(ranked.map(\.trace), lastRank: { ranked[$0].rank }, report, damage)
+  }
+
+  /// - Parameter found: The traces in order; one more than the limit when there are more.
+  func page(
+    _ found: [TraceID], lastRank: (Int) -> UInt64, _ report: SearchReport, _ damage: DamageReport
+  ) -> Page {
+    var page = Page(traces: found, summary: ResultSummary(damage: damage.messages))
+    if found.count > query.limit {
+      page.traces.removeLast(found.count - query.limit)
+      let last = PageCursor(rank: lastRank(query.limit - 1), trace: found[query.limit - 1])
+      page.summary.isTruncated = true
+      page.summary.continuation = last.token(query, storeFingerprint: snapshot.storeFingerprint)
+    }
+    if query.options.isExplained { page.summary.explanation = report.description }
+    return page
   }
 
   /// The stripes that may hold a match, best bound first. A stripe that lies above the cursor as a whole has only

@@ -37,7 +37,7 @@ package enum WALFormat {
 }
 
 /// What a frame is for. The log stores all kinds alike.
-package struct WALFrameKind: RawRepresentable, Hashable, Sendable {
+package struct WALFrameKind: RawRepresentable, Hashable, CustomStringConvertible, Sendable {
   package var rawValue: UInt8
   package init(rawValue: UInt8) { self.rawValue = rawValue }
 
@@ -46,6 +46,18 @@ package struct WALFrameKind: RawRepresentable, Hashable, Sendable {
   package static let dependencySnapshot = WALFrameKind(rawValue: 3)
   package static let samplingRecord = WALFrameKind(rawValue: 4)
   package static let annotation = WALFrameKind(rawValue: 5)
+
+  /// The kind's number and, when this version has one, its name.
+  package var description: String {
+    switch self {
+    case .request: "1 (request)"
+    case .delete: "2 (delete)"
+    case .dependencySnapshot: "3 (dependency snapshot)"
+    case .samplingRecord: "4 (sampling record)"
+    case .annotation: "5 (annotation)"
+    default: "\(rawValue)"
+    }
+  }
 
   package var isKnown: Bool { (1...5).contains(rawValue) }
 }

@@ -125,3 +125,16 @@ package struct WALRecord: Sendable {
     }
   }
 }
+
+extension WALRecord {
+  /// Frames of the other kinds change what a newer version has acknowledged: without applying them, deleted rows would
+  /// come back and records would be trimmed away with the log.
+  package func checkIsRequest() throws {
+    guard kind != .request else { return }
+    throw TracestoreError(
+      .unsupportedFormat,
+      "log frame \(sequence) is of kind \(kind), which this version cannot apply; open the store with the "
+        + "version that wrote it",
+      path: path, offset: offset)
+  }
+}

@@ -101,6 +101,9 @@ public struct TraceOrder: RawRepresentable, Hashable, Sendable {
   public static let newest = TraceOrder(rawValue: "newest")
   /// By the longest duration among the matching spans, descending.
   public static let slowest = TraceOrder(rawValue: "slowest")
+  /// By trace id, ascending: a place in it never moves, so that a walk over pages meets every trace that has a match
+  /// when the walk begins, whatever arrives meanwhile.
+  public static let traceID = TraceOrder(rawValue: "trace-id")
 }
 
 /// Whose operations to list.

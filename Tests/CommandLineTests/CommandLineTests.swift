@@ -98,12 +98,50 @@ import Testing
     let before = try program.contents()
     #expect(try program.run("import", traffic).status == 0)
     #expect(try program.contents() == before)
+    let lines = try program.run("export", "--format", "otlp-json", "--out", "-").text.split(separator: "\n")
+    let ids = try lines.map { try #require($0.firstMatch(of: /"traceId":"([0-9a-f]{32})"/)).1 }
+    #expect(ids.count > 10 && ids == ids.sorted() && ids.count == Set(ids).count, "traces in the order of their ids")
     let exported = try program.run("export", "--format", "otlp", "--out", program.path("copy.otlp"), "--json")
     #expect(exported.status == 0, "\(exported.errors)")
     #expect(try exported.object()["spans"] as? Int == 2000)
     let copy = try Program()
     #expect(try copy.run("import", program.path("copy.otlp")).status == 0)
     #expect(try copy.contents() == before)
+  }
+
+  @Test func `the bytes of all services are those of the segments`() throws {
+    let program = try Program()
+    try program.run("import", program.generate(2000))
+    try program.run("compact", "--all")
+    let statistics = try program.run("stats", "--json").object()
+    let whole = try #require(statistics["segmentBytes"] as? Int)
+    let services = try #require(statistics["services"] as? [[String: Any]]).map {
+      try #require($0["estimatedBytes"] as? Int)
+    }
+    #expect(services.count > 3 && services.allSatisfy { $0 > 0 })
+    #expect(abs(services.reduce(0, +) - whole) <= services.count, "\(services) of \(whole)")
+  }
+
+  @Test func `files that no manifest counts are named by verify, and are no damage`() throws {
+    let program = try Program()
+    try program.run("import", program.generate(300))
+    try program.run("compact", "--all")
+    #expect(try (program.run("verify", "--json").object()["orphans"] as? [Any])?.isEmpty == true)
+    let leftovers = ["segment-00000000000000ff.seg", "segment-00000000000000fe.seg.tmp"].map {
+      "\(program.store)/\($0)"
+    }
+    for path in leftovers { try Data("left by a crash".utf8).write(to: URL(fileURLWithPath: path)) }
+    try Data("not the store's".utf8).write(to: URL(fileURLWithPath: "\(program.store)/notes.txt"))
+    let run = try program.run("verify", "--json")
+    #expect(run.status == 0, "\(run.errors)")
+    let orphans = try #require(run.object()["orphans"] as? [[String: Any]])
+    #expect(orphans.compactMap { $0["file"] as? String } == leftovers.sorted())
+    #expect(orphans.allSatisfy { $0["bytes"] as? Int == 15 })
+    #expect(try program.run("verify").text.contains("orphan: \(leftovers[0]), 15 B"))
+    // The next writer removes them and nothing else.
+    try program.run("import", program.generate(10, seed: 2, to: "more.otlp"))
+    #expect(leftovers.allSatisfy { !FileManager.default.fileExists(atPath: $0) })
+    #expect(FileManager.default.fileExists(atPath: "\(program.store)/notes.txt"))
   }
 
   @Test func `--keep-going stores what stands behind a refused request`() throws {

@@ -2,6 +2,7 @@ import Testing
 import TraceEngine
 import TraceFiles
 import TraceIngest
+import TraceInspect
 import TraceManifest
 import TraceModel
 import TraceOTLP
@@ -72,5 +73,15 @@ import TraceWAL
       #expect { _ = try follower.records(of: Self.trace) } throws: { Self.isRefusal($0, path, offset) }
       #expect { _ = try follower.sources() } throws: { Self.isRefusal($0, path, offset) }
     }
+  }
+  @Test(arguments: 2...5 as ClosedRange<UInt8>)
+  func `an inspection names a frame that no reader can apply, and the frames around it`(_ kind: UInt8) async throws {
+    let (store, path, offset) = try await Self.store(WALFrameKind(rawValue: kind))
+    let explanation = try Inspector(fileSystem: store.files).explain(path)
+    #expect(explanation.anyNewerFormat)
+    #expect(explanation.allDamages.map(\.offset) == [offset])
+    let report = try StoreVerifier("store", fileSystem: store.files).run(isDeep: false)
+    #expect(report.isNewerFormat)
+    #expect(report.damages.map(\.offset) == [offset])
   }
 }

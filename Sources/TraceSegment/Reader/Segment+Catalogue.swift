@@ -67,7 +67,7 @@ extension Segment {
     }
   }
 
-  private func partialRecords() throws -> [SourceSpan] {
+  func partialRecords() throws -> [SourceSpan] {
     guard let partial = try partialStripe() else { return [] }
     return try partial.records(Array(0..<partial.rowCount))
   }

@@ -39,6 +39,24 @@ extension ConformanceKit {
       let unchanged = (1...30).filter { $0 != 3 }.map { Fixture.id(UInt64($0)) }
       try expectEqual(walked.filter { $0 <= Fixture.id(30) }, unchanged.reversed(), "unchanged traces, newest first")
     },
+    ConformanceCheck("a walk by trace id loses no trace and repeats none while spans arrive") { session in
+      let capabilities = try await session.capabilities()
+      guard capabilities.isPaginated, capabilities.orders.contains(.traceID) else { return }
+      try await session.write(
+        (1...30).map { Fixture.batch("walked", Fixture.span(UInt64($0) * 10, 1, start: Fixture.time(Int64($0)))) })
+      var arrival: Int64 = 1_000
+      let walked = try await walk(session, TraceQuery(serviceName: "walked", limit: 4, order: .traceID)) {
+        arrival += 1
+        // Traces walked and not yet walked gain newer spans; a new trace comes before the walk and one behind it.
+        try await session.write(
+          (1...30).map {
+            Fixture.batch("walked", Fixture.span($0 * 10, UInt64(arrival), start: Fixture.time(arrival)))
+          })
+        try await session.write(Fixture.batch("walked", Fixture.span(1), Fixture.span(1_000)))
+      }
+      try expectEqual(
+        walked, (1...30).map { Fixture.id(UInt64($0) * 10) } + [Fixture.id(1_000)], "every trace once, by id")
+    },
     ConformanceCheck("a malformed, changed or foreign page token is refused") { session in
       guard try await session.capabilities().isPaginated else { return }
       try await session.write((1...5).map { Fixture.batch("token", Fixture.span(UInt64($0))) })

@@ -14,7 +14,7 @@ public func randomQuery(seed: UInt64, from data: [TraceData]) -> TraceQuery {
     batch.forEachSpan { spans.append(FoundSpan(resource: $0, scope: $1, span: $2)) }
   }
   var query = TraceQuery(limit: random.pick([1, 2, 3, 10, 100, 1_000]))
-  query.order = random.isOneIn(4) ? .slowest : .newest
+  query.order = random.pick([.newest, .newest, .slowest, .traceID])
   guard !spans.isEmpty else { return query }
   let sample = random.pick(spans)
   let span = sample.span

@@ -48,7 +48,7 @@ extension ReferenceStore: TraceReader {
   public func searchCapabilities() async throws -> SearchCapabilities {
     SearchCapabilities(
       isServiceNameOptional: true, isSameSpanConjunction: true, isPaginated: true, hasSpanSearch: true,
-      hasTraceSummaries: true, hasAttributeDiscovery: true, orders: [.newest, .slowest])
+      hasTraceSummaries: true, hasAttributeDiscovery: true, orders: [.newest, .slowest, .traceID])
   }
 }
 
@@ -80,7 +80,7 @@ extension ReferenceStore {
   func check(_ query: TraceQuery) throws {
     try query.validate()
     guard query.filter == nil else { throw TracestoreError.unsupported("structured filters") }
-    guard query.order == .newest || query.order == .slowest else {
+    guard [.newest, .slowest, .traceID].contains(query.order) else {
       throw TracestoreError.unsupported("the order \"\(query.order.rawValue)\"")
     }
   }
@@ -128,8 +128,12 @@ extension ReferenceStore {
 }
 
 extension TraceQuery {
-  /// What a matching span is ordered by, descending.
+  /// What a matching span is ordered by, descending; ties by trace id.
   func rank(of span: SpanRecord) -> UInt64 {
-    order == .slowest ? span.durationNanoseconds : span.start.nanoseconds
+    switch order {
+    case .slowest: span.durationNanoseconds
+    case .traceID: 0
+    default: span.start.nanoseconds
+    }
   }
 }

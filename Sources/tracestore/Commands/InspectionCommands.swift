@@ -18,6 +18,12 @@ struct VerifyCommand: AsyncParsableCommand {
       StandardOutput.shared.writeLine(
         "Checked \(Figure.count(report.fileCount, "file")), \(Figure.count(report.pageCount, "page")): \(report.damages.isEmpty ? "all is well" : Style.red(Figure.count(report.damages.count, "damaged place")))."
       )
+      for orphan in report.orphans {
+        StandardOutput.shared.writeLine(
+          Sanitized.line(
+            "orphan: \(orphan.path), \(Figure.bytes(orphan.byteCount)), is not in the manifest; the next writer removes it"
+          ))
+      }
       StandardOutput.shared.flush()
       for damage in report.damages { StandardError.writeLine("damaged: \(Sanitized.line(damage.line))") }
     }

@@ -10,7 +10,7 @@ struct StatsCommand: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let statistics = try await withReader(location) { try await $0.statistics() }
+    let statistics = try await withReader(location) { try await $0.statistics(withServiceSizes: true) }
     if output.json {
       StandardOutput.shared.writeLine(statistics.json.text)
     } else {
@@ -57,7 +57,16 @@ extension StoreStatistics {
             ])
           })
       ),
-      ("services", .array(services.map { .object([("name", .string($0.name)), ("spans", .count($0.spanCount))]) })),
+      (
+        "services",
+        .array(
+          services.map {
+            .object([
+              ("name", .string($0.name)), ("spans", .count($0.spanCount)),
+              ("estimatedBytes", .number($0.estimatedByteCount ?? 0)),
+            ])
+          })
+      ),
     ])
   }
 
@@ -124,12 +133,14 @@ extension StoreStatistics {
   private func printServices() {
     guard !services.isEmpty else { return }
     StandardOutput.shared.writeLine("")
-    let most = services.reduce(1) { max($0, $1.spanCount) }
-    var table = TextTable(["SERVICE", "SPANS", ""], right: [1])
-    for service in services.sorted(by: { $0.spanCount > $1.spanCount }) {
+    let most = services.reduce(1) { max($0, $1.estimatedByteCount ?? 0) }
+    var table = TextTable(["SERVICE", "SPANS", "BYTES (ESTIMATE)", "B/SPAN", ""], right: [1, 2, 3])
+    for service in services.sorted(by: { ($0.estimatedByteCount ?? 0) > ($1.estimatedByteCount ?? 0) }) {
+      let byteCount = service.estimatedByteCount ?? 0
       table.add([
-        service.name.isEmpty ? "(no service)" : service.name, Figure.count(service.spanCount),
-        Figure.bar(Double(service.spanCount) / Double(most), width: 20),
+        service.name.isEmpty ? "(no service)" : service.name, Figure.count(service.spanCount), Figure.bytes(byteCount),
+        Figure.decimal(Double(byteCount) / Double(max(1, service.spanCount)), fractionDigits: 1),
+        Figure.bar(Double(byteCount) / Double(most), width: 20),
       ])
     }
     table.print()

@@ -1,0 +1,55 @@
+import TraceColumns
+import TraceModel
+import TraceSource
+import TracestoreV2
+
+extension TraceSearch {
+  /// Room for ids between two sortings, when the limit asks for less.
+  private static let minimumBatchCount = 1 << 16
+
+  /// The first `limit` traces by ascending id. Every stripe that may hold a match is scanned: ids say nothing about
+  /// time. Memory is bounded by twice the limit, and by twice the matching traces.
+  func firstByTraceID() throws -> Page {
+    var damage = DamageReport()
+    var report = SearchReport()
+    let wanted = query.limit == .max ? .max : query.limit + 1
+    var found: [TraceID] = []
+    /// Distinct and ascending at last.
+    var sortedCount = 0
+
+    func sort() {
+      found.sort()
+      var kept = 0
+      for trace in found where kept == 0 || found[kept - 1] != trace {
+        found[kept] = trace
+        kept += 1
+      }
+      found.removeLast(found.count - min(kept, wanted))
+      sortedCount = found.count
+    }
+
+    for source in snapshot.sources {
+      for stripe in source.stripes {
+        report.stripeCount += 1
+        guard damage.collect({ try predicate.mayMatch(stripe) }) ?? true else { continue }
+        report.scannedStripeCount += 1
+        report.scannedRowCount += stripe.rowCount
+        // What was taken up before damage was met counts.
+        damage.collect {
+          var mask = RowMask(count: stripe.rowCount, filled: true)
+          try predicate.filter(&mask, in: stripe)
+          report.matchedRowCount += mask.setCount
+          let ceiling = sortedCount == wanted ? found[sortedCount - 1] : nil
+          try stripe.forEachMatch(mask) { match in
+            if let cursor, match.trace <= cursor.trace { return }
+            if let ceiling, match.trace > ceiling { return }
+            found.append(match.trace)
+          }
+        }
+        if found.count - sortedCount > max(sortedCount, Self.minimumBatchCount) { sort() }
+      }
+    }
+    sort()
+    return page(found, lastRank: { _ in 0 }, report, damage)
+  }
+}
