@@ -8,13 +8,17 @@ package import TraceWAL
 package struct IngestOptions: Sendable {
   /// A memtable is sealed when it holds this many rows or bytes.
   package var sealRowCount: Int
-  package var sealByteCount: Int
+  package let sealByteCount: Int
   package var stripeRowCount: Int
   package var isZeroEndOpen: Bool
 
+  /// A dictionary holds 2^26 strings. A full memtable has at most 2^25 (sixteen bytes each, without the text), and one
+  /// request brings at most one for every seven of its 2^28 bytes: more is never asked of it.
+  static let maximumSealByteCount = 1 << 29
+
   package init(sealRowCount: Int, sealByteCount: Int, stripeRowCount: Int, isZeroEndOpen: Bool) {
     self.sealRowCount = sealRowCount
-    self.sealByteCount = sealByteCount
+    self.sealByteCount = min(sealByteCount, Self.maximumSealByteCount)
     self.stripeRowCount = stripeRowCount
     self.isZeroEndOpen = isZeroEndOpen
   }

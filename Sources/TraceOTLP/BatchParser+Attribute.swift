@@ -2,14 +2,21 @@ import TraceBytes
 import TraceModel
 
 extension BatchParser {
+  /// Refuses one element more than a request may hold. Those of spans that were left out do not count.
+  @inline(__always)
+  func checkElementCount(at offset: Int) throws(WireFault) {
+    let count =
+      storage.attributes.count &+ storage.events.count &+ storage.links.count &+ storage.scopes.count
+      &+ storage.resources.count
+    guard count < Limits.maximumElementCount else { throw WireFault(offset: offset, reason: .manyElements) }
+  }
+
   /// Appends one attribute and counts it for its item.
   mutating func attribute(_ message: WireReader, _ count: inout UInt32) throws(WireFault) {
     guard Int(count) < Limits.maximumAttributeCount else {
       throw WireFault(offset: message.place, reason: .manyAttributes)
     }
-    guard storage.attributes.count < ElementLimit.maximumCount else {
-      throw WireFault(offset: message.place, reason: .manyElements)
-    }
+    try checkElementCount(at: message.place)
     count &+= 1
     var reader = message
     var attribute = BatchAttribute(key: .empty, type: .absent, value: 0)

@@ -33,6 +33,7 @@ struct BatchParser {
   private mutating func resourceSpans(_ message: WireReader) throws(WireFault) {
     var reader = message
     let index = storage.resources.count
+    try checkElementCount(at: message.place)
     storage.resources.append(BatchResource())
     var resource = BatchResource()
     var pieces: [WireReader] = []
@@ -68,6 +69,7 @@ struct BatchParser {
   private mutating func scopeSpans(_ message: WireReader, _ resourceIndex: UInt32) throws(WireFault) {
     var reader = message
     let index = storage.scopes.count
+    try checkElementCount(at: message.place)
     storage.scopes.append(BatchScope())
     var scope = BatchScope()
     var pieces: [WireReader] = []
@@ -173,17 +175,13 @@ struct BatchParser {
       case SpanField.event:
         order.mayRepeat(head)
         if span.eventCount == 0 { span.firstEvent = UInt32(truncatingIfNeeded: storage.events.count) }
-        guard storage.events.count < ElementLimit.maximumCount else {
-          throw WireFault(offset: start, reason: .manyElements)
-        }
+        try checkElementCount(at: start)
         try event(try reader.message(), &isRegular)
         span.eventCount &+= 1
       case SpanField.link:
         order.mayRepeat(head)
         if span.linkCount == 0 { span.firstLink = UInt32(truncatingIfNeeded: storage.links.count) }
-        guard storage.links.count < ElementLimit.maximumCount else {
-          throw WireFault(offset: start, reason: .manyElements)
-        }
+        try checkElementCount(at: start)
         try link(try reader.message(), &isRegular)
         span.linkCount &+= 1
       case SpanField.droppedAttributeCount: span.droppedAttributeCount = try reader.uint32(&isCanonical)

@@ -8,6 +8,8 @@ struct JSONDecoding {
   /// Refused spans, or nil when the first one ends the request.
   var refusals: [OTLP.Refusal]?
   private var spanCount = 0
+  /// Those of spans that were left out do not count.
+  private var elementCount = 0
 
   init(reader: JSONReader, refusals: [OTLP.Refusal]?) {
     self.reader = reader
@@ -26,7 +28,15 @@ struct JSONDecoding {
     return data
   }
 
+  private mutating func countElement() throws {
+    guard elementCount < Limits.maximumElementCount else {
+      throw WireFault(offset: reader.offset, reason: .manyElements)
+    }
+    elementCount += 1
+  }
+
   private mutating func resourceSpans() throws -> ResourceSpans {
+    try countElement()
     var group = ResourceSpans()
     try object { decoder, key in
       switch key {
@@ -41,6 +51,7 @@ struct JSONDecoding {
   }
 
   private mutating func scopeSpans() throws -> ScopeSpans {
+    try countElement()
     var group = ScopeSpans()
     try object { decoder, key in
       switch key {
@@ -98,8 +109,10 @@ struct JSONDecoding {
     let start = reader.offset
     guard spanCount < Limits.maximumSpanCount else { throw WireFault(offset: start, reason: .manySpans) }
     defer { spanCount += 1 }
+    let mark = elementCount
     let (span, fault) = try span()
     guard let fault else { return span }
+    elementCount = mark
     guard refusals != nil else { throw WireFault(offset: start, reason: fault) }
     let reason = fault == .badTraceID ? OTLP.Refusal.traceID : OTLP.Refusal.spanID
     refusals?.append(OTLP.Refusal(spanIndex: spanCount, reason: reason))
@@ -153,6 +166,7 @@ struct JSONDecoding {
   }
 
   private mutating func event() throws -> SpanEvent {
+    try countElement()
     var event = SpanEvent()
     try object { decoder, key in
       switch key {
@@ -168,6 +182,7 @@ struct JSONDecoding {
   }
 
   private mutating func link() throws -> SpanLink {
+    try countElement()
     var link = SpanLink()
     try object { decoder, key in
       switch key {
@@ -195,6 +210,7 @@ struct JSONDecoding {
       guard attributes.count < Limits.maximumAttributeCount else {
         throw WireFault(offset: decoder.reader.offset, reason: .manyAttributes)
       }
+      try decoder.countElement()
       attributes.append(try decoder.attribute(depth: 1))
     }
   }

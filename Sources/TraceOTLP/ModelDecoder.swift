@@ -4,9 +4,8 @@ import TraceModel
 /// Builds model values from wire messages. Counts what one request holds, so that limits bind across its messages.
 struct ModelDecoder {
   private var spanCount = 0
-  private var eventCount = 0
-  private var linkCount = 0
-  private var attributeCount = 0
+  /// Those of spans that were left out do not count.
+  private var elementCount = 0
 
   /// Decodes a request. With a list in `refusals`, spans with unusable ids go there; with nil the first one throws.
   static func request(_ reader: WireReader, _ refusals: inout [OTLP.Refusal]?) throws(WireFault) -> TraceData {
@@ -25,9 +24,15 @@ struct ModelDecoder {
     return data
   }
 
+  private mutating func countElement(at offset: Int) throws(WireFault) {
+    guard elementCount < Limits.maximumElementCount else { throw WireFault(offset: offset, reason: .manyElements) }
+    elementCount += 1
+  }
+
   private mutating func resourceSpans(
     _ reader: WireReader, _ refusals: inout [OTLP.Refusal]?
   ) throws(WireFault) -> ResourceSpans {
+    try countElement(at: reader.place)
     var reader = reader
     var group = ResourceSpans()
     while !reader.isAtEnd {
@@ -46,6 +51,7 @@ struct ModelDecoder {
   private mutating func scopeSpans(
     _ reader: WireReader, _ refusals: inout [OTLP.Refusal]?
   ) throws(WireFault) -> ScopeSpans {
+    try countElement(at: reader.place)
     var reader = reader
     var group = ScopeSpans()
     while !reader.isAtEnd {
@@ -55,8 +61,10 @@ struct ModelDecoder {
       case ScopeSpansField.scope: try Self.merge(try reader.message(), into: &group.scope)
       case ScopeSpansField.span:
         guard spanCount < Limits.maximumSpanCount else { throw WireFault(offset: start, reason: .manySpans) }
+        let mark = elementCount
         let (span, fault) = try span(try reader.message())
         if let fault {
+          elementCount = mark
           guard refusals != nil else { throw WireFault(offset: start, reason: fault) }
           let reason = fault == .badTraceID ? OTLP.Refusal.traceID : OTLP.Refusal.spanID
           refusals?.append(OTLP.Refusal(spanIndex: spanCount, reason: reason))
@@ -117,10 +125,7 @@ struct ModelDecoder {
     guard attributes.count < Limits.maximumAttributeCount else {
       throw WireFault(offset: reader.place, reason: .manyAttributes)
     }
-    guard attributeCount < ElementLimit.maximumCount else {
-      throw WireFault(offset: reader.place, reason: .manyElements)
-    }
-    attributeCount += 1
+    try countElement(at: reader.place)
     attributes.append(try Self.attribute(reader))
   }
 
@@ -155,13 +160,11 @@ struct ModelDecoder {
       case SpanField.attribute: try append(try reader.message(), to: &span.attributes)
       case SpanField.droppedAttributeCount: span.droppedAttributeCount = try reader.uint32()
       case SpanField.event:
-        guard eventCount < ElementLimit.maximumCount else { throw WireFault(offset: start, reason: .manyElements) }
-        eventCount += 1
+        try countElement(at: start)
         span.events.append(try event(try reader.message()))
       case SpanField.droppedEventCount: span.droppedEventCount = try reader.uint32()
       case SpanField.link:
-        guard linkCount < ElementLimit.maximumCount else { throw WireFault(offset: start, reason: .manyElements) }
-        linkCount += 1
+        try countElement(at: start)
         span.links.append(try link(try reader.message()))
       case SpanField.droppedLinkCount: span.droppedLinkCount = try reader.uint32()
       case SpanField.status:

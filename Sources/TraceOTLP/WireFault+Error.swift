@@ -27,17 +27,12 @@ extension WireFault {
     case .longValue: "A text or byte value is longer than \(Limits.maximumValueByteCount) bytes"
     case .manyAttributes: "An item has more than \(Limits.maximumAttributeCount) attributes"
     case .manySpans: "A request has more than \(Limits.maximumSpanCount) spans"
-    case .manyElements: "A request has more than \(ElementLimit.maximumCount) events, links or attributes"
+    case .manyElements:
+      "A request has more than \(Limits.maximumElementCount) resources, scopes, events, links and attributes"
     case .largeRequest: "A request has more than \(Limits.maximumRequestByteCount) bytes"
     case .badTraceID: "A span's trace id is not 16 bytes that are not all zero"
     case .badSpanID: "A span's id is not 8 bytes that are not all zero"
     case .inconsistent: "A protobuf message could not be brought into its regular form"
     }
   }
-}
-
-/// How many events, how many links and how many attributes one request may hold.
-enum ElementLimit {
-  /// An empty event takes two bytes on the wire and about eighty in memory: this keeps the ratio from mattering.
-  static let maximumCount = 1 << 24
 }

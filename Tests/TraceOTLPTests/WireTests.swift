@@ -212,3 +212,41 @@ import TraceModel
     #expect(batch.storage.spans.capacity * MemoryLayout<BatchSpan>.stride <= 4 << 20)
   }
 }
+
+/// Requests that take little on the wire and much in memory.
+@Suite struct ElementLimitTests {
+  /// One span with as many empty events or links as asked for.
+  private static func request(_ head: UInt8, _ count: Int) -> [UInt8] {
+    var elements: [UInt8] = []
+    elements.reserveCapacity(count * 2)
+    for _ in 0..<count { elements += [head, 0] }
+    return `Protobuf of OTLP`.request(elements)
+  }
+
+  @Test(arguments: [0x5a, 0x6a] as [UInt8])
+  func `a request may hold so many events and links, and not one more`(_ head: UInt8) throws {
+    // The resource, the scope and the rest.
+    let most = Limits.maximumElementCount - 2
+    let batch = SpanBatch()
+    try Self.request(head, most).withUnsafeBytes { try OTLPBatchDecoder.decode($0, into: batch) }
+    #expect(batch.events.count + batch.links.count == most)
+    let tooMany = Self.request(head, most + 1)
+    let refusal = #expect(throws: TracestoreError.self) {
+      try tooMany.withUnsafeBytes { try OTLPBatchDecoder.decode($0, into: batch) }
+    }
+    #expect(refusal?.code == .limitExceeded && refusal?.offset == UInt64(tooMany.count - 2))
+    #expect(batch.acceptedCount == 0)
+    #expect(throws: TracestoreError.self) { try OTLP.decode(tooMany) }
+  }
+
+  @Test func `groups without spans count as well`() throws {
+    var groups: [UInt8] = []
+    groups.reserveCapacity(2 * Limits.maximumElementCount + 2)
+    for _ in 0...Limits.maximumElementCount { groups += [0x0a, 0] }
+    let batch = SpanBatch()
+    let refusal = #expect(throws: TracestoreError.self) {
+      try groups.withUnsafeBytes { try OTLPBatchDecoder.decode($0, into: batch) }
+    }
+    #expect(refusal?.code == .limitExceeded)
+  }
+}
