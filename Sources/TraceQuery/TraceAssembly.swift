@@ -33,7 +33,7 @@ package struct TraceAssembly {
     }
     var ids: [UInt64] = []
     for fragment in fragments {
-      report.collect { ids += try fragment.stripe.spanIDs(fragment.rows) }
+      report.salvage(fragment) { ids += try $0.stripe.spanIDs($0.rows) }
     }
     ids.sort()
     for (id, next) in zip(ids, ids.dropFirst()) where id == next { repeatedIDs.insert(id) }
@@ -53,8 +53,8 @@ package struct TraceAssembly {
         rowOffset = 0
       }
       var builder = ChunkBuilder(trace: trace)
-      report.collect {
-        for record in try fragment.stripe.records(rows) where isNew(record) {
+      report.salvage(LocatedRows(stripe: fragment.stripe, rows: rows)) { located in
+        for record in try located.stripe.records(located.rows) where isNew(record) {
           builder.append(record, state: state(of: record), isRaw: options.isRaw)
         }
       }

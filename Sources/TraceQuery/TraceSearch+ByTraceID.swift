@@ -34,12 +34,10 @@ extension TraceSearch {
         guard damage.collect({ try predicate.mayMatch(stripe) }) ?? true else { continue }
         report.scannedStripeCount += 1
         report.scannedRowCount += stripe.rowCount
-        // What was taken up before damage was met counts.
-        damage.collect {
-          var mask = RowMask(count: stripe.rowCount, filled: true)
-          try predicate.filter(&mask, in: stripe)
+        let ceiling = sortedCount == wanted ? found[sortedCount - 1] : nil
+        damage.salvage(0..<stripe.rowCount, atLeast: Self.salvagedRowCount) { rows in
+          let mask = try matches(rows, in: stripe)
           report.matchedRowCount += mask.setCount
-          let ceiling = sortedCount == wanted ? found[sortedCount - 1] : nil
           try stripe.forEachMatch(mask) { match in
             if let cursor, match.trace <= cursor.trace { return }
             if let ceiling, match.trace > ceiling { return }

@@ -50,13 +50,11 @@ package struct TraceSearch: Sendable {
       if ranked.count >= wanted, let last = ranked.last, stripe.bounds.maximumStart < last.rank { break }
       report.scannedStripeCount += 1
       report.scannedRowCount += stripe.rowCount
-      // What was taken up before damage was met counts.
       var isImproved = false
-      damage.collect {
-        var mask = RowMask(count: stripe.rowCount, filled: true)
-        try predicate.filter(&mask, in: stripe)
-        // Once enough traces are known, rows below the worst of them need no place in the table.
-        let floor = ranked.count >= wanted ? ranked.last : nil
+      // Once enough traces are known, rows below the worst of them need no place in the table.
+      let floor = ranked.count >= wanted ? ranked.last : nil
+      damage.salvage(0..<stripe.rowCount, atLeast: Self.salvagedRowCount) { rows in
+        let mask = try matches(rows, in: stripe)
         report.matchedRowCount += mask.setCount
         var taken: Set<TraceID> = []
         var lastStart: UInt64 = 0
@@ -96,6 +94,17 @@ package struct TraceSearch: Sendable {
     }
     if query.options.isExplained { page.summary.explanation = report.description }
     return page
+  }
+
+  /// Rows that are given up together when a page is damaged: those of a page.
+  static let salvagedRowCount = 1 << 10
+
+  /// The rows of a range that satisfy the query.
+  func matches(_ rows: Range<Int>, in stripe: any SpanStripe) throws -> RowMask {
+    var mask = RowMask(count: stripe.rowCount)
+    mask.set(rows)
+    try predicate.filter(&mask, in: stripe)
+    return mask
   }
 
   /// The stripes that may hold a match, best bound first. A stripe that lies above the cursor as a whole has only
@@ -139,8 +148,8 @@ package struct TraceSearch: Sendable {
     guard let cursor else { return true }
     var isBelow = true
     for source in snapshot.sources {
-      damage.collect {
-        for located in try source.rows(of: trace) {
+      for located in damage.collect({ try source.rows(of: trace) }) ?? [] {
+        damage.salvage(located) { located in
           var mask = RowMask(count: located.stripe.rowCount)
           for row in located.rows { mask.set(row) }
           try predicate.filter(&mask, in: located.stripe)
@@ -164,27 +173,5 @@ struct SearchReport: CustomStringConvertible {
   var description: String {
     "\(stripeCount) stripes, \(scannedStripeCount) scanned, \(scannedRowCount) rows scanned, "
       + "\(matchedRowCount) rows matched"
-  }
-}
-
-/// Damage met on the way: what can still be read is returned, and what was left out is named once.
-struct DamageReport {
-  private(set) var messages: [String] = []
-
-  mutating func add(_ error: TracestoreError) {
-    let message = error.description
-    if !messages.contains(message) { messages.append(message) }
-  }
-
-  /// The result of `body`, or nil when it met damage. Other errors are not ours to swallow; they are kept as damage
-  /// too, because a query that can go on without a file should.
-  @discardableResult
-  mutating func collect<Result>(_ body: () throws -> Result) -> Result? {
-    do { return try body() } catch let error as TracestoreError {
-      add(error)
-    } catch {
-      add(TracestoreError(.inputOutput, "A read failed", cause: error))
-    }
-    return nil
   }
 }

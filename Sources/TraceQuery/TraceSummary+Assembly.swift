@@ -14,8 +14,8 @@ extension TraceSummary {
     defer { damage += report.messages.filter { !damage.contains($0) } }
     var rows: [SummaryRow] = []
     for source in snapshot.sources {
-      for fragment in report.collect({ try source.rows(of: trace) }) ?? [] {
-        report.collect {
+      for located in report.collect({ try source.rows(of: trace) }) ?? [] {
+        report.salvage(located) { fragment in
           let own = try fragment.stripe.summaryRows(fragment.rows)
           rows += try own.contains(where: \.isPartial) ? Self.withObservedEnds(own, of: fragment) : own
         }

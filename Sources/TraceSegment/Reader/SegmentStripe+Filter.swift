@@ -181,11 +181,11 @@ extension SegmentStripe {
     var hits = RowMask(count: rowCount)
     if let offsets = try loaded.eventOffsets(scratch) {
       let code = try core.strings().code(of: needle)
+      guard let first = mask.firstSet(), let last = mask.lastSet else { return }
       let owners = ElementOwners(offsets)
-      let count = loaded.head.eventCount
-      var row = 0
-      try loaded.text(ChunkID.eventName, count: count, scratch).forEachIndex(
-        equalTo: needle, code: code, in: 0..<count, scratch
+      var row = first
+      try loaded.text(ChunkID.eventName, count: loaded.head.eventCount, scratch).forEachIndex(
+        equalTo: needle, code: code, in: Int(offsets[first])..<Int(offsets[last + 1]), scratch
       ) { event in
         row = owners.owner(of: event, from: row)
         hits.set(row)

@@ -1,0 +1,133 @@
+import Testing
+import TraceEngine
+import TraceFiles
+import TraceModel
+import TraceSegment
+import TracestoreTesting
+import TracestoreV2
+
+/// Damage is found, named and contained: what is lost is what needs the damaged bytes, and nothing wrong comes back.
+@Suite struct DamageTests {
+  private static let spanCount = 2_400
+
+  /// A closed store of one segment with one stripe of three pages, and where its columns stand.
+  private final class DamagedStore {
+    let files = SimulatedFileSystem(isDurabilityTracked: false)
+    let written: [SpanID: FoundSpan]
+    let traces: [TraceID]
+    let path: String
+    let bytes: [UInt8]
+    let columns: [ChunkDescription]
+
+    init() async throws {
+      let store = try await TraceStore.open(in: files, at: "store", options: StoreOptions())
+      let data = Array(TrafficGenerator(shape: .uniform, spanCount: DamageTests.spanCount, seed: 7))
+      for batch in data { _ = try await store.writeTraces(batch) }
+      try await store.seal()
+      try await store.close()
+      var written: [SpanID: FoundSpan] = [:]
+      var traces: Set<TraceID> = []
+      for batch in data {
+        batch.forEachSpan { resource, scope, span in
+          written[span.spanID] = FoundSpan(resource: resource, scope: scope, span: span)
+          traces.insert(span.traceID)
+        }
+      }
+      self.written = written
+      self.traces = traces.sorted()
+      let name = try #require(try files.contents(ofDirectory: "store").first { $0.hasSuffix(".seg") })
+      path = joinedPath("store", name)
+      let file = try files.open(path, .read)
+      bytes = try file.bytes(at: 0, byteCount: Int(file.byteCount()))
+      let segment = try Segment.open(
+        file: file, number: 1, path: path, cache: BlockCache(maximumByteCount: 64 << 20))
+      let stripes = try segment.spanStripes()
+      #expect(stripes.count == 1 && stripes.first?.rowCount == DamageTests.spanCount)
+      columns = try #require(stripes.first).describe().chunks
+    }
+
+    /// Opens the store with one byte changed.
+    func open(flipping offset: UInt64) async throws -> TraceStore {
+      var damaged = bytes
+      damaged[Int(offset)] ^= 0x10
+      try files.overwrite(path, with: damaged)
+      return try await TraceStore.open(in: files, at: "store", options: StoreOptions(), isReadOnly: true)
+    }
+  }
+
+  /// How many spans come back by the ids of their traces; every one of them as it was written.
+  private static func readable(_ store: TraceStore, _ damaged: DamagedStore) async throws -> (Int, ResultSummary) {
+    let stream = try await store.getTraces(damaged.traces)
+    var count = 0
+    var wrong = 0
+    for try await chunk in stream {
+      chunk.data.forEachSpan { resource, scope, span in
+        count += 1
+        if damaged.written[span.spanID] != FoundSpan(resource: resource, scope: scope, span: span) { wrong += 1 }
+      }
+    }
+    #expect(wrong == 0, "spans that nobody wrote")
+    return (count, try #require(stream.summary))
+  }
+
+  @Test func `a damaged page costs the spans that need it, and is named`() async throws {
+    let damaged = try await DamagedStore()
+    var costs: [String: Int] = [:]
+    let attributes = damaged.columns.filter { $0.name.hasPrefix("attribute:") }
+    let others = damaged.columns.filter { !$0.name.hasPrefix("attribute:") }
+    for column in others + attributes.prefix(3) {
+      let store = try await damaged.open(flipping: column.offset + UInt64(column.byteCount) - 3)
+      let (count, summary) = try await Self.readable(store, damaged)
+      costs[column.name] = Self.spanCount - count
+      if count < Self.spanCount {
+        #expect(summary.damage.contains { $0.contains(damaged.path) && $0.contains(column.name) }, "\(summary.damage)")
+      }
+      try await store.close()
+    }
+    // A page of 1,024 rows at most; with span ids go the children of its spans, which name their parents by place.
+    for name in ["span.duration", "span.start", "span.parent", "span.resource"] + attributes.prefix(3).map(\.name) {
+      let cost = try #require(costs[name], "\(costs)")
+      #expect((1...1024).contains(cost), "\(name): \(cost) spans")
+    }
+    #expect(costs["span.id"].map { (1..<Self.spanCount).contains($0) } == true, "\(costs)")
+    // What says where everything else stands costs the stripe.
+    #expect(costs["span.shape"] == Self.spanCount)
+  }
+
+  @Test func `a search passes over the rows of a damaged page and finds what stands beside them`() async throws {
+    let damaged = try await DamagedStore()
+    let column = try #require(damaged.columns.first { $0.name == "span.duration" })
+    let store = try await damaged.open(flipping: column.offset + UInt64(column.byteCount) - 3)
+    for order in [TraceOrder.newest, .traceID] {
+      let query = TraceQuery(durationMinimumNanoseconds: 1, limit: .max, order: order)
+      let found = try await store.findTraceIDs(query).collect()
+      // Of a trace of ten spans another one is found as well, unless all of them stand on the page.
+      #expect(found.elements.count > damaged.traces.count / 2, "\(order.rawValue): \(found.elements.count)")
+      #expect(found.summary.damage.contains { $0.contains("span.duration") }, "\(found.summary.damage)")
+    }
+    try await store.close()
+  }
+
+  @Test func `whatever byte is flipped, nothing wrong comes back and what is missing is named`() async throws {
+    let damaged = try await DamagedStore()
+    let seed = UInt64.random(in: 0...UInt64.max)
+    var random = SeededRandom(seed: seed)
+    for _ in 0..<12 {
+      let offset = UInt64(random.below(damaged.bytes.count))
+      let label = "seed \(seed), byte \(offset)"
+      do {
+        let store = try await damaged.open(flipping: offset)
+        let (count, summary) = try await Self.readable(store, damaged)
+        #expect(count == Self.spanCount || !summary.damage.isEmpty, "\(label): \(count) spans and no word")
+        let found = try await store.findTraceIDs(TraceQuery(limit: .max)).collect()
+        #expect(
+          found.elements.count == damaged.traces.count || !found.summary.damage.isEmpty,
+          "\(label): \(found.elements.count) traces and no word")
+        try await store.close()
+      } catch let error as TracestoreError {
+        #expect(error.code == .corrupt || error.code == .unsupportedFormat, "\(label): \(error)")
+        #expect(error.path == damaged.path, "\(label): \(error)")
+      }
+    }
+  }
+}
