@@ -164,29 +164,28 @@ final class StoreCore: Sendable {
       summary: { progress.withLock { $0.summary } })
   }
 
-  /// Summaries that one way to a reader thread makes.
-  private static let summaryBatchCount = 32
+  /// Traces that one way to a reader thread looks at.
+  private static let batchCount = 32
 
-  /// The traces' summaries, made a few at a time as they are asked for. The stream keeps `store` open.
-  func summaries(
-    of traces: [TraceID], in snapshot: QuerySnapshot, summary: ResultSummary, for store: TraceStore
-  ) -> ResultStream<TraceSummary> {
-    let progress = Mutex((next: 0, ready: [TraceSummary]()[...], summary: summary))
+  /// What `assemble` makes of the traces, a few at a time as they are asked for. The stream keeps `store` open.
+  func assembled<Element: Sendable>(
+    _ traces: [TraceID], in snapshot: QuerySnapshot, summary: ResultSummary, for store: TraceStore,
+    _ assemble: @escaping @Sendable (TraceID, QuerySnapshot, inout [String]) -> Element?
+  ) -> ResultStream<Element> {
+    let progress = Mutex((next: 0, ready: [Element]()[...], summary: summary))
     return ResultStream(
       next: {
         if let made = progress.withLock({ $0.ready.popFirst() }) { return made }
-        // A summary costs less than the way to another thread and back: one way serves a batch of them.
+        // A trace costs less than the way to another thread and back: one way serves a batch of them.
         return try await store.core.readers.run {
           progress.withLock { progress in
-            var batch: [TraceSummary] = []
-            while progress.next < traces.count, batch.count < Self.summaryBatchCount {
+            while progress.ready.isEmpty, progress.next < traces.count {
+              let batch = traces[progress.next..<min(progress.next + Self.batchCount, traces.count)]
+              progress.next = batch.endIndex
               var damage: [String] = []
-              let made = TraceSummary.assemble(traces[progress.next], in: snapshot, damage: &damage)
-              progress.next += 1
+              progress.ready = batch.compactMap { assemble($0, snapshot, &damage) }[...]
               progress.summary.add(damage: damage)
-              if let made { batch.append(made) }
             }
-            progress.ready = batch[...]
             return progress.ready.popFirst()
           }
         }

@@ -60,14 +60,17 @@ public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sen
   }
 
   public func findTraceIDs(_ query: TraceQuery) async throws -> ResultStream<FoundTrace> {
-    try await findTraceSummaries(query).mapped {
-      FoundTrace(traceID: $0.traceID, start: $0.minimumStart, end: $0.maximumEnd)
+    let (page, snapshot) = try await core.search(query)
+    return core.assembled(page.traces, in: snapshot, summary: page.summary, for: self) {
+      FoundTrace.assemble($0, in: $1, damage: &$2)
     }
   }
 
   public func findTraceSummaries(_ query: TraceQuery) async throws -> ResultStream<TraceSummary> {
     let (page, snapshot) = try await core.search(query)
-    return core.summaries(of: page.traces, in: snapshot, summary: page.summary, for: self)
+    return core.assembled(page.traces, in: snapshot, summary: page.summary, for: self) {
+      TraceSummary.assemble($0, in: $1, damage: &$2)
+    }
   }
 
   public func searchCapabilities() async throws -> SearchCapabilities {

@@ -4,6 +4,32 @@ package import TraceModel
 import TraceSource
 package import TracestoreV2
 
+extension FoundTrace {
+  /// A trace with its bounds, which spans that are there twice do not change. Nil when the trace is nowhere.
+  package static func assemble(_ trace: TraceID, in snapshot: QuerySnapshot, damage: inout [String]) -> FoundTrace? {
+    var report = DamageReport()
+    defer { damage += report.messages.filter { !damage.contains($0) } }
+    var found: FoundTrace?
+    func include(start: UInt64, end: UInt64) {
+      let (start, end) = (Timestamp(nanoseconds: start), Timestamp(nanoseconds: end))
+      found = FoundTrace(
+        traceID: trace, start: min(found?.start ?? start, start), end: max(found?.end ?? end, end))
+    }
+    for source in snapshot.sources {
+      for located in report.collect({ try source.rows(of: trace) }) ?? [] {
+        report.salvage(located) { fragment in
+          if let bounds = try fragment.stripe.timeBounds(fragment.rows) {
+            return include(start: bounds.minimumStart, end: bounds.maximumEnd)
+          }
+          let rows = try fragment.stripe.summaryRows(fragment.rows)
+          for row in try TraceSummary.withObservedEnds(rows, of: fragment) { include(start: row.start, end: row.end) }
+        }
+      }
+    }
+    return found
+  }
+}
+
 extension TraceSummary {
   /// Summarises a trace from its fragments without materialising its spans, except those that share an id with
   /// another span or are open. Nil when the trace is nowhere.
@@ -17,7 +43,7 @@ extension TraceSummary {
       for located in report.collect({ try source.rows(of: trace) }) ?? [] {
         report.salvage(located) { fragment in
           let own = try fragment.stripe.summaryRows(fragment.rows)
-          rows += try own.contains(where: \.isPartial) ? Self.withObservedEnds(own, of: fragment) : own
+          rows += try Self.withObservedEnds(own, of: fragment)
         }
       }
     }
@@ -35,7 +61,7 @@ extension TraceSummary {
   }
 
   /// An open span ends where it was last observed, which may be an event.
-  private static func withObservedEnds(_ rows: [SummaryRow], of fragment: LocatedRows) throws -> [SummaryRow] {
+  fileprivate static func withObservedEnds(_ rows: [SummaryRow], of fragment: LocatedRows) throws -> [SummaryRow] {
     var rows = rows
     for index in rows.indices where rows[index].isPartial {
       guard let record = try fragment.stripe.records([fragment.rows[index]]).first else { continue }
@@ -64,23 +90,31 @@ extension TraceSummary {
     let ids = Set(rows.map(\.spanID))
     var orphans: Set<UInt64> = []
     var root: SummaryRow?
-    var counts: [[UInt8]: ServiceSummary] = [:]
+    var counts: [ServiceSummary] = []
+    var places: [[UInt8]: Int] = [:]
+    var place = 0
     for row in rows {
       minimumStart = min(minimumStart, Timestamp(nanoseconds: row.start))
       maximumEnd = max(maximumEnd, Timestamp(nanoseconds: row.end))
-      let key = Array(row.service.utf8)
-      var service = counts[key] ?? ServiceSummary(name: row.service)
+      // Rows come by service mostly: the one before knows where to count.
+      if counts.isEmpty || !counts[place].name.utf8.elementsEqual(row.service.utf8) {
+        let key = Array(row.service.utf8)
+        place = places[key] ?? counts.count
+        if place == counts.count {
+          places[key] = place
+          counts.append(ServiceSummary(name: row.service))
+        }
+      }
       if row.isPartial {
         openSpanCount += 1
       } else {
         spanCount += 1
-        service.spanCount += 1
+        counts[place].spanCount += 1
         if row.statusCode == SpanStatus.Code.error.rawValue {
           errorSpanCount += 1
-          service.errorSpanCount += 1
+          counts[place].errorSpanCount += 1
         }
       }
-      counts[key] = service
       if let parent = row.parentSpanID, parent != 0 {
         if !row.isPartial, !ids.contains(parent) { orphans.insert(row.spanID) }
       } else if root.map({ row.precedesAsRoot($0) }) ?? true {
@@ -90,7 +124,7 @@ extension TraceSummary {
     rootServiceName = root?.service ?? ""
     rootOperationName = root?.name ?? ""
     orphanSpanCount = orphans.count
-    services = counts.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map(\.value)
+    services = places.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { counts[$0.value] }
   }
 }
 

@@ -184,11 +184,17 @@ package protocol SpanStripe: AnyObject, Sendable {
 
   func summaryRows(_ rows: [Int]) throws -> [SummaryRow]
 
+  /// The earliest start and the latest end of rows (one or more, ascending), when that costs less than their summary
+  /// rows; nil when it does not, or when an end is not known.
+  func timeBounds(_ rows: [Int]) throws -> (minimumStart: UInt64, maximumEnd: UInt64)?
+
   /// The records in the order of `rows` (ascending).
   func records(_ rows: [Int]) throws -> [SourceSpan]
 }
 
 extension SpanStripe {
+  package func timeBounds(_ rows: [Int]) throws -> (minimumStart: UInt64, maximumEnd: UInt64)? { nil }
+
   package func forEachNewest(_ mask: RowMask, _ body: (MatchedRow) -> Bool) throws {
     var matches: [MatchedRow] = []
     try forEachMatch(mask) { matches.append($0) }

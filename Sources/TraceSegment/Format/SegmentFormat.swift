@@ -183,6 +183,9 @@ package enum ChunkID {
   /// Indices in the segment's scopes, ascending.
   package static let scopes: UInt32 = 72
 
+  /// Above every id so far but those of attributes.
+  package static let fixedEnd: UInt32 = 73
+
   /// The chunks whose values are strings, apart from attribute columns.
   package static let fixedTexts: [UInt32] = [
     statusMessage, traceState, unknownFields, statusUnknownFields, eventName, eventUnknownFields, linkTraceState,

@@ -42,14 +42,17 @@ package struct StripeHead: Hashable, Sendable {
   /// The byte count of a head with this many chunks.
   package static func byteCount(chunkCount: Int) -> Int { 36 + 12 * chunkCount }
 
-  package func chunk(_ id: UInt32) -> ChunkEntry? {
+  package func chunk(_ id: UInt32) -> ChunkEntry? { chunkIndex(id).map { chunks[$0] } }
+
+  /// The place of a chunk in `chunks`.
+  package func chunkIndex(_ id: UInt32) -> Int? {
     var low = 0
     var high = chunks.count
     while low < high {
       let middle = (low + high) / 2
       if chunks[middle].id < id { low = middle + 1 } else { high = middle }
     }
-    return low < chunks.count && chunks[low].id == id ? chunks[low] : nil
+    return low < chunks.count && chunks[low].id == id ? low : nil
   }
 
   package func encode(into writer: inout ByteWriter) {

@@ -15,33 +15,30 @@ final class ByteTally: Sendable {
 ///
 /// Pages whose encoding has no direct access are decoded and kept in the fewest bytes that hold their values: a trace
 /// touches one value in each of many pages, and would decode all of them again and again.
-final class ColumnPages: Sendable {
+struct ColumnPages: Sendable {
   private let column: IntegerColumn
   private let tally: ByteTally
-  private let pages: Mutex<[OpenPage?]>
+  private let opened: OnceTable
 
   init(_ column: IntegerColumn, tally: ByteTally) {
     self.column = column
     self.tally = tally
-    pages = Mutex([OpenPage?](repeating: nil, count: column.pageCount))
+    opened = OnceTable(count: column.pageCount)
   }
 
   /// - Precondition: `index` is inside the column.
+  @inline(__always)
   func value(at index: Int) throws -> UInt64 {
-    let page = index / IntegerPage.maximumCount
-    return try open(page).value(at: index % IntegerPage.maximumCount)
+    let (page, place) = (index / IntegerPage.maximumCount, index % IntegerPage.maximumCount)
+    if let value = try opened.withObject(at: page, as: OpenPage.self, { try $0.value(at: place) }) { return value }
+    return try open(page).value(at: place)
   }
 
+  @inline(never)
   private func open(_ index: Int) throws -> OpenPage {
-    if let known = pages.withLock({ $0[index] }) { return known }
-    let opened = try OpenPage(try column.page(at: index))
-    let isNew = pages.withLock { pages in
-      if pages[index] != nil { return false }
-      pages[index] = opened
-      return true
-    }
-    if isNew { tally.add(opened.residentByteCount) }
-    return opened
+    let page = try OpenPage(try column.page(at: index))
+    if opened.put(page, at: index) { tally.add(page.residentByteCount) }
+    return page
   }
 }
 

@@ -28,7 +28,7 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
 
   func value(at index: Int) throws -> UInt64 {
     guard let pages else { return 0 }
-    return try place.naming { try pages.value(at: index) }
+    do { return try pages.value(at: index) } catch { throw place.named(error) }
   }
 
   /// Calls `body` with pages of values that cover `range`: the index of the first value, and the values. Pages without a
@@ -120,19 +120,22 @@ struct ChunkPlace: Sendable {
   }
 
   /// Runs `body` and turns the errors of codecs into `corrupt` with this place.
+  @inline(__always)
   func naming<Result>(_ body: () throws -> Result) throws -> Result {
-    do {
-      return try body()
-    } catch let error as TracestoreError where error.path != nil {
-      throw error
-    } catch let error as BytesError {
+    do { return try body() } catch { throw named(error) }
+  }
+
+  /// The error with this place, unless it has one.
+  @inline(never)
+  func named(_ error: any Error) -> TracestoreError {
+    switch error {
+    case let error as TracestoreError where error.path != nil: return error
+    case let error as BytesError:
       var failure = damage(error.reason)
       failure.offset = fileOffset &+ UInt64(clamping: error.offset)
-      throw failure
-    } catch let error as CompressionError {
-      throw damage(error.reason)
-    } catch {
-      throw damage("\(error)", cause: error)
+      return failure
+    case let error as CompressionError: return damage(error.reason)
+    default: return damage("\(error)", cause: error)
     }
   }
 }

@@ -1,37 +1,41 @@
-import Synchronization
 import TraceBytes
 import TraceColumns
 import TraceModel
 import TraceSource
 
 /// Something decoded from a stripe that is kept with it.
-protocol StripePart: Sendable {
+protocol StripePart: AnyObject, Sendable {
   /// Bytes of memory, about.
   var residentByteCount: Int { get }
 }
 
-extension [UInt32]: StripePart {
-  var residentByteCount: Int { count * 4 }
+/// A decoded list of numbers.
+final class NumberList: StripePart {
+  let values: [UInt32]
+
+  init(_ values: [UInt32]) { self.values = values }
+
+  var residentByteCount: Int { values.count * 4 + 32 }
 }
 
 /// The bytes of a stripe in memory, with the parts that were decoded from them so far. Thread-safe.
 final class LoadedStripe: CachedBlock {
   /// What is decoded once and kept.
-  enum Part: Hashable, Sendable {
-    case integers(UInt32)
-    case text(UInt32)
-    case doubles(UInt32)
+  enum Part: Sendable {
     case runs
     case traceRows
     case shapes
-    case shapeMap(ColumnLevel)
-    case prefix(UInt32)
-    case attribute(UInt32)
     case eventOffsets
     case linkOffsets
     case resources
     case scopes
     case escapes
+    case shapeMap(ColumnLevel)
+    /// A column, in the only form that its id has.
+    case chunk(UInt32)
+    /// Of a key catalogue entry.
+    case prefix(UInt32)
+    case attribute(UInt32)
   }
 
   let buffer: SegmentBuffer
@@ -43,7 +47,7 @@ final class LoadedStripe: CachedBlock {
   let catalogue: KeyTable
   /// True unless the whole stripe was compared with its hash: then pages need not be verified again.
   let isVerifyingPages: Bool
-  private let parts = Mutex<[Part: any StripePart]>([:])
+  private let parts: OnceTable
   private let tally = ByteTally()
 
   var residentByteCount: Int { buffer.byteCount + tally.byteCount }
@@ -63,20 +67,45 @@ final class LoadedStripe: CachedBlock {
     guard head.rowCount == summary.rowCount, head.eventCount == summary.eventCount, head.linkCount == summary.linkCount,
       head.traceCount == summary.traceCount, head.runCount == summary.runCount
     else { throw place.damage("its counts are not those of the stripe index") }
+    parts = OnceTable(count: Self.firstAttributePlace + head.chunks.count * Self.placesByAttribute)
   }
 
   // MARK: Parts
 
+  private static let firstMapPlace = 8
+  private static let firstChunkPlace = firstMapPlace + ColumnLevel.allCases.count
+  private static let firstAttributePlace = firstChunkPlace + Int(ChunkID.fixedEnd)
+  private static let placesByAttribute = 3
+
+  /// Where a part is kept; nil for an attribute without a chunk, whose values are all zero or empty.
+  private func place(of part: Part) -> Int? {
+    switch part {
+    case .runs: 0
+    case .traceRows: 1
+    case .shapes: 2
+    case .eventOffsets: 3
+    case .linkOffsets: 4
+    case .resources: 5
+    case .scopes: 6
+    case .escapes: 7
+    case .shapeMap(let level): Self.firstMapPlace + Int(level.rawValue)
+    case .chunk(let id) where id < ChunkID.fixedEnd: Self.firstChunkPlace + Int(id)
+    case .chunk(let id): attributePlace(id)
+    case .prefix(let entry): attributePlace(ChunkID.attribute(entry)).map { $0 + 1 }
+    case .attribute(let entry): attributePlace(ChunkID.attribute(entry)).map { $0 + 2 }
+    }
+  }
+
+  private func attributePlace(_ id: UInt32) -> Int? {
+    head.chunkIndex(id).map { Self.firstAttributePlace + $0 * Self.placesByAttribute }
+  }
+
   /// A part that was decoded before, or `make()`, which may run twice when two readers come at once.
   func part<Value: StripePart>(_ key: Part, make: () throws -> Value) throws -> Value {
-    if let known = parts.withLock({ $0[key] }) as? Value { return known }
+    guard let place = place(of: key) else { return try make() }
+    if let known = parts.object(at: place) as? Value { return known }
     let made = try make()
-    let isNew = parts.withLock { parts in
-      if parts[key] != nil { return false }
-      parts[key] = made
-      return true
-    }
-    if isNew { tally.add(made.residentByteCount) }
+    if parts.put(made, at: place) { tally.add(made.residentByteCount) }
     return made
   }
 
@@ -101,7 +130,7 @@ final class LoadedStripe: CachedBlock {
   }
 
   func integers(_ id: UInt32, count: Int) throws -> IntegerChunk {
-    try part(.integers(id)) {
+    try part(.chunk(id)) {
       let place = place(id)
       let column = try chunkBytes(id).map { bytes in
         try place.naming { try IntegerColumn(bytes, verifying: isVerifyingPages) }
@@ -111,7 +140,7 @@ final class LoadedStripe: CachedBlock {
   }
 
   func text(_ id: UInt32, count: Int, _ scratch: ReadScratch) throws -> StripeText {
-    try part(.text(id)) {
+    try part(.chunk(id)) {
       try StripeText(
         chunkBytes(id), count: count, summary: summary.text(id), isVerifying: isVerifyingPages, owner: buffer,
         place: place(id), tally: tally, scratch)
@@ -119,7 +148,7 @@ final class LoadedStripe: CachedBlock {
   }
 
   func doubles(_ id: UInt32, count: Int) throws -> DoubleChunk {
-    try part(.doubles(id)) {
+    try part(.chunk(id)) {
       let place = place(id)
       return try DoubleChunk(
         chunkBytes(id), count: count, isVerifying: isVerifyingPages, owner: buffer, place: place, tally: tally)
@@ -229,23 +258,23 @@ final class LoadedStripe: CachedBlock {
       guard let prefix = map.prefix(of: entry) else {
         throw place(ChunkID.shapes).damage("its shapes have more values than a column may hold")
       }
-      return prefix
-    }
+      return NumberList(prefix)
+    }.values
   }
 
   /// The first event of each row, then the event count; nil when there are no events.
   func eventOffsets(_ scratch: ReadScratch) throws -> [UInt32]? {
     guard head.eventCount > 0 else { return nil }
     return try part(.eventOffsets) {
-      try integers(ChunkID.eventCount, count: head.rowCount).decodeOffsets(total: head.eventCount, scratch)
-    }
+      NumberList(try integers(ChunkID.eventCount, count: head.rowCount).decodeOffsets(total: head.eventCount, scratch))
+    }.values
   }
 
   /// The first link of each row, then the link count; nil when there are no links.
   func linkOffsets(_ scratch: ReadScratch) throws -> [UInt32]? {
     guard head.linkCount > 0 else { return nil }
     return try part(.linkOffsets) {
-      try integers(ChunkID.linkCount, count: head.rowCount).decodeOffsets(total: head.linkCount, scratch)
-    }
+      NumberList(try integers(ChunkID.linkCount, count: head.rowCount).decodeOffsets(total: head.linkCount, scratch))
+    }.values
   }
 }

@@ -47,6 +47,12 @@ final class RunDirectory: StripePart {
 
   /// Clears the rows of every run that `keeps` refuses.
   func filter(_ mask: inout RowMask, keeps: (Int) -> Bool) {
-    for run in 0..<count where !keeps(run) { mask.clear(rows(of: run)) }
+    // Neighbours go together: mostly a few runs of many are kept.
+    var end = 0
+    for run in 0..<count where keeps(run) {
+      mask.clear(end..<firstRows[run])
+      end = firstRows[run + 1]
+    }
+    mask.clear(end..<firstRows[count])
   }
 }

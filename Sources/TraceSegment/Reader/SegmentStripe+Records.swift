@@ -14,6 +14,28 @@ extension SegmentStripe {
     }
   }
 
+  package func timeBounds(_ rows: [Int]) throws -> (minimumStart: UInt64, maximumEnd: UInt64)? {
+    try check(rows)
+    guard !rows.isEmpty else { return nil }
+    return try reading { loaded, _ in
+      let times = try StripeTimes(loaded)
+      let ordinals = try times.ordinals.gather(rows)
+      let offsets = try times.offsets.gather(rows)
+      let durations = try times.durations.gather(rows)
+      var bounds = (minimumStart: UInt64.max, maximumEnd: UInt64(0))
+      var known: (ordinal: UInt64, base: UInt64)?
+      for place in rows.indices {
+        if known?.ordinal != ordinals[place] {
+          known = (ordinals[place], try times.bases.value(at: try times.checked(ordinals[place])))
+        }
+        let start = (known?.base ?? 0) &+ offsets[place]
+        bounds.minimumStart = min(bounds.minimumStart, start)
+        bounds.maximumEnd = max(bounds.maximumEnd, start &+ durations[place])
+      }
+      return bounds
+    }
+  }
+
   package func summaryRows(_ rows: [Int]) throws -> [SummaryRow] {
     try check(rows)
     guard !rows.isEmpty else { return [] }
@@ -123,11 +145,11 @@ extension LoadedStripe {
   }
 
   func resourceList(_ scratch: ReadScratch) throws -> [UInt32] {
-    try part(.resources) { try tableList(ChunkID.resources, summary.resources, scratch) }
+    try part(.resources) { NumberList(try tableList(ChunkID.resources, summary.resources, scratch)) }.values
   }
 
   func scopeList(_ scratch: ReadScratch) throws -> [UInt32] {
-    try part(.scopes) { try tableList(ChunkID.scopes, summary.scopes, scratch) }
+    try part(.scopes) { NumberList(try tableList(ChunkID.scopes, summary.scopes, scratch)) }.values
   }
 
   /// The list stands in the stripe index as well; a stripe that disagrees is not the one that was indexed.
