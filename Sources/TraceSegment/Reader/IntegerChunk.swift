@@ -8,7 +8,9 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
   /// Keeps the memory of the column.
   private let owner: SegmentBuffer
   let place: ChunkPlace
-  private let pages: ColumnPages?
+  /// The pages that were asked for single values.
+  private let opened: OnceTable
+  private let tally: ByteTally
   let count: Int
 
   init(
@@ -21,14 +23,27 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
     self.count = count
     self.owner = owner
     self.place = place
-    pages = column.map { ColumnPages($0, tally: tally) }
+    self.tally = tally
+    opened = OnceTable(count: column?.pageCount ?? 0)
   }
 
-  var residentByteCount: Int { 128 }
+  var residentByteCount: Int { 128 + opened.byteCount }
 
   func value(at index: Int) throws -> UInt64 {
-    guard let pages else { return 0 }
-    do { return try pages.value(at: index) } catch { throw place.named(error) }
+    guard opened.count > 0 else { return 0 }
+    let (page, offset) = (index / IntegerPage.maximumCount, index % IntegerPage.maximumCount)
+    do {
+      if let value = try opened.withObject(at: page, as: OpenPage.self, { try $0.value(at: offset) }) { return value }
+      return try open(page).value(at: offset)
+    } catch { throw place.named(error) }
+  }
+
+  @inline(never)
+  private func open(_ index: Int) throws -> OpenPage {
+    guard let column else { throw place.damage("page \(index) is asked for") }
+    let page = try OpenPage(try column.page(at: index))
+    if opened.put(page, at: index) { tally.add(page.residentByteCount) }
+    return page
   }
 
   /// Calls `body` with pages of values that cover `range`: the index of the first value, and the values. Pages without a
@@ -79,12 +94,10 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
 
   /// The values of ascending rows inside the column.
   func gather(_ rows: [Int]) throws -> [UInt64] {
-    guard let column, let pages else { return [UInt64](repeating: 0, count: rows.count) }
-    return try place.naming {
-      // A few rows of each page are likely asked for again; many are cheaper decoded and forgotten.
-      if rows.count > 16 * column.pageCount { return try column.gather(rows) }
-      return try rows.map { try pages.value(at: $0) }
-    }
+    guard let column else { return [UInt64](repeating: 0, count: rows.count) }
+    // A few rows of each page are likely asked for again; many are cheaper decoded and forgotten.
+    if rows.count > 16 * column.pageCount { return try place.naming { try column.gather(rows) } }
+    return try rows.map { try value(at: $0) }
   }
 
   /// For each element, the sum of the values before it, then the total, which must be `total`.

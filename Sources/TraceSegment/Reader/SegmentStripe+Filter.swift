@@ -89,6 +89,10 @@ extension SegmentStripe {
     _ id: UInt32, list: [UInt32], _ passing: [Bool], _ mask: inout RowMask, _ loaded: LoadedStripe,
     _ scratch: ReadScratch
   ) throws {
+    if passing.isEmpty {
+      mask.clear(0..<rowCount)
+      return
+    }
     var local: [Bool] = []
     for index in list {
       guard Int(index) < passing.count else {
@@ -109,23 +113,32 @@ extension SegmentStripe {
     if isDamaged { throw loaded.place(id).damage("a row names an entry that is not in its list") }
   }
 
+  /// Runs that have to be cut at a bound of time from this number on are cheaper to cut with all starts at hand.
+  private static let cutRunCount = 64
+
   /// Rows of a run ascend by start, so that each run is cut by bisection.
   private func keepStarts(
     _ range: ClosedRange<UInt64>, _ mask: inout RowMask, _ loaded: LoadedStripe, _ scratch: ReadScratch
   ) throws {
     let runs = try loaded.runs(scratch)
-    for run in 0..<runs.count {
+    runs.filter(&mask) { runs.minimumStarts[$0] <= range.upperBound && runs.maximumStarts[$0] >= range.lowerBound }
+    let cut = (0..<runs.count).filter { run in
+      let isInside = runs.minimumStarts[run] >= range.lowerBound && runs.maximumStarts[run] <= range.upperBound
+      return !isInside && mask.hasSet(in: runs.rows(of: run))
+    }
+    guard !cut.isEmpty else { return }
+    let times = try StripeTimes(loaded)
+    let all = cut.count < Self.cutRunCount ? nil : try times.starts()
+    for run in cut {
       let rows = runs.rows(of: run)
-      let (minimum, maximum) = (runs.minimumStarts[run], runs.maximumStarts[run])
-      if minimum > range.upperBound || maximum < range.lowerBound {
-        mask.clear(rows)
-      } else if minimum < range.lowerBound || maximum > range.upperBound, mask.hasSet(in: rows) {
-        let times = try StripeTimes(loaded)
-        let first = try times.partition(rows) { $0 >= range.lowerBound }
-        let end = try times.partition(rows) { $0 > range.upperBound }
-        mask.clear(rows.lowerBound..<first)
-        if end < rows.upperBound { mask.clear(max(first, end)..<rows.upperBound) }
+      var kept = rows
+      func first(_ passes: (UInt64) -> Bool) throws -> Int {
+        try times.partition(kept) { passes(try all?[$0] ?? times.start($0)) }
       }
+      if runs.minimumStarts[run] < range.lowerBound { kept = try first { $0 >= range.lowerBound }..<kept.upperBound }
+      if runs.maximumStarts[run] > range.upperBound { kept = kept.lowerBound..<(try first { $0 > range.upperBound }) }
+      mask.clear(rows.lowerBound..<kept.lowerBound)
+      mask.clear(kept.upperBound..<rows.upperBound)
     }
   }
 

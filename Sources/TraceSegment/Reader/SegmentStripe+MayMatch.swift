@@ -26,10 +26,10 @@ extension SegmentStripe {
       return try summary.eventCount > 0 && mayContain(ChunkID.eventName, bytes)
     case .scopeName, .scopeVersion, .attribute(.scope, _, _):
       let passing = try core.scopes().passing(leaf)
-      return summary.scopes.contains { Int($0) < passing.count && passing[Int($0)] }
+      return !passing.isEmpty && summary.scopes.contains { Int($0) < passing.count && passing[Int($0)] }
     case .attribute(.resource, let key, let test):
       let passing = try core.resources().passing(key, test)
-      return summary.resources.contains { Int($0) < passing.count && passing[Int($0)] }
+      return !passing.isEmpty && summary.resources.contains { Int($0) < passing.count && passing[Int($0)] }
     case .start(let range):
       return bounds.minimumStart <= range.upperBound && bounds.maximumStart >= range.lowerBound
     case .duration(let range):

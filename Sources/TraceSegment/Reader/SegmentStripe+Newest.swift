@@ -5,9 +5,21 @@ package import TraceSource
 
 // The newest rows first, without looking at the others.
 extension SegmentStripe {
+  /// Up to so many rows are sorted: looking through all runs costs more.
+  private static let sortedRowCount = 64
+
   package func forEachNewest(_ mask: RowMask, _ body: (MatchedRow) -> Bool) throws {
     try check(mask)
-    guard !mask.isEmpty else { return }
+    let setCount = mask.setCount
+    guard setCount > 0 else { return }
+    if setCount <= Self.sortedRowCount {
+      var matches: [MatchedRow] = []
+      matches.reserveCapacity(setCount)
+      try forEachMatch(mask) { matches.append($0) }
+      matches.sort { $0.start > $1.start }
+      for match in matches where !body(match) { return }
+      return
+    }
     try reading { loaded, scratch in
       let runs = try loaded.runs(scratch)
       let times = try StripeTimes(loaded)

@@ -24,6 +24,8 @@ final class RecordTable<Value: Sendable>: @unchecked Sendable {
     var values: [Int: Value] = [:]
     var valueByteCount = 0
     var answers: [TableQuestion: [Bool]] = [:]
+    /// The keys of all values.
+    var keys: Set<[UInt8]>?
   }
 
   /// Answers that are remembered; each is a byte a value.
@@ -73,12 +75,24 @@ final class RecordTable<Value: Sendable>: @unchecked Sendable {
     return value
   }
 
-  /// For each value, whether `passes` holds; remembered as the answer to `question`.
+  /// Whether any value has an attribute with this key.
+  func hasKey(_ key: [UInt8], attributes: (Value) -> [Attribute]) throws -> Bool {
+    if let known = state.withLock({ $0.keys?.contains(key) }) { return known }
+    var keys: Set<[UInt8]> = []
+    for index in 0..<count {
+      for attribute in attributes(try value(at: index)) { keys.insert(Array(attribute.key.utf8)) }
+    }
+    state.withLock { $0.keys = keys }
+    return keys.contains(key)
+  }
+
+  /// For each value, whether `passes` holds; remembered as the answer to `question`. Empty when none passes.
   func passing(_ question: TableQuestion, _ passes: (Value) -> Bool) throws -> [Bool] {
     if let known = state.withLock({ $0.answers[question] }) { return known }
     var answer: [Bool] = []
     answer.reserveCapacity(count)
     for index in 0..<count { answer.append(passes(try value(at: index))) }
+    if !answer.contains(true) { answer = [] }
     state.withLock {
       if $0.answers.count >= Self.maximumAnswerCount { $0.answers.removeAll() }
       $0.answers[question] = answer
@@ -106,9 +120,10 @@ final class ResourceTable: Sendable {
 
   func value(at index: Int) throws -> Resource { try table.value(at: index) }
 
-  /// For each resource, whether a leaf about resources passes.
+  /// For each resource, whether a leaf about resources passes; empty when it passes nowhere.
   func passing(_ key: [UInt8], _ test: ValueTest) throws -> [Bool] {
-    try table.passing(TableQuestion(subject: .attribute(test.condition), bytes: key)) {
+    guard try table.hasKey(key, attributes: { $0.attributes }) else { return [] }
+    return try table.passing(TableQuestion(subject: .attribute(test.condition), bytes: key)) {
       SpanLeaf.contains($0.attributes, key, test)
     }
   }
@@ -129,7 +144,7 @@ final class ScopeTable: Sendable {
 
   func value(at index: Int) throws -> InstrumentationScope { try table.value(at: index) }
 
-  /// For each scope, whether a leaf about scopes passes; other leaves pass everywhere.
+  /// For each scope, whether a leaf about scopes passes; empty when it passes nowhere. Other leaves pass everywhere.
   func passing(_ leaf: SpanLeaf) throws -> [Bool] {
     switch leaf {
     case .scopeName(let bytes):
@@ -137,9 +152,11 @@ final class ScopeTable: Sendable {
     case .scopeVersion(let bytes):
       try table.passing(TableQuestion(subject: .scopeVersion, bytes: bytes)) { $0.version.utf8.elementsEqual(bytes) }
     case .attribute(_, let key, let test):
-      try table.passing(TableQuestion(subject: .attribute(test.condition), bytes: key)) {
-        SpanLeaf.contains($0.attributes, key, test)
-      }
+      try !table.hasKey(key, attributes: { $0.attributes })
+        ? []
+        : table.passing(TableQuestion(subject: .attribute(test.condition), bytes: key)) {
+          SpanLeaf.contains($0.attributes, key, test)
+        }
     default: [Bool](repeating: true, count: table.count)
     }
   }

@@ -44,13 +44,21 @@ struct StripeTimes {
     start.addingReportingOverflow(duration).overflow ? 0 : duration
   }
 
-  /// The first row of `rows`, which ascend by start, whose start passes; the end when none does.
-  func partition(_ rows: Range<Int>, passes: (UInt64) -> Bool) throws -> Int {
+  /// The start of every row.
+  func starts() throws -> [UInt64] {
+    let bases = try bases.decodeAll()
+    var starts = try offsets.decodeAll()
+    for (row, ordinal) in try ordinals.decodeAll().enumerated() { starts[row] &+= bases[try checked(ordinal)] }
+    return starts
+  }
+
+  /// The first row of `rows` that passes, where all behind one that passes do; the end when none does.
+  func partition(_ rows: Range<Int>, passes: (_ row: Int) throws -> Bool) rethrows -> Int {
     var low = rows.lowerBound
     var high = rows.upperBound
     while low < high {
       let middle = (low + high) / 2
-      if passes(try start(middle)) { high = middle } else { low = middle + 1 }
+      if try passes(middle) { high = middle } else { low = middle + 1 }
     }
     return low
   }

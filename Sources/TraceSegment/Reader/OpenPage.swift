@@ -11,38 +11,10 @@ final class ByteTally: Sendable {
   func add(_ byteCount: Int) { total.add(byteCount, ordering: .relaxed) }
 }
 
-/// The pages of an integer column that were asked for single values, opened once. Thread-safe.
-///
-/// Pages whose encoding has no direct access are decoded and kept in the fewest bytes that hold their values: a trace
-/// touches one value in each of many pages, and would decode all of them again and again.
-struct ColumnPages: Sendable {
-  private let column: IntegerColumn
-  private let tally: ByteTally
-  private let opened: OnceTable
-
-  init(_ column: IntegerColumn, tally: ByteTally) {
-    self.column = column
-    self.tally = tally
-    opened = OnceTable(count: column.pageCount)
-  }
-
-  /// - Precondition: `index` is inside the column.
-  @inline(__always)
-  func value(at index: Int) throws -> UInt64 {
-    let (page, place) = (index / IntegerPage.maximumCount, index % IntegerPage.maximumCount)
-    if let value = try opened.withObject(at: page, as: OpenPage.self, { try $0.value(at: place) }) { return value }
-    return try open(page).value(at: place)
-  }
-
-  @inline(never)
-  private func open(_ index: Int) throws -> OpenPage {
-    let page = try OpenPage(try column.page(at: index))
-    if opened.put(page, at: index) { tally.add(page.residentByteCount) }
-    return page
-  }
-}
-
 /// One page, ready for single values.
+///
+/// A page whose encoding has no direct access is decoded and kept in the fewest bytes that hold its values: a trace
+/// touches one value in each of many pages, and would decode all of them again and again.
 final class OpenPage: @unchecked Sendable {
   /// Nil when the values were decoded.
   private let page: IntegerPage?
