@@ -25,9 +25,13 @@ package final class ByteDictionary: @unchecked Sendable {
 
   private static let arenaByteCount = 1 << 18
 
+  /// The most strings of a dictionary. A shape keeps the code of a key and a type in one word of 32 bits. Whoever
+  /// interns what strangers send asks for room first: `intern` traps beyond this.
+  package static let maximumCount = 1 << 26
+
   package init(hash: SeededHash = .process, slabShift: Int = 12) {
     self.hash = hash
-    entries = SlabVector(slabShift: slabShift, maximumCount: 1 << 26)
+    entries = SlabVector(slabShift: slabShift, maximumCount: Self.maximumCount)
     slotMask = (1 << 10) - 1
     slots = .allocate(capacity: slotMask + 1)
     slots.initialize(repeating: 0, count: slotMask + 1)

@@ -27,8 +27,11 @@ package final class SpanTable: @unchecked Sendable {
 
   /// Row numbers are 32-bit and one segment is written from one table: more rows only delay the seal.
   package static let maximumRowCount = 1 << 24
+  private let maximumStringCount: Int
 
-  package init(hash: SeededHash = .process) {
+  /// - Parameter maximumStringCount: how many strings there is room for; tests lower it.
+  package init(hash: SeededHash = .process, maximumStringCount: Int = ByteDictionary.maximumCount) {
+    self.maximumStringCount = min(maximumStringCount, ByteDictionary.maximumCount)
     strings = ByteDictionary(hash: hash)
     shapes = ByteDictionary(hash: hash, slabShift: 8)
     resourceRecords = ByteDictionary(hash: hash, slabShift: 8)
@@ -39,6 +42,11 @@ package final class SpanTable: @unchecked Sendable {
   }
 
   package var rowCount: Int { rows.count }
+
+  /// Whether so many rows with so many strings can be appended. What appends more traps.
+  package func hasRoom(rowCount: Int, stringCount: Int) -> Bool {
+    rows.count + rowCount <= Self.maximumRowCount && strings.count + stringCount <= maximumStringCount
+  }
 
   /// Bytes held, within a few percent.
   package var byteCount: Int {

@@ -33,6 +33,8 @@ public struct StoreOptions: Sendable {
   public var observer: (@Sendable (StoreEvent) -> Void)?
   /// The wall clock in nanoseconds since the epoch: arrival times, and whether open spans are abandoned.
   public var clock: @Sendable () -> UInt64
+  /// For tests, which cannot write as many texts as a memtable holds. Nil is what it holds.
+  package var maximumMemtableStringCount: Int?
 
   public init(
     durability: Durability = .sync, memoryBudgetByteCount: Int = 128 << 20, sealSpanCount: Int = 1 << 18,

@@ -133,9 +133,11 @@ struct StoreOpening {
 
   private func ingestOptions(isZeroEndOpen: Bool) -> IngestOptions {
     // Two memtables may exist, and together they get half of the budget.
-    IngestOptions(
+    var result = IngestOptions(
       sealRowCount: options.sealSpanCount, sealByteCount: options.memoryBudgetByteCount / 4,
       stripeRowCount: options.stripeSpanCount, isZeroEndOpen: isZeroEndOpen)
+    if let count = options.maximumMemtableStringCount { result.maximumStringCount = count }
+    return result
   }
 
   /// Reads the log back into a memtable; whole memtables are sealed on the way.
@@ -144,18 +146,15 @@ struct StoreOpening {
   ) throws -> (Memtable, WALRecoveryReport) {
     let started = monotonicNanoseconds()
     let settings = manifest.current.settings
-    let limits = ingestOptions(isZeroEndOpen: settings.isZeroEndOpen)
-    var replay = LogReplay(isZeroEndOpen: settings.isZeroEndOpen)
+    var replay = LogReplay(ingestOptions(isZeroEndOpen: settings.isZeroEndOpen))
     var spanCount = 0
     var sealed = segments
     let report = try WALRecovery.run(
       fileSystem: fileSystem, directory: logDirectory, storeID: settings.storeID,
       minimumSequence: manifest.current.walTrimmedBelow
     ) { record in
-      spanCount += try replay.append(record)
-      if replay.memtable.rowCount >= limits.sealRowCount || replay.memtable.byteCount >= limits.sealByteCount {
-        if let segment = try sealer.seal(replay.memtable, live: sealed).segment { sealed.append(segment) }
-        replay = LogReplay(isZeroEndOpen: settings.isZeroEndOpen)
+      spanCount += try replay.append(record) { memtable in
+        if let segment = try sealer.seal(memtable, live: sealed).segment { sealed.append(segment) }
       }
     }
     segments = sealed

@@ -1,3 +1,4 @@
+import TraceColumns
 import TraceFiles
 package import TraceModel
 package import TraceOTLP
@@ -11,9 +12,12 @@ package struct IngestOptions: Sendable {
   package let sealByteCount: Int
   package var stripeRowCount: Int
   package var isZeroEndOpen: Bool
+  /// A memtable is sealed early when a request might bring it above this many strings. Tests lower it.
+  package var maximumStringCount = ByteDictionary.maximumCount
 
-  /// A dictionary holds 2^26 strings. A full memtable has at most 2^25 (sixteen bytes each, without the text), and one
-  /// request brings at most one for every seven of its 2^28 bytes: more is never asked of it.
+  /// A memtable that is not full has at most 2^25 strings (sixteen bytes each, without the text), half of what a
+  /// dictionary holds, and the most that `Limits` let one request bring are not many more: hardly ever is one sealed
+  /// early, and never refused.
   static let maximumSealByteCount = 1 << 29
 
   package init(sealRowCount: Int, sealByteCount: Int, stripeRowCount: Int, isZeroEndOpen: Bool) {
@@ -21,6 +25,14 @@ package struct IngestOptions: Sendable {
     self.sealByteCount = min(sealByteCount, Self.maximumSealByteCount)
     self.stripeRowCount = stripeRowCount
     self.isZeroEndOpen = isZeroEndOpen
+  }
+
+  func makeMemtable() -> Memtable {
+    Memtable(endZeroMeansOpen: isZeroEndOpen, maximumStringCount: maximumStringCount)
+  }
+
+  func isFull(_ memtable: Memtable) -> Bool {
+    memtable.rowCount >= sealRowCount || memtable.byteCount >= sealByteCount
   }
 }
 
@@ -103,7 +115,7 @@ package final class Ingestor: Sendable {
     }
     try admit()
     try order.withLock { _ in
-      let memtable = try memtableWithRoom()
+      let memtable = try memtableWithRoom(for: batch)
       let rows = try memtable.append(batch, arrivalNanoseconds: arrivalNanoseconds)
       do {
         let sequence = try log.append(frame) { result in
@@ -125,9 +137,12 @@ package final class Ingestor: Sendable {
   }
 
   /// The memtable to append to. Waits while both are full.
-  private func memtableWithRoom() throws -> Memtable {
+  private func memtableWithRoom(for batch: SpanBatch) throws -> Memtable {
+    let isFull = { (memtable: Memtable) in
+      self.options.isFull(memtable) || memtable.rowCount > 0 && !memtable.hasRoom(for: batch)
+    }
     let hasRoom = { (state: inout State) in
-      !self.isFull(state.active) || state.sealing == nil || state.isClosed || state.sealFailure != nil
+      !isFull(state.active) || state.sealing == nil || state.isClosed || state.sealFailure != nil
     }
     let memtable: Memtable? = try state.withLock(waitingUntil: hasRoom) { state in
       if state.isClosed { throw TracestoreError(.closed, "The store is closed; open it again.") }
@@ -139,15 +154,11 @@ package final class Ingestor: Sendable {
     return try rotate()
   }
 
-  private func isFull(_ memtable: Memtable) -> Bool {
-    memtable.rowCount >= options.sealRowCount || memtable.byteCount >= options.sealByteCount
-  }
-
   /// Hands the active memtable to the sealer. The caller holds `order`, and no memtable is being sealed. The log file
   /// ends with the memtable, so that it can go when the segment stands.
   private func rotate() throws -> Memtable {
     _ = try log.rotate()
-    let fresh = Memtable(endZeroMeansOpen: options.isZeroEndOpen)
+    let fresh = options.makeMemtable()
     state.withLock { state in
       state.sealing = state.active
       state.active = fresh

@@ -1,5 +1,6 @@
 package import TraceColumns
 import TraceFiles
+import TraceModel
 package import TraceOTLP
 import TraceSource
 
@@ -27,14 +28,25 @@ package final class Memtable: @unchecked Sendable {
   package let table: SpanTable
   private let state: Monitor<State>
 
-  package init(endZeroMeansOpen: Bool) {
-    table = SpanTable()
+  package init(endZeroMeansOpen: Bool, maximumStringCount: Int = ByteDictionary.maximumCount) {
+    table = SpanTable(maximumStringCount: maximumStringCount)
     state = Monitor(State(appender: BatchAppender(table: table, endZeroMeansOpen: endZeroMeansOpen)))
   }
 
+  /// Whether the batch can be appended.
+  package func hasRoom(for batch: SpanBatch) -> Bool { state.withLock { _ in tableHasRoom(for: batch) } }
+
+  private func tableHasRoom(for batch: SpanBatch) -> Bool {
+    table.hasRoom(rowCount: batch.acceptedCount, stringCount: batch.maximumStringCount)
+  }
+
   /// Appends the accepted spans of a batch, invisible until published, and returns their rows.
+  /// - Throws: `limitExceeded` when there is no room for them; nothing was appended then.
   package func append(_ batch: SpanBatch, arrivalNanoseconds: UInt64) throws -> Range<Int> {
     try state.withLock { state in
+      guard tableHasRoom(for: batch) else {
+        throw TracestoreError(.limitExceeded, "The request has more spans or texts than fit into memory at a time.")
+      }
       let first = table.rowCount
       try state.appender.append(batch, bounds: &state.bounds)
       state.minimumArrival = min(state.minimumArrival, arrivalNanoseconds)

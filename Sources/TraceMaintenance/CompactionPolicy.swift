@@ -1,3 +1,4 @@
+import TraceColumns
 package import TraceManifest
 
 /// Which segments are merged, and when. A pure function of manifest entries.
@@ -11,6 +12,8 @@ package struct CompactionPolicy: Sendable {
   /// The most bytes that the rows of a merged segment hold, each value counted as often as it occurs. It bounds the
   /// memory of a merge over large values; spans of the usual size stay below it.
   package var segmentWeight = 256 << 20
+  /// The most strings of the table that a merged segment is written from. Tests lower it.
+  package var maximumStringCount = ByteDictionary.maximumCount
   /// How many segments of a tier call for a merge.
   package var triggerCount = 4
   /// The most segments and spans that one merge takes: what bounds its memory, its time and its room on disk.

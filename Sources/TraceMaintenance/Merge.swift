@@ -28,7 +28,7 @@ struct Merge {
   private var transfers: [SegmentTransfer] = []
   private var numbers: [UInt64] = []
   private var plan = MergePlan([])
-  private var output = MergeOutput()
+  private var output: MergeOutput
   private(set) var written: [ManifestFile] = []
   private(set) var droppedCount = 0
   private var progress = MergeProgress()
@@ -42,6 +42,7 @@ struct Merge {
   ) {
     self.files = files
     self.policy = policy
+    output = MergeOutput(maximumStringCount: policy.maximumStringCount)
     self.parallel = parallel
     self.isCancelled = isCancelled
     self.report = report
@@ -66,13 +67,18 @@ struct Merge {
     plan = MergePlan(fragments)
     begin()
     for trace in plan.traces {
-      try append(trace)
-      if output.isFull(policy), output.hasEarlierTraces {
+      var fits = try append(trace)
+      if !fits || output.isFull(policy), output.hasEarlierTraces {
         // The trace does not fit any more: it opens the next output.
         try write(output.earlierRows)
         droppedCount += output.earlierDroppedCount
         begin()
-        try append(trace)
+        fits = try append(trace)
+      }
+      guard fits else {
+        let id = plan.parts[trace.lowerBound].fragment.trace
+        throw TracestoreError(
+          .limitExceeded, "Trace \(id) has more spans or texts than a segment holds; its segments stay apart.")
       }
       output.endTrace()
       for part in plan.parts[trace] {
@@ -88,16 +94,19 @@ struct Merge {
   }
 
   private mutating func begin() {
-    output = MergeOutput()
+    output = MergeOutput(maximumStringCount: policy.maximumStringCount)
     for transfer in transfers { transfer.begin(output.table) }
   }
 
-  private mutating func append(_ trace: Range<Int>) throws {
+  /// False when the table had no room for all of the trace: then it has to be written without it.
+  private mutating func append(_ trace: Range<Int>) throws -> Bool {
     for part in plan.parts[trace] {
+      guard output.hasRoom else { return false }
       makeRoom(for: part)
       try naming(numbers[part.input]) { try transfers[part.input].append(part.fragment) }
     }
     try output.takeUpRows(mayRepeat: plan.parts[trace.lowerBound].input != plan.parts[trace.upperBound - 1].input)
+    return true
   }
 
   /// Keeps the number of decoded stripes within its bound.

@@ -10,7 +10,8 @@ struct MergeOutput {
     var partials: [UInt32] = []
   }
 
-  let table = SpanTable()
+  let table: SpanTable
+  private let maximumStringCount: Int
   /// Distinct records.
   private(set) var rows = Rows()
   private(set) var droppedCount = 0
@@ -23,7 +24,18 @@ struct MergeOutput {
   /// Rows of the table that have been looked at.
   private var seenCount = 0
 
+  init(maximumStringCount: Int) {
+    self.maximumStringCount = maximumStringCount
+    table = SpanTable(maximumStringCount: maximumStringCount)
+  }
+
   var rowCount: Int { rows.finals.count + rows.partials.count }
+
+  /// Whether there is room for what one stripe of a segment may bring: no more than the memtable that it was sealed
+  /// from, which `Limits` and the options of ingest bound.
+  var hasRoom: Bool {
+    table.hasRoom(rowCount: SpanTable.maximumRowCount / 2, stringCount: maximumStringCount / 4 * 3)
+  }
   var hasEarlierTraces: Bool { finalCountBefore + partialCountBefore > 0 }
 
   /// Everything but the newest trace.

@@ -165,6 +165,11 @@ package final class SpanBatch {
   /// How many spans are in the batch.
   @inlinable package var acceptedCount: Int { storage.spans.count }
 
+  /// How many strings the spans have at most, were all of them different.
+  package var maximumStringCount: Int {
+    5 * spans.count + 2 * (attributes.count + events.count + links.count) + resources.count
+  }
+
   /// The bytes of a range that this batch handed out.
   @inlinable
   package func bytes(_ range: ByteRange) -> UnsafeRawBufferPointer {

@@ -36,9 +36,10 @@ struct Kernels {
     }
     let logged = try corpus.log()
     measure("read the log back into a memtable", spanCount) {
-      let replay = LogReplay(isZeroEndOpen: true)
+      var replay = LogReplay(
+        IngestOptions(sealRowCount: .max, sealByteCount: .max, stripeRowCount: 1 << 15, isZeroEndOpen: true))
       _ = try WALRecovery.run(fileSystem: logged.files, directory: "wal", storeID: logged.storeID) { record in
-        _ = try replay.append(record)
+        _ = try replay.append(record) { _ in }
       }
     }
     let memtable = try corpus.memtable()

@@ -101,12 +101,48 @@ import TraceSegment
     #expect(rows == 120)
   }
 
-  private static func spans(from first: UInt64, count: UInt64) -> SpanTable {
+  /// Merges six segments of twenty spans with a text each, where the output holds so many.
+  private static func merge(isOneTrace: Bool, maximumStringCount: Int) throws -> CompactionResult {
+    let files = SimulatedFileSystem(isDurabilityTracked: false)
+    let manifest = try ManifestStore.open(
+      fileSystem: files, directory: "store",
+      mode: .readWrite(create: StoreSettings(storeID: StoreID(first: 1, second: 2), createdNanoseconds: 1)))
+    let segments = SegmentFiles(
+      fileSystem: files, directory: "store", manifest: manifest, cache: BlockCache(maximumByteCount: 1 << 20))
+    var edit = ManifestEdit()
+    for seal in 0..<6 as Range<UInt64> {
+      edit.add(try segments.write(spans(from: seal * 20, count: 20, trace: isOneTrace ? 1 : nil)))
+    }
+    try manifest.commit(edit)
+    var policy = CompactionPolicy()
+    policy.maximumStringCount = maximumStringCount
+    let compactor = Compactor(manifest: manifest, files: segments, policy: policy) { _, _ in }
+    defer { #expect(manifest.current.files(of: .segment).reduce(0) { $0 + $1.rowCount } == 120) }
+    return try compactor.merge(
+      compactor.allInputs(), level: CompactionPolicy.fullLevel, parallel: SegmentWriter.serial)
+  }
+
+  @Test func `segments are cut before they hold more texts than a table can`() throws {
+    let whole = try Self.merge(isOneTrace: false, maximumStringCount: 1 << 20)
+    #expect(whole.outputCount == 1 && whole.recordCount == 120)
+    // A quarter of them is what one trace may find taken.
+    let cut = try Self.merge(isOneTrace: false, maximumStringCount: 100)
+    #expect(cut.outputCount >= 5 && cut.recordCount == 120)
+  }
+
+  @Test func `a trace with more texts than a table can hold is not merged, and nothing changes`() throws {
+    let error = #expect(throws: TracestoreError.self) {
+      _ = try Self.merge(isOneTrace: true, maximumStringCount: 100)
+    }
+    #expect(error?.code == .limitExceeded)
+  }
+
+  private static func spans(from first: UInt64, count: UInt64, trace: UInt64? = nil) -> SpanTable {
     let builder = SpanTableBuilder()
     for number in first..<first + count {
       let text = String(repeating: "\(number) ", count: 250)
       let span = SpanRecord(
-        traceID: TraceID(high: 1, low: number + 1), spanID: SpanID(number + 1), name: "large", kind: .server,
+        traceID: TraceID(high: 1, low: trace ?? number + 1), spanID: SpanID(number + 1), name: "large", kind: .server,
         start: Timestamp(nanoseconds: number * 1_000_000), end: Timestamp(nanoseconds: number * 1_000_000 + 5),
         attributes: [Attribute("text", .string(text))])
       builder.append(resource: Resource(), scope: InstrumentationScope(), span: span)

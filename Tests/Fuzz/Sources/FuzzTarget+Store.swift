@@ -19,11 +19,12 @@ extension FuzzTarget {
       while let record = try reader.next() { _ = try? record.payload() }
     }
     _ = try Inspector(fileSystem: files).explain(Self.logPath)
-    let replay = LogReplay(isZeroEndOpen: true)
+    var replay = LogReplay(
+      IngestOptions(sealRowCount: .max, sealByteCount: .max, stripeRowCount: 1 << 15, isZeroEndOpen: true))
     var found: [UInt64] = []
     _ = try recover(files) { record in
       found.append(record.sequence)
-      _ = try? replay.append(record)
+      _ = try? replay.append(record) { _ in }
     }
     // Recovery cuts the tail off; doing it again gives the same frames.
     var again: [UInt64] = []
