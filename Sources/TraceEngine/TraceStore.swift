@@ -27,7 +27,8 @@ public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sen
   }
 
   /// Stores one request as it came from the wire: decoded once, straight into columns. JSON is rewritten as protobuf
-  /// first. A request may hold 256 MiB.
+  /// first. A request may hold 256 MiB and what else `Limits` says: one that is small on the wire and large in memory is
+  /// refused whole, with `limitExceeded`.
   public func writeEncoded(_ request: [UInt8], encoding: OTLPEncoding) async throws -> WriteReceipt {
     try await write { try EncodedRequest(request, encoding: encoding) }
   }

@@ -8,8 +8,8 @@ public enum Limits {
   public static let maximumAttributeCount = 1 << 16
   /// Spans in one request: row numbers inside a batch are 32-bit.
   public static let maximumSpanCount = 1 << 22
-  /// Resources, scopes, attributes of spans, events and links in one request together: an empty one takes two bytes on
-  /// the wire and up to eighty in memory.
+  /// Resources, scopes, attributes, nested values, entity references, events and links in one request together: an
+  /// empty one takes two bytes on the wire and up to eighty in memory.
   public static let maximumElementCount = 1 << 23
   /// Bytes of one name, key or text or byte value: dictionary entries and segment blocks hold them whole.
   public static let maximumValueByteCount = 64 << 20

@@ -2,21 +2,12 @@ import TraceBytes
 import TraceModel
 
 extension BatchParser {
-  /// Refuses one element more than a request may hold. Those of spans that were left out do not count.
-  @inline(__always)
-  func checkElementCount(at offset: Int) throws(WireFault) {
-    let count =
-      storage.attributes.count &+ storage.events.count &+ storage.links.count &+ storage.scopes.count
-      &+ storage.resources.count
-    guard count < Limits.maximumElementCount else { throw WireFault(offset: offset, reason: .manyElements) }
-  }
-
   /// Appends one attribute and counts it for its item.
   mutating func attribute(_ message: WireReader, _ count: inout UInt32) throws(WireFault) {
     guard Int(count) < Limits.maximumAttributeCount else {
       throw WireFault(offset: message.place, reason: .manyAttributes)
     }
-    try checkElementCount(at: message.place)
+    try WireFault.count(&elementCount, at: message.place)
     count &+= 1
     var reader = message
     var attribute = BatchAttribute(key: .empty, type: .absent, value: 0)
@@ -29,7 +20,10 @@ extension BatchParser {
       if head == AttributeField.key {
         attribute.key = presentRange(try reader.text())
       } else if head == AttributeField.value {
-        if hasValue { isRegular = false }
+        if hasValue {
+          isRegular = false
+          try WireFault.count(&elementCount, at: reader.place)
+        }
         hasValue = true
         try value(try reader.message(), &attribute)
       } else {
@@ -49,6 +43,7 @@ extension BatchParser {
   @inline(__always)
   private mutating func value(_ message: WireReader, _ attribute: inout BatchAttribute) throws(WireFault) {
     var reader = message
+    let mark = elementCount
     if reader.isAtEnd {
       (attribute.type, attribute.value) = (.empty, 0)
       return
@@ -92,18 +87,19 @@ extension BatchParser {
       }
     case ValueField.array:
       var list = try reader.message()
-      if try list.validateArray(depth: 1), reader.isAtEnd, !reader.sawLongForm {
+      if try list.validateArray(depth: 1, &elementCount), reader.isAtEnd, !reader.sawLongForm {
         (attribute.type, attribute.value) = (.array, range(message).packed)
         return
       }
     case ValueField.map:
       var list = try reader.message()
-      if try list.validateMap(depth: 1), reader.isAtEnd, !reader.sawLongForm {
+      if try list.validateMap(depth: 1, &elementCount), reader.isAtEnd, !reader.sawLongForm {
         (attribute.type, attribute.value) = (.map, range(message).packed)
         return
       }
     default: break
     }
+    elementCount = mark
     try irregularValue(message, &attribute)
   }
 
@@ -113,7 +109,7 @@ extension BatchParser {
     _ message: WireReader, _ attribute: inout BatchAttribute
   ) throws(WireFault) {
     isCanonical = false
-    let value = try ModelDecoder.value(message)
+    let value = try ModelDecoder.value(message, &elementCount)
     if case .opaque = value {
       (attribute.type, attribute.value) = (.opaque, range(message).packed)
     } else {
@@ -124,7 +120,9 @@ extension BatchParser {
   /// A pair whose value comes in pieces, or that has unknown fields.
   @inline(never)
   private mutating func irregularAttribute(_ message: WireReader) throws(WireFault) -> BatchAttribute {
-    let attribute = try ModelDecoder.attribute(message)
+    // It has been counted on the way here.
+    var counted = 0
+    let attribute = try ModelDecoder.attribute(message, &counted)
     let key = try keep(Array(attribute.key.utf8))
     if !attribute.unknownFields.isEmpty {
       let pair = try keep(OTLP.encode(attribute))

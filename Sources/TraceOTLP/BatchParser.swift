@@ -10,6 +10,8 @@ struct BatchParser {
   /// Added to a place in the bytes being read, it gives an offset in the batch's space.
   private var shift = 0
   private var spanIndex = 0
+  /// What `Limits.maximumElementCount` bounds. Elements of spans that were left out do not count.
+  var elementCount = 0
   /// False once the span being read says anything in another way than the canonical encoder would.
   var isCanonical = true
 
@@ -33,7 +35,7 @@ struct BatchParser {
   private mutating func resourceSpans(_ message: WireReader) throws(WireFault) {
     var reader = message
     let index = storage.resources.count
-    try checkElementCount(at: message.place)
+    try WireFault.count(&elementCount, at: message.place)
     storage.resources.append(BatchResource())
     var resource = BatchResource()
     var pieces: [WireReader] = []
@@ -46,7 +48,8 @@ struct BatchParser {
       case ResourceSpansField.resource:
         let piece = try reader.message()
         var check = piece
-        try check.validateResource()
+        try WireFault.count(&elementCount, at: start)
+        try check.validateResource(&elementCount)
         if hasResource { pieces.append(piece) } else { resource.source = range(piece) }
         hasResource = true
       case ResourceSpansField.scopeSpans: try scopeSpans(try reader.message(), UInt32(truncatingIfNeeded: index))
@@ -58,8 +61,9 @@ struct BatchParser {
     }
     if !pieces.isEmpty {
       var whole = Resource()
-      try ModelDecoder.merge(reading(resource.source), into: &whole)
-      for piece in pieces { try ModelDecoder.merge(piece, into: &whole) }
+      var counted = 0
+      try ModelDecoder.merge(reading(resource.source), into: &whole, &counted)
+      for piece in pieces { try ModelDecoder.merge(piece, into: &whole, &counted) }
       resource.source = try keep(OTLP.encode(whole))
     }
     resource.envelopeUnknownFields = try keep(unknown)
@@ -69,7 +73,7 @@ struct BatchParser {
   private mutating func scopeSpans(_ message: WireReader, _ resourceIndex: UInt32) throws(WireFault) {
     var reader = message
     let index = storage.scopes.count
-    try checkElementCount(at: message.place)
+    try WireFault.count(&elementCount, at: message.place)
     storage.scopes.append(BatchScope())
     var scope = BatchScope()
     var pieces: [WireReader] = []
@@ -82,7 +86,8 @@ struct BatchParser {
       case ScopeSpansField.scope:
         let piece = try reader.message()
         var check = piece
-        try check.validateScope()
+        try WireFault.count(&elementCount, at: start)
+        try check.validateScope(&elementCount)
         if hasScope { pieces.append(piece) } else { scope.source = range(piece) }
         hasScope = true
       case ScopeSpansField.span:
@@ -97,8 +102,9 @@ struct BatchParser {
     }
     if !pieces.isEmpty {
       var whole = InstrumentationScope()
-      try ModelDecoder.merge(reading(scope.source), into: &whole)
-      for piece in pieces { try ModelDecoder.merge(piece, into: &whole) }
+      var counted = 0
+      try ModelDecoder.merge(reading(scope.source), into: &whole, &counted)
+      for piece in pieces { try ModelDecoder.merge(piece, into: &whole, &counted) }
       scope.source = try keep(OTLP.encode(whole))
     }
     scope.envelopeUnknownFields = try keep(unknown)
@@ -113,6 +119,7 @@ struct BatchParser {
     let attributeMark = storage.attributes.count
     let eventMark = storage.events.count
     let linkMark = storage.links.count
+    let elementMark = elementCount
     var reader = message
     var span = BatchSpan()
     var isRegular = true
@@ -175,13 +182,13 @@ struct BatchParser {
       case SpanField.event:
         order.mayRepeat(head)
         if span.eventCount == 0 { span.firstEvent = UInt32(truncatingIfNeeded: storage.events.count) }
-        try checkElementCount(at: start)
+        try WireFault.count(&elementCount, at: start)
         try event(try reader.message(), &isRegular)
         span.eventCount &+= 1
       case SpanField.link:
         order.mayRepeat(head)
         if span.linkCount == 0 { span.firstLink = UInt32(truncatingIfNeeded: storage.links.count) }
-        try checkElementCount(at: start)
+        try WireFault.count(&elementCount, at: start)
         try link(try reader.message(), &isRegular)
         span.linkCount &+= 1
       case SpanField.droppedAttributeCount: span.droppedAttributeCount = try reader.uint32(&isCanonical)
@@ -199,6 +206,7 @@ struct BatchParser {
       storage.attributes.count = attributeMark
       storage.events.count = eventMark
       storage.links.count = linkMark
+      elementCount = elementMark
       if hasIDs {
         guard !isSecondReading else { throw WireFault(offset: message.place, reason: .inconsistent) }
         try irregularSpan(message, resourceIndex, scopeIndex)

@@ -78,18 +78,26 @@ struct JSONDecoding {
   }
 
   private mutating func entityReference() throws -> [UInt8] {
+    try countElement()
     var reference = EntityReference()
     try object { decoder, key in
       switch key {
       case "schemaUrl": reference.schemaURL = try decoder.text()
       case "type": reference.type = try decoder.text()
-      case "idKeys": try decoder.list { reference.idKeys.append(try $0.text()) }
-      case "descriptionKeys": try decoder.list { reference.descriptionKeys.append(try $0.text()) }
+      case "idKeys": try decoder.texts(&reference.idKeys)
+      case "descriptionKeys": try decoder.texts(&reference.descriptionKeys)
       default: return false
       }
       return true
     }
     return reference.bytes
+  }
+
+  private mutating func texts(_ texts: inout [String]) throws {
+    try list { decoder in
+      try decoder.countElement()
+      texts.append(try decoder.text())
+    }
   }
 
   private mutating func scope(_ scope: inout InstrumentationScope) throws {
@@ -241,6 +249,7 @@ struct JSONDecoding {
       case "arrayValue":
         var elements: [AttributeValue] = []
         try decoder.values { decoder in
+          try decoder.countElement()
           if try decoder.reader.peek() == .null {
             try decoder.reader.null()
             elements.append(.empty)
@@ -251,7 +260,10 @@ struct JSONDecoding {
         value = .array(elements)
       case "kvlistValue":
         var entries: [Attribute] = []
-        try decoder.values { entries.append(try $0.attribute(depth: depth + 1)) }
+        try decoder.values { decoder in
+          try decoder.countElement()
+          entries.append(try decoder.attribute(depth: depth + 1))
+        }
         value = .map(entries)
       default: return false
       }

@@ -3,16 +3,16 @@ import TraceModel
 
 extension ModelDecoder {
   /// A `KeyValue` whose value stands at depth 1: checked first, then built.
-  static func attribute(_ reader: WireReader) throws(WireFault) -> Attribute {
+  static func attribute(_ reader: WireReader, _ elementCount: inout Int) throws(WireFault) -> Attribute {
     var check = reader
-    _ = try check.validateAttribute(depth: 1)
+    _ = try check.validateAttribute(depth: 1, &elementCount)
     return try built(attribute: reader)
   }
 
   /// An `AnyValue` at depth 1: checked first, then built.
-  static func value(_ reader: WireReader) throws(WireFault) -> AttributeValue {
+  static func value(_ reader: WireReader, _ elementCount: inout Int) throws(WireFault) -> AttributeValue {
     var check = reader
-    _ = try check.validateValue(depth: 1)
+    _ = try check.validateValue(depth: 1, &elementCount)
     return try built(value: [reader])
   }
 

@@ -25,8 +25,7 @@ struct ModelDecoder {
   }
 
   private mutating func countElement(at offset: Int) throws(WireFault) {
-    guard elementCount < Limits.maximumElementCount else { throw WireFault(offset: offset, reason: .manyElements) }
-    elementCount += 1
+    try WireFault.count(&elementCount, at: offset)
   }
 
   private mutating func resourceSpans(
@@ -39,7 +38,9 @@ struct ModelDecoder {
       let start = reader.place
       let head = try reader.head()
       switch head {
-      case ResourceSpansField.resource: try Self.merge(try reader.message(), into: &group.resource)
+      case ResourceSpansField.resource:
+        try countElement(at: start)
+        try Self.merge(try reader.message(), into: &group.resource, &elementCount)
       case ResourceSpansField.scopeSpans: group.scopeSpans.append(try scopeSpans(try reader.message(), &refusals))
       case ResourceSpansField.schemaURL: group.resource.schemaURL = try reader.string()
       default: try reader.keepUnknown(head, from: start, in: &group.resource.envelopeUnknownFields)
@@ -58,7 +59,9 @@ struct ModelDecoder {
       let start = reader.place
       let head = try reader.head()
       switch head {
-      case ScopeSpansField.scope: try Self.merge(try reader.message(), into: &group.scope)
+      case ScopeSpansField.scope:
+        try countElement(at: start)
+        try Self.merge(try reader.message(), into: &group.scope, &elementCount)
       case ScopeSpansField.span:
         guard spanCount < Limits.maximumSpanCount else { throw WireFault(offset: start, reason: .manySpans) }
         let mark = elementCount
@@ -79,7 +82,9 @@ struct ModelDecoder {
     return group
   }
 
-  static func merge(_ reader: WireReader, into resource: inout Resource) throws(WireFault) {
+  static func merge(
+    _ reader: WireReader, into resource: inout Resource, _ elementCount: inout Int
+  ) throws(WireFault) {
     var reader = reader
     while !reader.isAtEnd {
       let start = reader.place
@@ -89,9 +94,11 @@ struct ModelDecoder {
         guard resource.attributes.count < Limits.maximumAttributeCount else {
           throw WireFault(offset: start, reason: .manyAttributes)
         }
-        resource.attributes.append(try attribute(try reader.message()))
+        try WireFault.count(&elementCount, at: start)
+        resource.attributes.append(try attribute(try reader.message(), &elementCount))
       case ResourceField.droppedAttributeCount: resource.droppedAttributeCount = try reader.uint32()
       case ResourceField.entityReference:
+        try WireFault.count(&elementCount, at: start)
         var inner = try reader.message()
         resource.entityReferences.append(inner.rest.array)
         try inner.validateEntityReference()
@@ -100,7 +107,9 @@ struct ModelDecoder {
     }
   }
 
-  static func merge(_ reader: WireReader, into scope: inout InstrumentationScope) throws(WireFault) {
+  static func merge(
+    _ reader: WireReader, into scope: inout InstrumentationScope, _ elementCount: inout Int
+  ) throws(WireFault) {
     var reader = reader
     while !reader.isAtEnd {
       let start = reader.place
@@ -112,7 +121,8 @@ struct ModelDecoder {
         guard scope.attributes.count < Limits.maximumAttributeCount else {
           throw WireFault(offset: start, reason: .manyAttributes)
         }
-        scope.attributes.append(try attribute(try reader.message()))
+        try WireFault.count(&elementCount, at: start)
+        scope.attributes.append(try attribute(try reader.message(), &elementCount))
       case ScopeField.droppedAttributeCount: scope.droppedAttributeCount = try reader.uint32()
       default: try reader.keepUnknown(head, from: start, in: &scope.unknownFields)
       }
@@ -126,7 +136,7 @@ struct ModelDecoder {
       throw WireFault(offset: reader.place, reason: .manyAttributes)
     }
     try countElement(at: reader.place)
-    attributes.append(try Self.attribute(reader))
+    attributes.append(try Self.attribute(reader, &elementCount))
   }
 
   /// A span, and what is wrong with its ids. Everything else in it has been checked either way.

@@ -88,8 +88,9 @@ extension OTLP {
     _ bytes: UnsafeRawBufferPointer, schemaURL: String = "", envelopeUnknownFields: [UInt8] = []
   ) throws(TracestoreError) -> Resource {
     do throws(WireFault) {
+      var elementCount = 0
       var resource = Resource(schemaURL: schemaURL, envelopeUnknownFields: envelopeUnknownFields)
-      try ModelDecoder.merge(WireReader(bytes), into: &resource)
+      try ModelDecoder.merge(WireReader(bytes), into: &resource, &elementCount)
       return resource
     } catch {
       throw error.error
@@ -101,8 +102,9 @@ extension OTLP {
     _ bytes: UnsafeRawBufferPointer, schemaURL: String = "", envelopeUnknownFields: [UInt8] = []
   ) throws(TracestoreError) -> InstrumentationScope {
     do throws(WireFault) {
+      var elementCount = 0
       var scope = InstrumentationScope(schemaURL: schemaURL, envelopeUnknownFields: envelopeUnknownFields)
-      try ModelDecoder.merge(WireReader(bytes), into: &scope)
+      try ModelDecoder.merge(WireReader(bytes), into: &scope, &elementCount)
       return scope
     } catch {
       throw error.error
@@ -112,7 +114,8 @@ extension OTLP {
   /// Reads one `AnyValue` message; the inverse of `encode(_:)` for values, except that an absent value reads as empty.
   package static func decodeAttributeValue(_ bytes: UnsafeRawBufferPointer) throws(TracestoreError) -> AttributeValue {
     do throws(WireFault) {
-      return try ModelDecoder.value(WireReader(bytes))
+      var elementCount = 0
+      return try ModelDecoder.value(WireReader(bytes), &elementCount)
     } catch {
       throw error.error
     }
@@ -121,7 +124,8 @@ extension OTLP {
   /// Reads one `KeyValue` message; the inverse of `encode(_:)` for attributes.
   package static func decodeAttribute(_ bytes: UnsafeRawBufferPointer) throws(TracestoreError) -> Attribute {
     do throws(WireFault) {
-      return try ModelDecoder.attribute(WireReader(bytes))
+      var elementCount = 0
+      return try ModelDecoder.attribute(WireReader(bytes), &elementCount)
     } catch {
       throw error.error
     }

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// Why bytes are not the message they claim to be. Small and trivial, so that throwing functions stay cheap;
 /// it becomes a `TracestoreError` at the border of the room.
 struct WireFault: Error {
@@ -12,6 +14,13 @@ struct WireFault: Error {
 
   var offset: Int
   var reason: Reason
+
+  /// Counts an element of a request, and refuses one more than it may hold.
+  @inline(__always)
+  static func count(_ elementCount: inout Int, at offset: Int) throws(WireFault) {
+    guard elementCount < Limits.maximumElementCount else { throw WireFault(offset: offset, reason: .manyElements) }
+    elementCount &+= 1
+  }
 }
 
 /// A cursor over a protobuf message that lies inside a larger buffer. Places count from the start of that buffer,

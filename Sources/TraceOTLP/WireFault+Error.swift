@@ -28,7 +28,7 @@ extension WireFault {
     case .manyAttributes: "An item has more than \(Limits.maximumAttributeCount) attributes"
     case .manySpans: "A request has more than \(Limits.maximumSpanCount) spans"
     case .manyElements:
-      "A request has more than \(Limits.maximumElementCount) resources, scopes, events, links and attributes"
+      "A request has more than \(Limits.maximumElementCount) resources, scopes, events, links, attributes and nested values"
     case .largeRequest: "A request has more than \(Limits.maximumRequestByteCount) bytes"
     case .badTraceID: "A span's trace id is not 16 bytes that are not all zero"
     case .badSpanID: "A span's id is not 8 bytes that are not all zero"

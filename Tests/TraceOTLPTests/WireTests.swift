@@ -249,4 +249,48 @@ import TraceModel
     }
     #expect(refusal?.code == .limitExceeded)
   }
+
+  /// Empty messages of the field, one more than a request may hold elements.
+  fileprivate static func tooMany(_ head: UInt8) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: 2 * Limits.maximumElementCount + 2)
+    for index in stride(from: 0, to: bytes.count, by: 2) { bytes[index] = head }
+    return bytes
+  }
+
+  enum Element: CaseIterable {
+    case arrayElement, mapEntry, valuePiece, armPiece, resourcePiece, scopePiece, entityReference
+
+    var request: [UInt8] {
+      switch self {
+      case .arrayElement: `Protobuf of OTLP`.requestWithValue(Shuffler.field(42, ElementLimitTests.tooMany(0x0a)))
+      case .mapEntry: `Protobuf of OTLP`.requestWithValue(Shuffler.field(50, ElementLimitTests.tooMany(0x0a)))
+      case .valuePiece: `Protobuf of OTLP`.request(Shuffler.field(74, ElementLimitTests.tooMany(0x12)))
+      case .armPiece: `Protobuf of OTLP`.requestWithValue(ElementLimitTests.tooMany(0x2a))
+      case .resourcePiece: Shuffler.field(10, ElementLimitTests.tooMany(0x0a))
+      case .scopePiece: Shuffler.field(10, Shuffler.field(18, ElementLimitTests.tooMany(0x0a)))
+      case .entityReference: Shuffler.field(10, Shuffler.field(10, ElementLimitTests.tooMany(0x1a)))
+      }
+    }
+  }
+
+  @Test(arguments: Element.allCases)
+  func `whatever is small on the wire and large in memory counts`(_ element: Element) throws {
+    let request = element.request
+    let batch = SpanBatch()
+    let refusal = #expect(throws: TracestoreError.self) {
+      try request.withUnsafeBytes { try OTLPBatchDecoder.decode($0, into: batch) }
+    }
+    #expect(refusal?.code == .limitExceeded)
+    #expect(batch.acceptedCount == 0)
+    let other = #expect(throws: TracestoreError.self) { try OTLP.decode(request) }
+    #expect(other?.code == .limitExceeded && other?.offset == refusal?.offset)
+  }
+
+  @Test func `nested values in JSON count as well`() throws {
+    let head = #"{"resourceSpans":[{"resource":{"attributes":[{"key":"k","value":{"arrayValue":{"values":["#
+    let values = [[UInt8]](repeating: Array("{},".utf8), count: Limits.maximumElementCount).flatMap { $0 }
+    let request = Array(head.utf8) + values + Array("{}]}}}]}}]}".utf8)
+    let refusal = #expect(throws: TracestoreError.self) { try OTLPJSON.decode(request) }
+    #expect(refusal?.code == .limitExceeded)
+  }
 }
