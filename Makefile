@@ -9,7 +9,7 @@ BIN := $(RELEASE)/release
 SOURCES := Package.swift Sources Tests Benchmarks
 DOCUMENTED := TraceEngine TraceModel TracestoreV2 TraceOTLP TracestoreTesting
 
-.PHONY: all deps build release demo test bench bench-peers oracle fuzz embedding format lint docs clean
+.PHONY: all deps build release demo test bench bench-peers guard oracle fuzz embedding format lint docs clean
 
 all: build
 
@@ -38,6 +38,11 @@ bench: deps
 bench-peers: deps
 	@NEED_VENV=1 .ci/deps
 	@SWIFT=$(SWIFT) RELEASE=$(RELEASE) Benchmarks/Peers/run
+
+# Instructions of the inner loops and bytes a span, against limits. Linux only: it needs valgrind.
+guard: release
+	@NEED_VALGRIND=1 .ci/deps
+	@RELEASE=$(RELEASE) Benchmarks/guard $(GUARD_FLAGS)
 
 # Every fixture through the store and back, compared by OpenTelemetry's own Python classes; and segments, the golden
 # ones too, read by a program that knows nothing but FORMAT.md.

@@ -4,61 +4,47 @@ import TraceFiles
 import TraceIngest
 import TraceModel
 import TraceOTLP
+import TraceQuery
 import TraceSegment
 import TraceWAL
 import TracestoreTesting
+import TracestoreV2
 
 /// Measures the inner loops that the outside package of benchmarks cannot see. Not a product.
 ///
-/// Every line is the median of several runs over one corpus, on one thread.
+///     tracestore-kernels [SPANS]             every kernel, the median of five runs over one corpus, on one thread
+///     tracestore-kernels SPANS --once NAME   one run of one kernel, all of it inside `measured()`, so that
+///                                            callgrind can count its instructions (`Benchmarks/guard`)
+///     tracestore-kernels --list              the names
 @main
 struct Kernels {
   static func main() throws {
-    let spanCount = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 100_000
+    var arguments = CommandLine.arguments.dropFirst()
+    if arguments.first == "--list" {
+      for kernel in Kernel.allCases { print(kernel.rawValue) }
+      return
+    }
+    let spanCount = arguments.popFirst().flatMap { Int($0) } ?? 100_000
     let corpus = Corpus(spanCount: spanCount)
+    if arguments.popFirst() == "--once" {
+      guard let kernel = arguments.popFirst().flatMap({ Kernel(rawValue: $0) }) else {
+        print("there is no such kernel; see --list")
+        return
+      }
+      let body = try kernel.prepared(corpus)
+      measuredBody = { try? body() }
+      measured()
+      return
+    }
     print("corpus: realistic, seed 1, \(spanCount) spans, \(corpus.byteCount / spanCount) bytes a span")
-    measure("decode into a batch", spanCount) {
-      let batch = SpanBatch()
-      for request in corpus.requests {
-        try request.withUnsafeBytes { try OTLPBatchDecoder.decode($0, into: batch) }
-        batch.removeAll()
+    for kernel in Kernel.allCases {
+      do { measure(kernel, spanCount, try kernel.prepared(corpus)) } catch {
+        print("\(kernel.rawValue): failed: \(error)")
       }
     }
-    measure("decode and append to a memtable", spanCount) { _ = try corpus.memtable() }
-    measure("make log frames (LZ4, checksum)", spanCount) {
-      for request in corpus.requests {
-        _ = try WALFrame(kind: .request, payload: request, arrivalNanoseconds: 0)
-      }
-    }
-    var checksum: UInt32 = 0
-    measure("checksum the requests", spanCount) {
-      for request in corpus.requests { checksum ^= CRC32C.checksum(request) }
-    }
-    let logged = try corpus.log()
-    measure("read the log back into a memtable", spanCount) {
-      var replay = LogReplay(
-        IngestOptions(sealRowCount: .max, sealByteCount: .max, stripeRowCount: 1 << 15, isZeroEndOpen: true))
-      _ = try WALRecovery.run(fileSystem: logged.files, directory: "wal", storeID: logged.storeID) { record in
-        _ = try replay.append(record) { _ in }
-      }
-    }
-    let memtable = try corpus.memtable()
-    let view = memtable.source().view
-    measure("choose what to seal", spanCount) { _ = try SealSelection(view, live: []) }
-    let selection = try SealSelection(view, live: [])
-    measure("write a segment", spanCount) {
-      let files = SimulatedFileSystem(isDurabilityTracked: false)
-      let file = try files.open("segment", .create)
-      let statistics = try SegmentWriter.write(
-        view, rows: selection.rows, partialRows: selection.partialRows, options: SegmentOptions(), to: file)
-      lastByteCount = statistics.byteCount
-    }
-    print("segment: \(Double(lastByteCount) / Double(spanCount)) bytes a span")
   }
 
-  nonisolated(unsafe) private static var lastByteCount: UInt64 = 0
-
-  private static func measure(_ name: String, _ count: Int, _ body: () throws -> Void) {
+  private static func measure(_ kernel: Kernel, _ count: Int, _ body: () throws -> Void) {
     var times: [UInt64] = []
     do {
       for _ in 0..<5 {
@@ -67,22 +53,151 @@ struct Kernels {
         times.append(monotonicNanoseconds() - start)
       }
     } catch {
-      print("\(name): failed: \(error)")
+      print("\(kernel.rawValue): failed: \(error)")
       return
     }
     times.sort()
     let median = times[times.count / 2]
-    let padded = name + String(repeating: " ", count: max(0, 34 - name.count))
-    print("\(padded) \(median / UInt64(count)) ns a span, \(UInt64(count) * 1_000_000 / max(1, median / 1000)) spans/s")
+    let padded = kernel.rawValue + String(repeating: " ", count: max(0, 10 - kernel.rawValue.count)) + kernel.meaning
+    let line = padded + String(repeating: " ", count: max(0, 52 - padded.count))
+    let units = UInt64(kernel.unitCount ?? count)
+    print("\(line) \(median / units) ns a \(kernel.unitCount == nil ? "span" : "question")")
+  }
+}
+
+/// What `measured` runs. Set once, before it runs.
+nonisolated(unsafe) private var measuredBody: () -> Void = {}
+
+/// The frame that instruction counts begin and end with.
+@inline(never)
+func measured() { measuredBody() }
+
+/// An inner loop, by the name that the guards know it by.
+enum Kernel: String, CaseIterable {
+  case decode, append, frame, checksum, replay, select, write, open, trace, service, attribute, nothing
+
+  var meaning: String {
+    switch self {
+    case .decode: "requests into batches"
+    case .append: "and into a memtable"
+    case .frame: "log frames: LZ4 and checksum"
+    case .checksum: "of the requests"
+    case .replay: "a log into a memtable"
+    case .select: "what to seal"
+    case .write: "a segment"
+    case .open: "a segment, and ask it for a service"
+    case .trace: "by id, every span of it"
+    case .service: "newest 20 traces of a service"
+    case .attribute: "newest 20 traces with a value at any level"
+    case .nothing: "a value that is nowhere"
+    }
+  }
+
+  /// How many questions one run asks; nil when what counts is spans.
+  var unitCount: Int? {
+    switch self {
+    case .decode, .append, .frame, .checksum, .replay, .select, .write: nil
+    case .open: 1
+    case .trace, .service, .attribute, .nothing: Self.questionCount
+    }
+  }
+
+  private static let questionCount = 64
+
+  /// Makes what the kernel works on, and returns the part that counts.
+  fileprivate func prepared(_ corpus: Corpus) throws -> () throws -> Void {
+    switch self {
+    case .decode:
+      return {
+        let batch = SpanBatch()
+        for request in corpus.requests {
+          try request.withUnsafeBytes { try OTLPBatchDecoder.decode($0, into: batch) }
+          batch.removeAll()
+        }
+      }
+    case .append: return { _ = try corpus.memtable() }
+    case .frame:
+      return {
+        for request in corpus.requests {
+          _ = try WALFrame(kind: .request, payload: request, arrivalNanoseconds: 0)
+        }
+      }
+    case .checksum:
+      return {
+        var checksum: UInt32 = 0
+        for request in corpus.requests { checksum ^= CRC32C.checksum(request) }
+        if checksum == 1 { print("a checksum of one") }
+      }
+    case .replay:
+      let logged = try corpus.log()
+      return {
+        var replay = LogReplay(
+          IngestOptions(sealRowCount: .max, sealByteCount: .max, stripeRowCount: 1 << 15, isZeroEndOpen: true))
+        _ = try WALRecovery.run(fileSystem: logged.files, directory: "wal", storeID: logged.storeID) { record in
+          _ = try replay.append(record) { _ in }
+        }
+      }
+    case .select:
+      let view = try corpus.memtable().source().view
+      return { _ = try SealSelection(view, live: []) }
+    case .write:
+      let memtable = try corpus.memtable()
+      return { _ = try corpus.write(memtable) }
+    case .open:
+      let files = try corpus.write(corpus.memtable())
+      return { try Self.ask(TraceQuery(serviceName: "frontend-web", limit: 20), corpus.segment(in: files)) }
+    case .trace:
+      let segment = try corpus.segment(in: corpus.write(corpus.memtable()))
+      let traces = corpus.traces(count: Self.questionCount)
+      return {
+        for trace in traces {
+          var assembly = TraceAssembly(trace, in: Self.snapshot(segment), options: ReadOptions(), nowNanoseconds: 0)
+          while assembly.next() != nil {}
+        }
+      }
+    case .service: return try asking(corpus) { _ in TraceQuery(serviceName: "cart-service", limit: 20) }
+    case .attribute:
+      let users = corpus.values(of: "enduser.id", count: Self.questionCount)
+      return try asking(corpus) { TraceQuery(attributes: [Attribute("enduser.id", users[$0])], limit: 20) }
+    case .nothing:
+      return try asking(corpus) {
+        TraceQuery(attributes: [Attribute("enduser.id", .string("nobody-\($0)"))], limit: 20)
+      }
+    }
+  }
+
+  private func asking(_ corpus: Corpus, _ query: @escaping (Int) -> TraceQuery) throws -> () throws -> Void {
+    let segment = try corpus.segment(in: corpus.write(corpus.memtable()))
+    return {
+      for question in 0..<Self.questionCount { try Self.ask(query(question), segment) }
+    }
+  }
+
+  private static func snapshot(_ segment: Segment) -> QuerySnapshot {
+    QuerySnapshot(sources: [segment], storeFingerprint: 0)
+  }
+
+  private static func ask(_ query: TraceQuery, _ segment: Segment) throws {
+    let snapshot = snapshot(segment)
+    var damage: [String] = []
+    for trace in try TraceSearch(query, in: snapshot).run().traces {
+      _ = FoundTrace.assemble(trace, in: snapshot, damage: &damage)
+    }
   }
 }
 
 /// Requests of 512 spans, encoded once.
 private struct Corpus {
+  private let spanCount: Int
   let requests: [[UInt8]]
 
   init(spanCount: Int) {
-    requests = TrafficGenerator(shape: .realistic, spanCount: spanCount, seed: 1).map { OTLP.encode($0) }
+    self.spanCount = spanCount
+    requests = Self.traffic(spanCount).map { OTLP.encode($0) }
+  }
+
+  private static func traffic(_ spanCount: Int) -> TrafficGenerator {
+    TrafficGenerator(shape: .realistic, spanCount: spanCount, seed: 1)
   }
 
   var byteCount: Int { requests.reduce(0) { $0 + $1.count } }
@@ -112,5 +227,46 @@ private struct Corpus {
       batch.removeAll()
     }
     return memtable
+  }
+
+  /// A file system whose only file is a segment of the memtable.
+  func write(_ memtable: Memtable) throws -> SimulatedFileSystem {
+    let view = memtable.source().view
+    let selection = try SealSelection(view, live: [])
+    let files = SimulatedFileSystem(isDurabilityTracked: false)
+    let file = try files.open("segment", .create)
+    _ = try SegmentWriter.write(
+      view, rows: selection.rows, partialRows: selection.partialRows, options: SegmentOptions(), to: file)
+    return files
+  }
+
+  func segment(in files: SimulatedFileSystem) throws -> Segment {
+    try Segment.open(
+      file: files.open("segment", .read), number: 1, path: "segment", cache: BlockCache(maximumByteCount: 256 << 20))
+  }
+
+  /// Values of a key, as they come; the first again and again when there are too few.
+  func values(of key: String, count: Int) -> [AttributeValue] {
+    var values: [AttributeValue] = []
+    for batch in Self.traffic(spanCount) where values.count < count {
+      batch.forEachSpan { _, _, span in
+        for attribute in span.attributes where attribute.key == key { values.append(attribute.value) }
+      }
+    }
+    return (0..<count).map { values.isEmpty ? .absent : values[$0 % values.count] }
+  }
+
+  /// Traces all over the corpus.
+  func traces(count: Int) -> [TraceID] {
+    var traces: [TraceID] = []
+    let batch = SpanBatch()
+    for request in requests {
+      request.withUnsafeBytes { bytes in
+        try? OTLPBatchDecoder.decode(bytes, into: batch)
+        if let span = batch.spans.first { traces.append(TraceID(high: span.traceHigh, low: span.traceLow)) }
+      }
+      batch.removeAll()
+    }
+    return (0..<count).map { traces[$0 * traces.count / count] }
   }
 }

@@ -74,17 +74,20 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
 
   /// All values, each of which must be at most `maximum`.
   func decodeCodes(maximum: UInt64, _ scratch: ReadScratch) throws -> [UInt32] {
-    var result: [UInt32] = []
-    result.reserveCapacity(count)
-    try forEachPage(in: 0..<count, scratch) { _, values in
-      for value in values {
-        guard value <= maximum, let code = UInt32(exactly: value) else {
-          throw place.damage("a value is \(value) where \(maximum) is the greatest")
+    let maximum = min(maximum, UInt64(UInt32.max))
+    return try [UInt32](unsafeUninitializedCapacity: count) { codes, initializedCount in
+      try forEachPage(in: 0..<count, scratch) { first, values in
+        var greatest: UInt64 = 0
+        for index in 0..<values.count {
+          greatest = max(greatest, values[index])
+          codes[first &+ index] = UInt32(truncatingIfNeeded: values[index])
         }
-        result.append(code)
+        initializedCount = first + values.count
+        guard greatest <= maximum else {
+          throw place.damage("a value is \(greatest) where \(maximum) is the greatest")
+        }
       }
     }
-    return result
   }
 
   func decodeAll() throws -> [UInt64] {

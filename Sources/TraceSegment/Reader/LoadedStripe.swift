@@ -1,3 +1,4 @@
+import Synchronization
 import TraceBytes
 import TraceColumns
 import TraceModel
@@ -49,6 +50,9 @@ final class LoadedStripe: CachedBlock {
   let isVerifyingPages: Bool
   private let parts: OnceTable
   private let tally = ByteTally()
+  private let scanCount = Atomic<Int>(0)
+  /// The trace that was looked for last: who asks for its rows asks for their parents next.
+  private let recentTrace = Mutex<(ordinal: Int, rows: [UInt32])?>(nil)
 
   var residentByteCount: Int { buffer.byteCount + tally.byteCount }
 
@@ -185,6 +189,28 @@ final class LoadedStripe: CachedBlock {
 
   /// The ordinal of each row's trace.
   func ordinals() throws -> IntegerChunk { try integers(ChunkID.traceOrdinal, count: head.rowCount) }
+
+  /// Traces that are looked for row by row before all of them are indexed, which costs several times as much.
+  private static let scannedTraceCount = 8
+
+  /// The rows of a trace, ascending.
+  ///
+  /// - Precondition: `ordinal` is below the trace count.
+  func rows(ofTrace ordinal: Int, _ scratch: ReadScratch) throws -> ArraySlice<UInt32> {
+    if let index = place(of: .traceRows).flatMap({ parts.object(at: $0) }) as? TraceRows {
+      return index.rows(of: ordinal)
+    }
+    if let recent = recentTrace.withLock({ $0 }), recent.ordinal == ordinal { return recent.rows[...] }
+    guard scanCount.add(1, ordering: .relaxed).newValue <= Self.scannedTraceCount else {
+      return try traceRows(scratch).rows(of: ordinal)
+    }
+    var rows: [UInt32] = []
+    try ordinals().forEachPage(in: 0..<head.rowCount, scratch) { first, values in
+      for index in 0..<values.count where values[index] == UInt64(ordinal) { rows.append(UInt32(first &+ index)) }
+    }
+    recentTrace.withLock { $0 = (ordinal, rows) }
+    return rows[...]
+  }
 
   func traceRows(_ scratch: ReadScratch) throws -> TraceRows {
     try part(.traceRows) {

@@ -48,8 +48,11 @@ struct RecordAssembler {
     let resourceList = try loaded.resourceList(scratch)
     let scopeList = try loaded.scopeList(scratch)
     let shapes = try loaded.shapeMap(.span, scratch)
-    let eventOffsets = try loaded.eventOffsets(scratch)
-    let linkOffsets = try loaded.linkOffsets(scratch)
+    // Few rows have events or links: where those of a row stand takes a pass over all rows.
+    let hasEvents = try gathered(ChunkID.eventCount).contains { $0 > 0 }
+    let hasLinks = try gathered(ChunkID.linkCount).contains { $0 > 0 }
+    let eventOffsets = hasEvents ? try loaded.eventOffsets(scratch) : nil
+    let linkOffsets = hasLinks ? try loaded.linkOffsets(scratch) : nil
 
     var knownTrace: (ordinal: Int, id: TraceID)?
     var knownName: (run: Int, text: String)?

@@ -90,18 +90,19 @@ struct ParentReader {
     let codes = try column.gather(rows)
     var result: [UInt64?] = []
     result.reserveCapacity(rows.count)
-    let traceRows = codes.contains { $0 >= 2 } ? try loaded.traceRows(scratch) : nil
+    var siblings = (ordinal: -1, rows: [UInt32]()[...])
     let escapes = codes.contains(1) ? try loaded.escapedParents(scratch) : nil
     for (place, code) in codes.enumerated() {
       switch code {
       case 0: result.append(nil)
       case 1: result.append(escapes?.parent(of: rows[place]))
       default:
-        let siblings = traceRows?.rows(of: try times.ordinal(rows[place])) ?? []
-        guard code - 2 < UInt64(siblings.count) else {
+        let ordinal = try times.ordinal(rows[place])
+        if siblings.ordinal != ordinal { siblings = (ordinal, try loaded.rows(ofTrace: ordinal, scratch)) }
+        guard code - 2 < UInt64(siblings.rows.count) else {
           throw loaded.place(ChunkID.parent).damage("row \(rows[place]) names a parent that is not in its trace")
         }
-        result.append(try spanIDs.value(at: Int(siblings[siblings.startIndex + Int(code - 2)])))
+        result.append(try spanIDs.value(at: Int(siblings.rows[siblings.rows.startIndex + Int(code - 2)])))
       }
     }
     return result

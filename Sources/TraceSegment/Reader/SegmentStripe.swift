@@ -125,7 +125,7 @@ package final class SegmentStripe: SpanStripe {
         throw loaded.place(ChunkID.traceOrdinal).damage("the trace index names ordinal \(ordinal), which is not there")
       }
       guard try loaded.traceID(ordinal) == trace else { return [] }
-      return try loaded.traceRows(scratch).rows(of: ordinal).map { Int($0) }
+      return try loaded.rows(ofTrace: ordinal, scratch).map { Int($0) }
     }
   }
 }

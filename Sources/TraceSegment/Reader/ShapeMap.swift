@@ -65,19 +65,24 @@ final class ShapeMap: StripePart {
     self.shapes = shapes
     var firstTallies: [UInt32] = [0]
     var tallies: [Tally] = []
-    var start = 0
-    while start < codes.count {
-      let end = min(codes.count, start + 1 << Self.blockShift)
-      let first = tallies.count
-      for element in start..<end {
-        let code = codes[element]
-        // Rows of one operation mostly share a shape: the newest tally is the likely one.
-        var place = tallies.count - 1
-        while place >= first, tallies[place].shape != code { place -= 1 }
-        if place >= first { tallies[place].count += 1 } else { tallies.append(Tally(shape: code, count: 1)) }
+    firstTallies.reserveCapacity(codes.count >> Self.blockShift + 2)
+    codes.withUnsafeBufferPointer { codes in
+      var element = 0
+      while element < codes.count {
+        let end = min(codes.count, element + 1 << Self.blockShift)
+        let first = tallies.count
+        while element < end {
+          let code = codes[element]
+          let start = element
+          // Rows of one operation mostly share a shape.
+          repeat { element &+= 1 } while element < end && codes[element] == code
+          let count = UInt32(truncatingIfNeeded: element &- start)
+          var place = tallies.count - 1
+          while place >= first, tallies[place].shape != code { place -= 1 }
+          if place >= first { tallies[place].count += count } else { tallies.append(Tally(shape: code, count: count)) }
+        }
+        firstTallies.append(UInt32(tallies.count))
       }
-      firstTallies.append(UInt32(tallies.count))
-      start = end
     }
     self.firstTallies = firstTallies
     self.tallies = tallies
