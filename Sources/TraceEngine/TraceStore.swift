@@ -77,7 +77,7 @@ public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sen
   public func searchCapabilities() async throws -> SearchCapabilities {
     SearchCapabilities(
       isServiceNameOptional: true, isSameSpanConjunction: true, isPaginated: true, hasTraceSummaries: true,
-      hasAttributeDiscovery: true, orders: [.newest, .traceID])
+      hasAttributeDiscovery: true, orders: [.newest, .slowest, .traceID])
   }
 
   // MARK: Catalogue

@@ -3,8 +3,8 @@ package import TraceModel
 import TraceSource
 package import TracestoreV2
 
-/// Finds the first `limit` traces of a query in its order. Newest first is a walk over stripes, best bound first, that
-/// ends as soon as no unread stripe can hold a better trace than those found.
+/// Finds the first `limit` traces of a query in its order. Newest and slowest first are a walk over stripes, best bound
+/// first, that ends as soon as no unread stripe can hold a better trace than those found.
 package struct TraceSearch: Sendable {
   let query: TraceQuery
   let predicate: SpanPredicate
@@ -16,7 +16,7 @@ package struct TraceSearch: Sendable {
   package init(_ query: TraceQuery, in snapshot: QuerySnapshot) throws {
     try query.validate()
     guard query.filter == nil else { throw TracestoreError.unsupported("structured filters") }
-    guard query.order == .newest || query.order == .traceID else {
+    guard [.newest, .slowest, .traceID].contains(query.order) else {
       throw TracestoreError.unsupported("the order \"\(query.order.rawValue)\"")
     }
     self.query = query
@@ -34,10 +34,10 @@ package struct TraceSearch: Sendable {
   }
 
   package func run() throws -> Page {
-    query.order == .traceID ? try firstByTraceID() : try newest()
+    query.order == .traceID ? try firstByTraceID() : try best()
   }
 
-  private func newest() throws -> Page {
+  private func best() throws -> Page {
     var damage = DamageReport()
     var report = SearchReport()
     var best: [TraceID: UInt64] = [:]
@@ -47,7 +47,7 @@ package struct TraceSearch: Sendable {
 
     for stripe in try candidates(&report, &damage) {
       // Ties are ordered by trace id, so a stripe whose bound equals the worst rank may still matter.
-      if ranked.count >= wanted, let last = ranked.last, stripe.bounds.maximumStart < last.rank { break }
+      if ranked.count >= wanted, let last = ranked.last, bestRank(stripe) < last.rank { break }
       report.scannedStripeCount += 1
       report.scannedRowCount += stripe.rowCount
       var isImproved = false
@@ -57,19 +57,20 @@ package struct TraceSearch: Sendable {
         let mask = try matches(rows, in: stripe)
         report.matchedRowCount += mask.setCount
         var taken: Set<TraceID> = []
-        var lastStart: UInt64 = 0
-        try stripe.forEachNewest(mask) { match in
-          // Rows come newest first, so that the first of a trace is its best, and what follows the worst place that
+        var lastRank: UInt64 = 0
+        try forEachBest(mask, in: stripe, floor, isEnough: { cursor == nil && taken.count >= wanted }) { match in
+          // Rows come best first, so that the first of a trace is its best, and what follows the worst place that
           // counts is not looked at. With a cursor a taken trace may still be passed over, so that only the floor ends.
-          if let floor, match.start < floor.rank { return false }
-          if cursor == nil, taken.count >= wanted, match.start < lastStart { return false }
-          let place = PageCursor(rank: match.start, trace: match.trace)
+          let rank = rank(match)
+          if let floor, rank < floor.rank { return false }
+          if cursor == nil, taken.count >= wanted, rank < lastRank { return false }
+          let place = PageCursor(rank: rank, trace: match.trace)
           if let cursor, place <= cursor { return true }
           if let floor, floor < place { return true }
           guard taken.insert(match.trace).inserted else { return true }
-          lastStart = match.start
-          if best[match.trace].map({ $0 < match.start }) ?? true {
-            best[match.trace] = match.start
+          lastRank = rank
+          if best[match.trace].map({ $0 < rank }) ?? true {
+            best[match.trace] = rank
             isImproved = true
           }
           return true
@@ -114,12 +115,12 @@ package struct TraceSearch: Sendable {
     for source in snapshot.sources {
       for stripe in source.stripes {
         report.stripeCount += 1
-        if let cursor, stripe.bounds.minimumStart > cursor.rank { continue }
+        if let cursor, worstRank(stripe) > cursor.rank { continue }
         // A stripe whose index is damaged is read anyway: the index can only spare work.
         if damage.collect({ try predicate.mayMatch(stripe) }) ?? true { stripes.append(stripe) }
       }
     }
-    return stripes.sorted { $0.bounds.maximumStart > $1.bounds.maximumStart }
+    return stripes.sorted { bestRank($0) > bestRank($1) }
   }
 
   /// The best `count` places in order. What cannot be among them any more leaves `best`.
@@ -154,7 +155,7 @@ package struct TraceSearch: Sendable {
           for row in located.rows { mask.set(row) }
           try predicate.filter(&mask, in: located.stripe)
           try located.stripe.forEachMatch(mask) { match in
-            if PageCursor(rank: match.start, trace: trace) <= cursor { isBelow = false }
+            if PageCursor(rank: rank(match), trace: trace) <= cursor { isBelow = false }
           }
         }
       }

@@ -109,6 +109,27 @@ import Testing
     #expect(try copy.contents() == before)
   }
 
+  @Test func `the slowest traces come by their longest matching span`() throws {
+    let program = try Program()
+    try program.run("import", program.generate(3000))
+    let run = try program.run("search", "--order", "slowest", "--limit", "30", "--format", "otlp-json")
+    #expect(run.status == 0, "\(run.errors)")
+    var longest: [UInt64] = []
+    for line in run.text.split(separator: "\n") {
+      var most: UInt64 = 0
+      for match in line.matches(of: /"startTimeUnixNano":"(\d+)","endTimeUnixNano":"(\d+)"/) {
+        let (start, end) = (try #require(UInt64(match.1)), try #require(UInt64(match.2)))
+        most = max(most, end > start ? end - start : 0)
+      }
+      longest.append(most)
+    }
+    #expect(longest.count == 30 && longest == longest.sorted(by: >), "\(longest)")
+    let page = try program.run("search", "--order", "slowest", "--limit", "10", "--format", "ids").object()
+    let token = try #require(page["nextPage"] as? String)
+    #expect(try program.run("search", "--limit", "10", "--format", "ids", "--page", token).status == 2)
+    #expect(try program.run("search", "--order", "oldest").status == 2)
+  }
+
   @Test func `the bytes of all services are those of the segments`() throws {
     let program = try Program()
     try program.run("import", program.generate(2000))

@@ -11,13 +11,25 @@ struct SearchCommand: AsyncParsableCommand {
     case otlp
   }
 
+  enum Order: String, ExpressibleByArgument, CaseIterable {
+    case newest, slowest
+
+    var traceOrder: TraceOrder {
+      switch self {
+      case .newest: .newest
+      case .slowest: .slowest
+      }
+    }
+  }
+
   static let configuration = CommandConfiguration(
-    commandName: "search", abstract: "Find traces, newest first.",
+    commandName: "search", abstract: "Find traces, newest or slowest first.",
     discussion: "One span of a trace has to satisfy every condition. otlp is framed protobuf on standard output.")
 
   @OptionGroup var location: StoreLocation
   @OptionGroup var flags: SearchFlags
   @Option(help: "At most this many traces.") var limit = 20
+  @Option(help: "By the newest or by the longest of the matching spans.") var order = Order.newest
   @Option(help: ArgumentHelp("Go on where an earlier page ended.", valueName: "token")) var page: String?
   @Option(help: "What to write. Default: table, or summaries with --json.") var format: Format?
   @OptionGroup var output: OutputOptions
@@ -31,6 +43,7 @@ struct SearchCommand: AsyncParsableCommand {
   func run() async throws {
     try await withReader(location) { store in
       var query = flags.query(limit: limit)
+      query.order = order.traceOrder
       query.pageToken = page
       switch format ?? (output.json ? .summaries : .table) {
       case .table: try await writeTable(try await store.findTraceSummaries(query))
