@@ -27,14 +27,12 @@ struct Kernels {
     let spanCount = arguments.popFirst().flatMap { Int($0) } ?? 100_000
     let corpus = Corpus(spanCount: spanCount)
     if arguments.popFirst() == "--once" {
-      guard let kernel = arguments.popFirst().flatMap({ Kernel(rawValue: $0) }) else {
-        print("there is no such kernel; see --list")
-        return
+      let name = arguments.popFirst() ?? ""
+      guard let kernel = Kernel(rawValue: name) else {
+        throw TracestoreError(.invalidArgument, "there is no kernel \"\(name)\"; see --list")
       }
-      let body = try kernel.prepared(corpus)
-      measuredBody = { try? body() }
-      measured()
-      return
+      measuredBody = try kernel.prepared(corpus)
+      return try measured()
     }
     print("corpus: realistic, seed 1, \(spanCount) spans, \(corpus.byteCount / spanCount) bytes a span")
     for kernel in Kernel.allCases {
@@ -66,11 +64,11 @@ struct Kernels {
 }
 
 /// What `measured` runs. Set once, before it runs.
-nonisolated(unsafe) private var measuredBody: () -> Void = {}
+nonisolated(unsafe) private var measuredBody: () throws -> Void = {}
 
 /// The frame that instruction counts begin and end with.
 @inline(never)
-func measured() { measuredBody() }
+func measured() throws { try measuredBody() }
 
 /// An inner loop, by the name that the guards know it by.
 enum Kernel: String, CaseIterable {
