@@ -12,7 +12,6 @@ extension TraceSearch {
   func firstByTraceID() throws -> Page {
     var damage = DamageReport()
     var report = SearchReport()
-    let wanted = query.limit == .max ? .max : query.limit + 1
     var found: [TraceID] = []
     /// Distinct and ascending at last.
     var sortedCount = 0

@@ -27,6 +27,9 @@ package struct TraceSearch: Sendable {
     }
   }
 
+  /// One more than the limit, which tells whether there are more.
+  var wanted: Int { query.limit == .max ? .max : query.limit + 1 }
+
   /// What a search found.
   package struct Page: Sendable {
     package var traces: [TraceID]
@@ -42,7 +45,6 @@ package struct TraceSearch: Sendable {
     var report = SearchReport()
     var best: [TraceID: UInt64] = [:]
     var verified: [TraceID: Bool] = [:]
-    let wanted = query.limit == .max ? .max : query.limit + 1
     var ranked: [PageCursor] = []
 
     for stripe in try candidates(&report, &damage) {
