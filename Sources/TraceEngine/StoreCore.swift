@@ -12,7 +12,8 @@ import TraceSource
 final class StoreCore: Sendable {
   /// Where rows come from.
   enum Origin: Sendable {
-    case writer(Ingestor, MergeLoop)
+    /// With a sentence for each place that could not be read when the store was opened.
+    case writer(Ingestor, MergeLoop, damage: [String])
     case follower(LogFollower)
   }
 
@@ -48,7 +49,7 @@ final class StoreCore: Sendable {
     storeFingerprint = storeID.first ^ storeID.second
     readers = try WorkerPool(name: "tracestore-read", threadCount: max(2, ProcessorCount.online))
     writers = try WorkerPool(name: "tracestore-write", threadCount: max(2, ProcessorCount.online))
-    if case .writer(let ingestor, let merges) = origin {
+    if case .writer(let ingestor, let merges, _) = origin {
       sealerThread = try WorkerThread(name: "tracestore-seal") { ingestor.runSealer() }
       mergeThread =
         options.isCompactionAutomatic
@@ -72,7 +73,7 @@ final class StoreCore: Sendable {
     _ encode: @escaping @Sendable () throws -> EncodedRequest, inLine place: WriteLine.Place? = nil,
     completion: @escaping @Sendable (Result<WriteReceipt, any Error>) -> Void
   ) {
-    guard case .writer(let ingestor, _) = origin else { return completion(.failure(StoreFailure.readOnly)) }
+    guard case .writer(let ingestor, _, _) = origin else { return completion(.failure(StoreFailure.readOnly)) }
     let isAccepted = writers.submit { [self] in
       var refusal: (any Error)?
       defer { place?.leave(refusal) }
@@ -118,9 +119,9 @@ final class StoreCore: Sendable {
 
   private func makeSnapshot(of traces: [TraceID]? = nil) throws -> QuerySnapshot {
     switch origin {
-    case .writer(let ingestor, _):
+    case .writer(let ingestor, _, let damage):
       let (memtables, segments) = ingestor.sources()
-      return QuerySnapshot(sources: memtables + segments, storeFingerprint: storeFingerprint)
+      return QuerySnapshot(sources: memtables + segments, storeFingerprint: storeFingerprint, damage: damage)
     case .follower(let follower):
       let (memtables, segments) = try traces.map { try follower.sources(of: $0) } ?? follower.sources()
       return QuerySnapshot(
@@ -131,7 +132,7 @@ final class StoreCore: Sendable {
   /// What is visible now.
   func sources() throws -> (memtables: [MemtableSource], segments: [Segment]) {
     switch origin {
-    case .writer(let ingestor, _): ingestor.sources()
+    case .writer(let ingestor, _, _): ingestor.sources()
     case .follower(let follower): try follower.sources()
     }
   }
@@ -197,7 +198,7 @@ final class StoreCore: Sendable {
 
   func seal() async throws {
     try checkWritable()
-    guard case .writer(let ingestor, _) = origin else { throw StoreFailure.readOnly }
+    guard case .writer(let ingestor, _, _) = origin else { throw StoreFailure.readOnly }
     try await writers.run { try ingestor.sealAll() }
   }
 
@@ -205,7 +206,7 @@ final class StoreCore: Sendable {
     isFull: Bool, report: @escaping @Sendable (MergeProgress) -> Void
   ) async throws -> CompactionResult {
     try checkWritable()
-    guard case .writer(_, let merges) = origin else { throw StoreFailure.readOnly }
+    guard case .writer(_, let merges, _) = origin else { throw StoreFailure.readOnly }
     if isFull { try await seal() }
     // It may take minutes: none of the threads that others wait for.
     return try await WorkerPool.once(name: "tracestore-compact") { try merges.compact(isFull: isFull, report: report) }
@@ -253,7 +254,7 @@ final class StoreCore: Sendable {
   private func shutDown() throws {
     writers.close()
     var failure: (any Error)?
-    if case .writer(let ingestor, let merges) = origin {
+    if case .writer(let ingestor, let merges, _) = origin {
       merges.requestEnd()
       // When this fails the rows are safe in the log; only the next opening takes longer.
       if ingestor.hasRows(atLeast: Self.closingSealRowCount) { try? ingestor.sealAll() }

@@ -23,8 +23,7 @@ public struct StoreStatistics: Hashable, Sendable {
   /// Spans by service, ascending by name.
   public var services: [ServiceSize] = []
 
-  /// Segments whose columns or services could not be counted in full, because bytes of them are damaged: a sentence for
-  /// each.
+  /// What could not be counted, or not in full, because bytes of it are damaged or gone: a sentence for each.
   public var damage: [String] = []
 
   public init() {}

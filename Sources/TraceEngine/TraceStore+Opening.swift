@@ -11,8 +11,10 @@ extension TraceStore {
   ///
   /// Costs a read of the manifest, of each segment's footer, and of what the log holds that is not in a segment.
   ///
+  /// A segment or a place of the log that is damaged is left out, and every answer names it.
+  ///
   /// - Throws: `locked` when another process (or another `TraceStore`) has it open for writing; `unsupportedFormat`
-  ///   when a newer version wrote it; `corrupt`, `inputOutput`.
+  ///   when a newer version wrote it; `corrupt` when the manifest is damaged; `inputOutput`.
   public static func open(at path: String, options: StoreOptions = StoreOptions()) async throws -> TraceStore {
     try await WorkerPool.once(name: "tracestore-open") {
       try StoreOpening(RealFileSystem(), path, options).openForWriting()
@@ -81,9 +83,11 @@ struct StoreOpening {
     let files = SegmentFiles(
       fileSystem: fileSystem, directory: directory, manifest: manifest, cache: cache,
       options: SegmentOptions(stripeRowCount: options.stripeSpanCount))
-    var segments = try files.openAll(manifest.current)
+    var (segments, damage) = try files.openAll(manifest.current)
     let sealer = Sealer(manifest: manifest, files: files, parallel: Concurrency.perform)
     let (memtable, report) = try recover(manifest, sealer, &segments)
+    damage += report.gaps.filter(\.isDamage).map { "\($0.path) at byte \($0.offset): \($0.reason)" }
+    damage.forEach { options.observer?(.damaged($0)) }
     let current = manifest.current.settings
     let log = try WALWriter(
       fileSystem: fileSystem, directory: logDirectory, storeID: current.storeID, after: report,
@@ -106,8 +110,8 @@ struct StoreOpening {
     mergeLoop.withLock { $0.value = loop }
     return TraceStore(
       core: try StoreCore(
-        origin: .writer(ingestor, loop), options: options, manifest: manifest, cache: cache, fileSystem: fileSystem,
-        directory: directory, lock: lock))
+        origin: .writer(ingestor, loop, damage: damage), options: options, manifest: manifest, cache: cache,
+        fileSystem: fileSystem, directory: directory, lock: lock))
   }
 
   private func makeMergeLoop(_ manifest: ManifestStore, _ files: SegmentFiles, _ ingestor: Ingestor) -> MergeLoop {
@@ -158,9 +162,6 @@ struct StoreOpening {
       }
     }
     segments = sealed
-    for gap in report.gaps where gap.isDamage {
-      options.observer?(.damaged("\(gap.path) at byte \(gap.offset): \(gap.reason)"))
-    }
     let seconds = Double(monotonicNanoseconds() - started) / 1e9
     if report.frameCount > 0 {
       options.observer?(.recovered(requestCount: report.frameCount, spanCount: spanCount, seconds: seconds))

@@ -14,6 +14,8 @@ import TraceWAL
 package final class LogFollower: Sendable {
   private struct State {
     var segments: [Segment] = []
+    /// What is wrong with segments that could not be opened when the manifest was taken up last.
+    var segmentDamage: [String] = []
     var trimmedBelow: UInt64 = 0
     /// The rows of the log before `cursor`.
     var memtable: Memtable
@@ -75,10 +77,7 @@ package final class LogFollower: Sendable {
   private func takeUpManifest(_ state: inout State) throws {
     let version = try manifest.refresh()
     let known = Dictionary(uniqueKeysWithValues: state.segments.map { ($0.number, $0) })
-    state.segments = try version.files(of: .segment).map { file in
-      try known[file.key.number]
-        ?? files.open(file)
-    }
+    (state.segments, state.segmentDamage) = try files.openAll(version, known: known)
     // Rows that are in a segment now must not be in the memtable as well.
     if version.walTrimmedBelow > state.trimmedBelow {
       state.trimmedBelow = version.walTrimmedBelow
@@ -117,8 +116,9 @@ package final class LogFollower: Sendable {
     }
   }
 
-  /// What could not be read of the log since it was last trimmed: a sentence for each place.
-  package var damage: [String] { state.withLock { $0.damage } }
+  /// Segments that cannot be opened, and what could not be read of the log since it was last trimmed: a sentence for
+  /// each.
+  package var damage: [String] { state.withLock { $0.segmentDamage + $0.damage } }
 
   private func sources(_ state: inout State) -> (memtables: [MemtableSource], segments: [Segment]) {
     let memtable = state.memtable.source()

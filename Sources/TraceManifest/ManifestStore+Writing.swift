@@ -9,7 +9,7 @@ extension ManifestStore {
       // Without CURRENT, a manifest is what is left of an unfinished creation; data would be an accident.
       if StoreLayout.fileKey(name) != nil {
         throw TracestoreError(
-          .corrupt, "\(directory) holds \(name) and no CURRENT; repair the store, or move the file away",
+          .corrupt, "\(directory) holds \(name) and no CURRENT; bring CURRENT back from a copy, or move the file away",
           path: joinedPath(directory, StoreLayout.currentFileName))
       }
     }

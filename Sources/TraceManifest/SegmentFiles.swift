@@ -54,16 +54,39 @@ package final class SegmentFiles: Sendable {
   /// Opens the segment that an entry names.
   ///
   /// - Parameter cache: where its blocks are kept; nil for the store's cache.
+  /// - Throws: `corrupt` also for a file that is gone and that the newest manifest still names; `notFound` for one that
+  ///   it does not name any more.
   package func open(_ file: ManifestFile, cache: BlockCache? = nil) throws -> Segment {
     let path = joinedPath(directory, StoreLayout.fileName(file.key))
+    let opened: any File
+    do {
+      opened = try fileSystem.open(path, .read)
+    } catch let error as TracestoreError where error.code == .notFound {
+      guard try manifest.refresh().file(file.key) != nil else { throw error }
+      throw TracestoreError(.corrupt, "the segment that the manifest names is gone; restore it from a copy", path: path)
+    }
     return try Segment.open(
-      file: try fileSystem.open(path, .read), number: file.key.number, path: path, cache: cache ?? self.cache,
+      file: opened, number: file.key.number, path: path, cache: cache ?? self.cache,
       expectedFooterHash: file.footerHash)
   }
 
-  /// Opens every live segment, ascending by number.
-  package func openAll(_ version: ManifestVersion) throws -> [Segment] {
-    try version.files(of: .segment).map { try open($0) }
+  /// The segments of a version, ascending by number. What is wrong with one is no reason to do without the others: it is
+  /// left out, and `damage` has a sentence for it.
+  ///
+  /// - Parameter known: segments that are open already, by number.
+  package func openAll(
+    _ version: ManifestVersion, known: [UInt64: Segment] = [:]
+  ) throws -> (segments: [Segment], damage: [String]) {
+    var segments: [Segment] = []
+    var damage: [String] = []
+    for file in version.files(of: .segment) {
+      do {
+        segments.append(try known[file.key.number] ?? open(file))
+      } catch let error as TracestoreError where error.code == .corrupt {
+        damage.append("\(error)")
+      }
+    }
+    return (segments, damage)
   }
 
   /// Removes a segment that no edit names. Whoever has it open goes on reading; what cannot be removed now is swept

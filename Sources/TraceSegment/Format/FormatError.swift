@@ -6,7 +6,7 @@ package import TraceModel
 package enum FormatError {
   package static func corrupt(_ what: String, at offset: UInt64) -> TracestoreError {
     TracestoreError(
-      .corrupt, "the segment is damaged: \(what); run `repair`, or restore it from a copy", offset: offset)
+      .corrupt, "the segment is damaged: \(what); restore it from a copy", offset: offset)
   }
 
   package static func unsupported(_ what: String, at offset: UInt64) -> TracestoreError {
