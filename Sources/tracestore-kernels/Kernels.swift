@@ -72,7 +72,7 @@ func measured() throws { try measuredBody() }
 
 /// An inner loop, by the name that the guards know it by.
 enum Kernel: String, CaseIterable {
-  case decode, append, frame, checksum, replay, select, write, open, trace, service, attribute, nothing
+  case decode, append, frame, checksum, replay, select, write, open, trace, cold, service, attribute, nothing
 
   var meaning: String {
     switch self {
@@ -85,6 +85,7 @@ enum Kernel: String, CaseIterable {
     case .write: "a segment"
     case .open: "a segment, and ask it for a service"
     case .trace: "by id, every span of it"
+    case .cold: "the same, from stripes that were not read yet"
     case .service: "newest 20 traces of a service"
     case .attribute: "newest 20 traces with a value at any level"
     case .nothing: "a value that is nowhere"
@@ -96,7 +97,7 @@ enum Kernel: String, CaseIterable {
     switch self {
     case .decode, .append, .frame, .checksum, .replay, .select, .write: nil
     case .open: 1
-    case .trace, .service, .attribute, .nothing: Self.questionCount
+    case .trace, .cold, .service, .attribute, .nothing: Self.questionCount
     }
   }
 
@@ -144,11 +145,13 @@ enum Kernel: String, CaseIterable {
     case .open:
       let files = try corpus.write(corpus.memtable())
       return { try Self.ask(TraceQuery(serviceName: "frontend-web", limit: 20), corpus.segment(in: files)) }
-    case .trace:
-      let segment = try corpus.segment(in: corpus.write(corpus.memtable()))
+    case .trace, .cold:
+      let cache = BlockCache(maximumByteCount: 256 << 20)
+      let segment = try corpus.segment(in: corpus.write(corpus.memtable()), cache)
       let traces = corpus.traces(count: Self.questionCount)
       return {
         for trace in traces {
+          if self == .cold { cache.removeBlocks(ofFile: segment.number) }
           var assembly = TraceAssembly(trace, in: Self.snapshot(segment), options: ReadOptions(), nowNanoseconds: 0)
           while assembly.next() != nil {}
         }
@@ -238,9 +241,10 @@ private struct Corpus {
     return files
   }
 
-  func segment(in files: SimulatedFileSystem) throws -> Segment {
-    try Segment.open(
-      file: files.open("segment", .read), number: 1, path: "segment", cache: BlockCache(maximumByteCount: 256 << 20))
+  func segment(
+    in files: SimulatedFileSystem, _ cache: BlockCache = BlockCache(maximumByteCount: 256 << 20)
+  ) throws -> Segment {
+    try Segment.open(file: files.open("segment", .read), number: 1, path: "segment", cache: cache)
   }
 
   /// Values of a key, as they come; the first again and again when there are too few.
@@ -254,17 +258,22 @@ private struct Corpus {
     return (0..<count).map { values.isEmpty ? .absent : values[$0 % values.count] }
   }
 
-  /// Traces all over the corpus.
+  /// Traces all over the corpus, of up to 64 spans: the few with thousands would hide what the others cost.
   func traces(count: Int) -> [TraceID] {
     var traces: [TraceID] = []
+    var spanCounts: [TraceID: Int] = [:]
     let batch = SpanBatch()
     for request in requests {
       request.withUnsafeBytes { bytes in
         try? OTLPBatchDecoder.decode(bytes, into: batch)
-        if let span = batch.spans.first { traces.append(TraceID(high: span.traceHigh, low: span.traceLow)) }
+        for span in batch.spans {
+          let trace = TraceID(high: span.traceHigh, low: span.traceLow)
+          if spanCounts.updateValue(spanCounts[trace, default: 0] + 1, forKey: trace) == nil { traces.append(trace) }
+        }
       }
       batch.removeAll()
     }
+    traces.removeAll { spanCounts[$0, default: 0] > 64 }
     return (0..<count).map { traces[$0 * traces.count / count] }
   }
 }

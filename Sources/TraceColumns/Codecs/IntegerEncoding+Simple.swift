@@ -80,6 +80,11 @@ enum PatchedIntegers {
     try bits(page).value(at: index)
   }
 
+  /// Where values without an exception are zero: the sum of those before `end`, modulo 2^64.
+  static func sumOfExceptions(before end: Int, in page: IntegerPage) throws(BytesError) -> UInt64 {
+    try bits(page).sumOfExceptions(before: end)
+  }
+
   static func describe(_ page: IntegerPage) -> String {
     guard let bits = try? bits(page) else { return " unreadable" }
     return " \(page.width) bits, \(bits.exceptionCount) exceptions of \(bits.highWidth) more"

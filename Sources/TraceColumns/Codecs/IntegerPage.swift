@@ -145,6 +145,28 @@ package struct IntegerPage: @unchecked Sendable {
     return reduced &* scale.factor &+ base
   }
 
+  /// The sum of the first values, modulo 2^64. Cheap where all values, or nearly all, are the same.
+  ///
+  /// - Precondition: `0 <= prefix <= count`.
+  package func sum(ofFirst prefix: Int) throws(BytesError) -> UInt64 {
+    precondition(prefix >= 0 && prefix <= count, "a sum beyond its page")
+    if encoding == .constant { return base &* UInt64(prefix) }
+    if encoding == .patched, width == 0 {
+      return try PatchedIntegers.sumOfExceptions(before: prefix, in: self) &* scale.factor &+ base &* UInt64(prefix)
+    }
+    return try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: Self.maximumCount) {
+      buffer throws(BytesError) in
+      try decode(into: buffer)
+      var sum: UInt64 = 0
+      var index = 0
+      while index < prefix {
+        sum = sum &+ buffer[index]
+        index &+= 1
+      }
+      return sum
+    }
+  }
+
   /// Whether `value(at:)` avoids decoding the page.
   package var hasDirectAccess: Bool {
     switch encoding {

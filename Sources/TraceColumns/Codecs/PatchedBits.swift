@@ -90,4 +90,16 @@ struct PatchedBits {
     }
     return value
   }
+  /// The sum of the exceptions' high parts that stand before `end`, modulo 2^64.
+  func sumOfExceptions(before end: Int) -> UInt64 {
+    var sum: UInt64 = 0
+    var index = 0
+    while index < exceptionCount,
+      BitPacking.value(at: index, width: IntegerStatistics.positionWidth, in: positions) < UInt64(end)
+    {
+      sum = sum &+ BitPacking.value(at: index, width: highWidth, in: highs)
+      index &+= 1
+    }
+    return sum
+  }
 }

@@ -1,3 +1,4 @@
+import Synchronization
 import TraceBytes
 import TraceColumns
 import TraceModel
@@ -8,8 +9,10 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
   /// Keeps the memory of the column.
   private let owner: SegmentBuffer
   let place: ChunkPlace
-  /// The pages that were asked for single values.
+  /// The pages that were asked for single values again and again.
   private let opened: OnceTable
+  /// A bit for each page that was asked for a value, the pages taking turns where there are more than bits.
+  private let asked = Atomic<UInt64>(0)
   private let tally: ByteTally
   let count: Int
 
@@ -34,14 +37,26 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
     let (page, offset) = (index / IntegerPage.maximumCount, index % IntegerPage.maximumCount)
     do {
       if let value = try opened.withObject(at: page, as: OpenPage.self, { try $0.value(at: offset) }) { return value }
-      return try open(page).value(at: offset)
+      return try value(at: offset, ofClosed: page)
     } catch { throw place.named(error) }
+  }
+
+  /// What is asked for once is not worth keeping: a trace wants a value or two of most pages that it touches.
+  @inline(never)
+  private func value(at offset: Int, ofClosed index: Int) throws -> UInt64 {
+    let bit: UInt64 = 1 << UInt64(index & 63)
+    if asked.bitwiseOr(bit, ordering: .relaxed).oldValue & bit == 0 { return try page(index).value(at: offset) }
+    return try open(index).value(at: offset)
+  }
+
+  private func page(_ index: Int) throws -> IntegerPage {
+    guard let column else { throw place.damage("page \(index) is asked for") }
+    return try column.page(at: index)
   }
 
   @inline(never)
   private func open(_ index: Int) throws -> OpenPage {
-    guard let column else { throw place.damage("page \(index) is asked for") }
-    let page = try OpenPage(try column.page(at: index))
+    let page = try OpenPage(try page(index))
     if opened.put(page, at: index) { tally.add(page.residentByteCount) }
     return page
   }
@@ -77,13 +92,16 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
     let maximum = min(maximum, UInt64(UInt32.max))
     return try [UInt32](unsafeUninitializedCapacity: count) { codes, initializedCount in
       try forEachPage(in: 0..<count, scratch) { first, values in
-        var greatest: UInt64 = 0
-        for index in 0..<values.count {
-          greatest = max(greatest, values[index])
+        // No bit above those of the maximum mostly means that no value is above it.
+        var bits: UInt64 = 0
+        var index = 0
+        while index < values.count {
+          bits |= values[index]
           codes[first &+ index] = UInt32(truncatingIfNeeded: values[index])
+          index &+= 1
         }
         initializedCount = first + values.count
-        guard greatest <= maximum else {
+        if bits > maximum, let greatest = values.max(), greatest > maximum {
           throw place.damage("a value is \(greatest) where \(maximum) is the greatest")
         }
       }
@@ -105,53 +123,52 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
 
   /// For each element, the sum of the values before it, then the total, which must be `total`.
   func decodeOffsets(total: Int, _ scratch: ReadScratch) throws -> [UInt32] {
-    var result: [UInt32] = []
-    result.reserveCapacity(count + 1)
     var sum: UInt64 = 0
-    try forEachPage(in: 0..<count, scratch) { _, values in
-      for value in values {
-        result.append(UInt32(truncatingIfNeeded: sum))
-        guard value <= UInt64(total) - sum else { throw place.damage("its values exceed their total of \(total)") }
-        sum += value
+    var result = try [UInt32](unsafeUninitializedCapacity: count + 1) { offsets, initializedCount in
+      try forEachPage(in: 0..<count, scratch) { first, values in
+        var greatest: UInt64 = 0
+        var index = 0
+        while index < values.count {
+          offsets[first &+ index] = UInt32(truncatingIfNeeded: sum)
+          sum = sum &+ values[index]
+          greatest = max(greatest, values[index])
+          index &+= 1
+        }
+        initializedCount = first + values.count
+        // A page of values that are no greater than the total, which is below 2^29, adds less than 2^40.
+        guard greatest <= UInt64(total), sum <= UInt64(total) else {
+          throw place.damage("its values exceed their total of \(total)")
+        }
       }
     }
     guard sum == UInt64(total) else { throw place.damage("its values are \(sum) together, not \(total)") }
     result.append(UInt32(truncatingIfNeeded: sum))
     return result
   }
-}
 
-/// Where a chunk stands, for errors.
-struct ChunkPlace: Sendable {
-  var path: String
-  /// What the chunk is called.
-  var name: String
-  /// The offset of its first byte in the file.
-  var fileOffset: UInt64
-
-  /// The error for bytes that passed their checksum and mean nothing, or did not pass it.
-  func damage(_ reason: String, cause: (any Error)? = nil) -> TracestoreError {
-    TracestoreError(
-      .corrupt, "the segment's \(name) is damaged: \(reason); run verify", path: path, offset: fileOffset, cause: cause)
+  /// For each page, the sum of the values before it; they must be at most `total` together.
+  func pageOffsets(total: Int) throws -> [UInt32] {
+    var offsets: [UInt32] = []
+    var sum: UInt64 = 0
+    for index in 0..<max(1, opened.count) {
+      offsets.append(UInt32(truncatingIfNeeded: sum))
+      guard column != nil else { continue }
+      let (next, overflow) = sum.addingReportingOverflow(
+        try place.naming { () throws -> UInt64 in
+          let page = try page(index)
+          return try page.sum(ofFirst: page.count)
+        })
+      guard !overflow, next <= UInt64(total) else { throw place.damage("its values exceed their total of \(total)") }
+      sum = next
+    }
+    return offsets
   }
 
-  /// Runs `body` and turns the errors of codecs into `corrupt` with this place.
-  @inline(__always)
-  func naming<Result>(_ body: () throws -> Result) throws -> Result {
-    do { return try body() } catch { throw named(error) }
-  }
-
-  /// The error with this place, unless it has one.
-  @inline(never)
-  func named(_ error: any Error) -> TracestoreError {
-    switch error {
-    case let error as TracestoreError where error.path != nil: return error
-    case let error as BytesError:
-      var failure = damage(error.reason)
-      failure.offset = fileOffset &+ UInt64(clamping: error.offset)
-      return failure
-    case let error as CompressionError: return damage(error.reason)
-    default: return damage("\(error)", cause: error)
+  /// The sum of the values that stand before one in its page, modulo 2^64.
+  func sumInPage(before index: Int) throws -> UInt64 {
+    guard column != nil else { return 0 }
+    return try place.naming {
+      try page(index / IntegerPage.maximumCount).sum(ofFirst: index % IntegerPage.maximumCount)
     }
   }
 }

@@ -24,10 +24,13 @@ final class LoadedStripe: CachedBlock {
   /// What is decoded once and kept.
   enum Part: Sendable {
     case runs
+    case ordinals
     case traceRows
     case shapes
     case eventOffsets
     case linkOffsets
+    case eventPages
+    case linkPages
     case resources
     case scopes
     case escapes
@@ -50,9 +53,10 @@ final class LoadedStripe: CachedBlock {
   let isVerifyingPages: Bool
   private let parts: OnceTable
   private let tally = ByteTally()
-  private let scanCount = Atomic<Int>(0)
+  /// How many traces were looked for row by row.
+  let scanCount = Atomic<Int>(0)
   /// The trace that was looked for last: who asks for its rows asks for their parents next.
-  private let recentTrace = Mutex<(ordinal: Int, rows: [UInt32])?>(nil)
+  let recentTrace = Mutex<(ordinal: Int, rows: [UInt32])?>(nil)
 
   var residentByteCount: Int { buffer.byteCount + tally.byteCount }
 
@@ -65,7 +69,7 @@ final class LoadedStripe: CachedBlock {
     self.summary = summary
     self.catalogue = catalogue
     isVerifyingPages = Hash128(of: buffer.bytes) != summary.hash
-    let place = ChunkPlace(path: path, name: "stripe \(stripeIndex), head", fileOffset: buffer.fileOffset)
+    let place = ChunkPlace(path: path, subject: .stripeHead(stripeIndex), fileOffset: buffer.fileOffset)
     let bytes = buffer.bytes
     head = try place.naming { try StripeHead(bytes, stripeByteCount: UInt64(bytes.count), at: buffer.fileOffset) }
     guard head.rowCount == summary.rowCount, head.eventCount == summary.eventCount, head.linkCount == summary.linkCount,
@@ -76,7 +80,7 @@ final class LoadedStripe: CachedBlock {
 
   // MARK: Parts
 
-  private static let firstMapPlace = 8
+  private static let firstMapPlace = 11
   private static let firstChunkPlace = firstMapPlace + ColumnLevel.allCases.count
   private static let firstAttributePlace = firstChunkPlace + Int(ChunkID.fixedEnd)
   private static let placesByAttribute = 3
@@ -92,6 +96,9 @@ final class LoadedStripe: CachedBlock {
     case .resources: 5
     case .scopes: 6
     case .escapes: 7
+    case .ordinals: 8
+    case .eventPages: 9
+    case .linkPages: 10
     case .shapeMap(let level): Self.firstMapPlace + Int(level.rawValue)
     case .chunk(let id) where id < ChunkID.fixedEnd: Self.firstChunkPlace + Int(id)
     case .chunk(let id): attributePlace(id)
@@ -104,10 +111,15 @@ final class LoadedStripe: CachedBlock {
     head.chunkIndex(id).map { Self.firstAttributePlace + $0 * Self.placesByAttribute }
   }
 
+  /// A part, if it was decoded before.
+  func known<Value: StripePart>(_ key: Part, as type: Value.Type) -> Value? {
+    place(of: key).flatMap { parts.object(at: $0, as: type) }
+  }
+
   /// A part that was decoded before, or `make()`, which may run twice when two readers come at once.
   func part<Value: StripePart>(_ key: Part, make: () throws -> Value) throws -> Value {
     guard let place = place(of: key) else { return try make() }
-    if let known = parts.object(at: place) as? Value { return known }
+    if let known = parts.object(at: place, as: Value.self) { return known }
     let made = try make()
     if parts.put(made, at: place) { tally.add(made.residentByteCount) }
     return made
@@ -115,12 +127,12 @@ final class LoadedStripe: CachedBlock {
 
   /// The stripe as a whole.
   func place() -> ChunkPlace {
-    ChunkPlace(path: path, name: "stripe \(stripeIndex)", fileOffset: buffer.fileOffset)
+    ChunkPlace(path: path, subject: .stripe(stripeIndex), fileOffset: buffer.fileOffset)
   }
 
   func place(_ id: UInt32) -> ChunkPlace {
     ChunkPlace(
-      path: path, name: "stripe \(stripeIndex), column \(catalogue.columnName(id))",
+      path: path, subject: .column(id, stripe: stripeIndex, catalogue),
       fileOffset: buffer.fileOffset + UInt64(head.chunk(id)?.offset ?? 0))
   }
 
@@ -187,44 +199,6 @@ final class LoadedStripe: CachedBlock {
     }
   }
 
-  /// The ordinal of each row's trace.
-  func ordinals() throws -> IntegerChunk { try integers(ChunkID.traceOrdinal, count: head.rowCount) }
-
-  /// Traces that are looked for row by row before all of them are indexed, which costs several times as much.
-  private static let scannedTraceCount = 8
-
-  /// The rows of a trace, ascending.
-  ///
-  /// - Precondition: `ordinal` is below the trace count.
-  func rows(ofTrace ordinal: Int, _ scratch: ReadScratch) throws -> ArraySlice<UInt32> {
-    if let index = place(of: .traceRows).flatMap({ parts.object(at: $0) }) as? TraceRows {
-      return index.rows(of: ordinal)
-    }
-    if let recent = recentTrace.withLock({ $0 }), recent.ordinal == ordinal { return recent.rows[...] }
-    guard scanCount.add(1, ordering: .relaxed).newValue <= Self.scannedTraceCount else {
-      return try traceRows(scratch).rows(of: ordinal)
-    }
-    var rows: [UInt32] = []
-    try ordinals().forEachPage(in: 0..<head.rowCount, scratch) { first, values in
-      for index in 0..<values.count where values[index] == UInt64(ordinal) { rows.append(UInt32(first &+ index)) }
-    }
-    recentTrace.withLock { $0 = (ordinal, rows) }
-    return rows[...]
-  }
-
-  func traceRows(_ scratch: ReadScratch) throws -> TraceRows {
-    try part(.traceRows) {
-      let ordinals = try ordinals().decodeCodes(maximum: UInt64(max(0, head.traceCount - 1)), scratch)
-      return TraceRows(ordinals: ordinals, traceCount: head.traceCount)
-    }
-  }
-
-  func traceID(_ ordinal: Int) throws -> TraceID {
-    TraceID(
-      high: try integers(ChunkID.traceHigh, count: head.traceCount).value(at: ordinal),
-      low: try integers(ChunkID.traceLow, count: head.traceCount).value(at: ordinal))
-  }
-
   func shapes(_ scratch: ReadScratch) throws -> StripeShapes {
     try part(.shapes) {
       let place = place(ChunkID.shapes)
@@ -261,18 +235,17 @@ final class LoadedStripe: CachedBlock {
         default: ChunkID.shape
         }
       let codes = try integers(id, count: elementCount(level)).decodeCodes(maximum: UInt64(shapes.count - 1), scratch)
-      try check(codes, of: shapes, are: level)
-      return ShapeMap(codes: codes, shapes: shapes)
+      let map = ShapeMap(codes: codes, shapes: shapes)
+      try check(map, isOf: level)
+      return map
     }
   }
 
   /// The values of a key of another level are as many as the elements of that level say: a shape that names such a key
   /// would look for more of them than there are.
-  private func check(_ codes: [UInt32], of shapes: StripeShapes, are level: ColumnLevel) throws {
-    var isChecked = [Bool](repeating: false, count: shapes.count)
-    for code in codes where !isChecked[Int(code)] {
-      isChecked[Int(code)] = true
-      for entry in shapes.entries(Int(code)) where catalogue[Int(entry)].level != level {
+  private func check(_ map: ShapeMap, isOf level: ColumnLevel) throws {
+    for (shape, isUsed) in map.usedShapes.enumerated() where isUsed {
+      for entry in map.shapes.entries(shape) where catalogue[Int(entry)].level != level {
         throw place(ChunkID.shapes).damage("a shape of the level \(level) names a key of another one")
       }
     }
@@ -285,22 +258,6 @@ final class LoadedStripe: CachedBlock {
         throw place(ChunkID.shapes).damage("its shapes have more values than a column may hold")
       }
       return NumberList(prefix)
-    }.values
-  }
-
-  /// The first event of each row, then the event count; nil when there are no events.
-  func eventOffsets(_ scratch: ReadScratch) throws -> [UInt32]? {
-    guard head.eventCount > 0 else { return nil }
-    return try part(.eventOffsets) {
-      NumberList(try integers(ChunkID.eventCount, count: head.rowCount).decodeOffsets(total: head.eventCount, scratch))
-    }.values
-  }
-
-  /// The first link of each row, then the link count; nil when there are no links.
-  func linkOffsets(_ scratch: ReadScratch) throws -> [UInt32]? {
-    guard head.linkCount > 0 else { return nil }
-    return try part(.linkOffsets) {
-      NumberList(try integers(ChunkID.linkCount, count: head.rowCount).decodeOffsets(total: head.linkCount, scratch))
     }.values
   }
 }

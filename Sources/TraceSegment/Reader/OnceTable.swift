@@ -30,6 +30,13 @@ final class OnceTable: @unchecked Sendable {
     return Unmanaged<AnyObject>.fromOpaque(held).takeUnretainedValue()
   }
 
+  /// The object at a place below `count` if it is exactly an `Object`. A comparison of classes, where `as?` walks them.
+  @inline(__always)
+  func object<Object: AnyObject>(at place: Int, as type: Object.Type) -> Object? {
+    guard let held = object(at: place), ObjectIdentifier(Swift.type(of: held)) == ObjectIdentifier(type) else { return nil }
+    return unsafeDowncast(held, to: type)
+  }
+
   /// What `body` makes of the object at a place below `count`, which has to be an `Object`; nil when there is none.
   /// The table keeps the object alive, so that nobody counts references.
   @inline(__always)

@@ -28,7 +28,7 @@ struct RecordAssembler {
   mutating func records(_ rows: [Int]) throws -> [SourceSpan] {
     let count = loaded.head.rowCount
     func gathered(_ id: UInt32) throws -> [UInt64] { try loaded.integers(id, count: count).gather(rows) }
-    let ordinals = try times.ordinals.gather(rows)
+    let ordinals = try times.ordinals(of: rows)
     let offsets = try times.offsets.gather(rows)
     let durations = try times.durations.gather(rows)
     let spanIDs = try gathered(ChunkID.spanID)
@@ -48,18 +48,15 @@ struct RecordAssembler {
     let resourceList = try loaded.resourceList(scratch)
     let scopeList = try loaded.scopeList(scratch)
     let shapes = try loaded.shapeMap(.span, scratch)
-    // Few rows have events or links: where those of a row stand takes a pass over all rows.
-    let hasEvents = try gathered(ChunkID.eventCount).contains { $0 > 0 }
-    let hasLinks = try gathered(ChunkID.linkCount).contains { $0 > 0 }
-    let eventOffsets = hasEvents ? try loaded.eventOffsets(scratch) : nil
-    let linkOffsets = hasLinks ? try loaded.linkOffsets(scratch) : nil
+    let eventRanges = try loaded.events(of: rows, scratch)
+    let linkRanges = try loaded.links(of: rows, scratch)
 
     var knownTrace: (ordinal: Int, id: TraceID)?
     var knownName: (run: Int, text: String)?
     var result: [SourceSpan] = []
     result.reserveCapacity(rows.count)
     for (place, row) in rows.enumerated() {
-      let ordinal = try times.checked(ordinals[place])
+      let ordinal = ordinals[place]
       let trace = try knownTrace.flatMap { $0.ordinal == ordinal ? $0.id : nil } ?? loaded.traceID(ordinal)
       knownTrace = (ordinal, trace)
       let run = runs.run(of: row)
@@ -75,11 +72,9 @@ struct RecordAssembler {
       span.end = Timestamp(nanoseconds: start &+ durations[place])
       span.attributes = try attributes(row, shapes)
       span.droppedAttributeCount = UInt32(truncatingIfNeeded: droppedAttributes[place])
-      if let eventOffsets {
-        span.events = try events(Int(eventOffsets[row])..<Int(eventOffsets[row + 1]), start: start)
-      }
+      span.events = try events(eventRanges[place], start: start)
       span.droppedEventCount = UInt32(truncatingIfNeeded: droppedEvents[place])
-      if let linkOffsets { span.links = try links(Int(linkOffsets[row])..<Int(linkOffsets[row + 1])) }
+      span.links = try links(linkRanges[place])
       span.droppedLinkCount = UInt32(truncatingIfNeeded: droppedLinks[place])
       if statusAbsences[place] == 0 {
         span.status = SpanStatus(

@@ -47,7 +47,7 @@ extension Segment {
 extension SegmentStripe {
   /// The stripe's head alone, in one or two reads.
   package func readHead() throws -> StripeHead {
-    let place = ChunkPlace(path: core.path, name: "stripe \(index), head", fileOffset: summary.offset)
+    let place = ChunkPlace(path: core.path, subject: .stripeHead(index), fileOffset: summary.offset)
     let whole = Int(clamping: summary.byteCount)
     var byteCount = min(whole, 16 << 10)
     var buffer = try SegmentBuffer(reading: core.file, path: core.path, at: summary.offset, byteCount: byteCount)

@@ -199,7 +199,7 @@ package final class Segment: SpanSource {
       let loaded = try core.cache.block(BlockCache.Key(fileNumber: number, offset: offset)) {
         let buffer = try SegmentBuffer(
           reading: core.file, path: path, at: offset, byteCount: Int(block.byteCount))
-        let place = ChunkPlace(path: path, name: "trace index block \(index)", fileOffset: offset)
+        let place = ChunkPlace(path: path, subject: .traceIndexBlock(index), fileOffset: offset)
         return try place.naming { try TraceIndexBlock(buffer.bytes, firstKey: block.firstKey, place: place) }
       }
       result.append(contentsOf: loaded.places(of: key))

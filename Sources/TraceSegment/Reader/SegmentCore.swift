@@ -49,7 +49,7 @@ final class SegmentCore: Sendable {
   // MARK: Sections
 
   func place(_ kind: SectionKind) -> ChunkPlace {
-    ChunkPlace(path: path, name: "section \(kind)", fileOffset: footer.section(kind)?.offset ?? 0)
+    ChunkPlace(path: path, subject: .section(kind), fileOffset: footer.section(kind)?.offset ?? 0)
   }
 
   /// Runs a decoder of this room and adds the path to what it throws.

@@ -19,14 +19,14 @@ extension SegmentStripe {
     guard !rows.isEmpty else { return nil }
     return try reading { loaded, _ in
       let times = try StripeTimes(loaded)
-      let ordinals = try times.ordinals.gather(rows)
+      let ordinals = try times.ordinals(of: rows)
       let offsets = try times.offsets.gather(rows)
       let durations = try times.durations.gather(rows)
       var bounds = (minimumStart: UInt64.max, maximumEnd: UInt64(0))
-      var known: (ordinal: UInt64, base: UInt64)?
+      var known: (ordinal: Int, base: UInt64)?
       for place in rows.indices {
         if known?.ordinal != ordinals[place] {
-          known = (ordinals[place], try times.bases.value(at: try times.checked(ordinals[place])))
+          known = (ordinals[place], try times.bases.value(at: ordinals[place]))
         }
         let start = (known?.base ?? 0) &+ offsets[place]
         bounds.minimumStart = min(bounds.minimumStart, start)

@@ -69,7 +69,7 @@ package final class SegmentStripe: SpanStripe {
       let times = try StripeTimes(loaded)
       let highs = try loaded.integers(ChunkID.traceHigh, count: loaded.head.traceCount)
       let lows = try loaded.integers(ChunkID.traceLow, count: loaded.head.traceCount)
-      let ordinals = try times.ordinals.gather(rows)
+      let ordinals = try times.ordinals(of: rows)
       let offsets = try times.offsets.gather(rows)
       let durations = try times.durations.gather(rows)
       // Many rows share few traces: their ids are decoded at once when that is cheaper.
@@ -78,7 +78,7 @@ package final class SegmentStripe: SpanStripe {
       let allLows = isDense ? try lows.decodeAll() : []
       let allBases = isDense ? try times.bases.decodeAll() : []
       for (place, row) in rows.enumerated() {
-        let ordinal = try times.checked(ordinals[place])
+        let ordinal = ordinals[place]
         let base = isDense ? allBases[ordinal] : try times.bases.value(at: ordinal)
         let high = isDense ? allHighs[ordinal] : try highs.value(at: ordinal)
         let low = isDense ? allLows[ordinal] : try lows.value(at: ordinal)

@@ -5,9 +5,13 @@ import TraceColumns
 final class StripeShapes: StripePart {
   private let firstSlots: [Int]
   private let slots: [UInt32]
+  /// For each catalogue entry up to the greatest that occurs, where its shapes begin in `owners`; then their count.
+  private let firstOwners: [UInt32]
+  /// The shapes that have an entry, once for each slot of theirs that has it.
+  private let owners: [UInt32]
 
   var count: Int { firstSlots.count - 1 }
-  var residentByteCount: Int { firstSlots.count * 8 + slots.count * 4 }
+  var residentByteCount: Int { firstSlots.count * 8 + slots.count * 8 + firstOwners.count * 4 }
 
   init(_ shapes: [[UInt32]]) {
     var firstSlots = [0]
@@ -16,8 +20,22 @@ final class StripeShapes: StripePart {
       slots.append(contentsOf: shape)
       firstSlots.append(slots.count)
     }
+    let entryCount = (slots.max().map { Int($0) } ?? -1) + 1
+    var firstOwners = [UInt32](repeating: 0, count: entryCount + 1)
+    for slot in slots { firstOwners[Int(slot) + 1] += 1 }
+    for entry in 0..<entryCount { firstOwners[entry + 1] += firstOwners[entry] }
+    var next = firstOwners
+    var owners = [UInt32](repeating: 0, count: slots.count)
+    for (shape, list) in shapes.enumerated() {
+      for entry in list {
+        owners[Int(next[Int(entry)])] = UInt32(truncatingIfNeeded: shape)
+        next[Int(entry)] += 1
+      }
+    }
     self.firstSlots = firstSlots
     self.slots = slots
+    self.firstOwners = firstOwners
+    self.owners = owners
   }
 
   /// The catalogue entries of a shape below `count`.
@@ -36,14 +54,29 @@ final class StripeShapes: StripePart {
     }
     return total
   }
+
+  /// Hands to `body`, for each shape, how many of its slots belong to a catalogue entry.
+  func withMultiplicities<Result>(
+    of entry: UInt32, _ body: (UnsafeMutableBufferPointer<UInt32>) throws -> Result
+  ) rethrows -> Result {
+    try withUnsafeTemporaryAllocation(of: UInt32.self, capacity: count) { multiplicities in
+      multiplicities.initialize(repeating: 0)
+      if Int(entry) + 1 < firstOwners.count {
+        for place in Int(firstOwners[Int(entry)])..<Int(firstOwners[Int(entry) + 1]) {
+          multiplicities[Int(owners[place])] += 1
+        }
+      }
+      return try body(multiplicities)
+    }
+  }
 }
 
-/// Which shape each element (row, event or link) of a stripe has, with tallies for blocks of 128 elements.
+/// Which shape each element (row, event or link) of a stripe has, with tallies for blocks of 256 elements.
 ///
 /// The values of a catalogue entry stand densely, in element order. Tallies find the place of an element's value, and
 /// the element of a value, without walking the elements from the start.
 final class ShapeMap: StripePart {
-  static let blockShift = 7
+  static let blockShift = 8
 
   struct Tally {
     var shape: UInt32
@@ -66,41 +99,61 @@ final class ShapeMap: StripePart {
     var firstTallies: [UInt32] = [0]
     var tallies: [Tally] = []
     firstTallies.reserveCapacity(codes.count >> Self.blockShift + 2)
-    codes.withUnsafeBufferPointer { codes in
-      var element = 0
-      while element < codes.count {
-        let end = min(codes.count, element + 1 << Self.blockShift)
-        let first = tallies.count
-        while element < end {
-          let code = codes[element]
-          let start = element
-          // Rows of one operation mostly share a shape.
-          repeat { element &+= 1 } while element < end && codes[element] == code
-          let count = UInt32(truncatingIfNeeded: element &- start)
-          var place = tallies.count - 1
-          while place >= first, tallies[place].shape != code { place -= 1 }
-          if place >= first { tallies[place].count += count } else { tallies.append(Tally(shape: code, count: count)) }
+    // Where the tally of a shape stands, if the shape occurred in this block: otherwise anywhere.
+    withUnsafeTemporaryAllocation(of: Int.self, capacity: shapes.count) { places in
+      places.initialize(repeating: 0)
+      codes.withUnsafeBufferPointer { codes in
+        var element = 0
+        while element < codes.count {
+          let end = min(codes.count, element + 1 << Self.blockShift)
+          let first = tallies.count
+          while element < end {
+            let code = codes[element]
+            let start = element
+            // Rows of one operation mostly share a shape.
+            repeat { element &+= 1 } while element < end && codes[element] == code
+            let count = UInt32(truncatingIfNeeded: element &- start)
+            let place = places[Int(code)]
+            if place >= first, place < tallies.count, tallies[place].shape == code {
+              tallies[place].count += count
+            } else {
+              places[Int(code)] = tallies.count
+              tallies.append(Tally(shape: code, count: count))
+            }
+          }
+          firstTallies.append(UInt32(tallies.count))
         }
-        firstTallies.append(UInt32(tallies.count))
       }
     }
     self.firstTallies = firstTallies
     self.tallies = tallies
   }
 
+  /// Which shapes occur.
+  var usedShapes: [Bool] {
+    var isUsed = [Bool](repeating: false, count: shapes.count)
+    for tally in tallies { isUsed[Int(tally.shape)] = true }
+    return isUsed
+  }
+
   /// For each block, how many values of `entry` stand before it; then the total. Nil when that is more than a column
   /// may hold: then some chunk lies.
   func prefix(of entry: UInt32) -> [UInt32]? {
-    var multiplicities = [Int](repeating: -1, count: shapes.count)
-    var result: [UInt32] = []
-    result.reserveCapacity(blockCount + 1)
     var total = 0
-    for block in 0..<blockCount {
-      result.append(UInt32(truncatingIfNeeded: total))
-      for place in Int(firstTallies[block])..<Int(firstTallies[block + 1]) {
-        let shape = Int(tallies[place].shape)
-        if multiplicities[shape] < 0 { multiplicities[shape] = shapes.multiplicity(of: entry, in: shape) }
-        total += multiplicities[shape] * Int(tallies[place].count)
+    var result = [UInt32](unsafeUninitializedCapacity: blockCount + 1) { result, initializedCount in
+      initializedCount = blockCount
+      shapes.withMultiplicities(of: entry) { multiplicities in
+        tallies.withUnsafeBufferPointer { tallies in
+          var place = 0
+          for block in 0..<blockCount {
+            result[block] = UInt32(truncatingIfNeeded: total)
+            let end = Int(firstTallies[block + 1])
+            while place < end {
+              total &+= Int(multiplicities[Int(tallies[place].shape)]) &* Int(tallies[place].count)
+              place &+= 1
+            }
+          }
+        }
       }
     }
     guard total <= IntegerColumn.maximumCount else { return nil }
@@ -148,7 +201,7 @@ struct DenseCursor {
   init(map: ShapeMap, prefix: [UInt32], entry: UInt32) {
     self.map = map
     self.prefix = prefix
-    multiplicities = (0..<map.shapes.count).map { map.shapes.multiplicity(of: entry, in: $0) }
+    multiplicities = map.shapes.withMultiplicities(of: entry) { $0.map { Int($0) } }
   }
 
   /// How many values of the entry an element has.

@@ -3,29 +3,38 @@ import TraceColumns
 
 /// Start and duration of rows, one by one.
 struct StripeTimes {
-  let ordinals: IntegerChunk
   let offsets: IntegerChunk
   let durations: IntegerChunk
   let bases: IntegerChunk
-  private let place: ChunkPlace
+  private let ordinals: IntegerChunk
+  /// All ordinals, when they were decoded before.
+  private let decoded: TraceOrdinals?
   private let traceCount: UInt64
 
   init(_ loaded: LoadedStripe) throws {
     let count = loaded.head.rowCount
-    ordinals = try loaded.ordinals()
+    ordinals = try loaded.ordinalColumn()
+    decoded = loaded.known(.ordinals, as: TraceOrdinals.self)
     offsets = try loaded.integers(ChunkID.start, count: count)
     durations = try loaded.integers(ChunkID.duration, count: count)
     bases = try loaded.integers(ChunkID.traceBase, count: loaded.head.traceCount)
-    place = ordinals.place
     traceCount = UInt64(loaded.head.traceCount)
   }
 
-  /// The ordinal of a row's trace.
-  func ordinal(_ row: Int) throws -> Int { try checked(ordinals.value(at: row)) }
+  /// The ordinal of a row's trace, below the trace count.
+  func ordinal(_ row: Int) throws -> Int {
+    if let decoded { return decoded[row] }
+    return try checked(ordinals.value(at: row))
+  }
 
-  /// An ordinal that stands in a file, as an index below the trace count.
-  func checked(_ ordinal: UInt64) throws -> Int {
-    guard ordinal < traceCount else { throw place.damage("a row names trace \(ordinal) of \(traceCount)") }
+  /// The ordinals of ascending rows.
+  func ordinals(of rows: [Int]) throws -> [Int] {
+    if let decoded { return rows.map { decoded[$0] } }
+    return try ordinals.gather(rows).map(checked)
+  }
+
+  private func checked(_ ordinal: UInt64) throws -> Int {
+    guard ordinal < traceCount else { throw ordinals.place.damage("a row names trace \(ordinal) of \(traceCount)") }
     return Int(ordinal)
   }
 
