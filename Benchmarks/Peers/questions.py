@@ -4,6 +4,9 @@ import random
 
 HOUR = 3600 * 10**9
 WARMUPS = 3
+# Reads of single traces to one instance of each search: a store that is in use is asked for many, and what it has read
+# before counts.
+TRACE_READS = 10
 
 
 def span(key, value, kind="str", level="span"):
@@ -76,11 +79,11 @@ def make(shape, facts, seed, count):
     lines.append(("all filters", "search", everything))
     lines.append(("summaries, by service", "summaries", lambda dice: {"service": dice.choice(services)}))
 
-    def instances(name, choose):
+    def instances(name, kind, choose):
         dice = random.Random(f"{seed} {name}")
-        return [choose(dice) for _ in range(count + WARMUPS)]
+        return [choose(dice) for _ in range(count * (TRACE_READS if kind == "trace" else 1) + WARMUPS)]
 
-    return [{"name": name, "kind": kind, "instances": instances(name, choose)} for name, kind, choose in lines]
+    return [{"name": name, "kind": kind, "instances": instances(name, kind, choose)} for name, kind, choose in lines]
 
 
 def turn(questions, number, turns):

@@ -3,7 +3,7 @@
 import struct
 
 from format_columns import (
-    MASK, Filter, Reader, ascending_list, compressed_block, hash128, integer_column, mix, need, signed,
+    MASK, Filter, Reader, ascending_list, compressed_block, crc, hash128, integer_column, mix, need, signed,
     sorted_text_list, text_column, text_hash, unzigzag, whole)
 from format_messages import (
     BOOL, BYTES, DOUBLE, INT, STRING, TEXT_TYPES, bytes_field, content_hash, fixed32_field, fixed64_field, key_value,
@@ -60,17 +60,18 @@ class Stripe:
     def __init__(self, segment, number, record):
         self.segment, self.number, self.record = segment, number, record
         self.data = segment.data[record.offset : record.offset + record.byte_count]
-        need(hash128(self.data) == record.hash, f"the hash of stripe {number} does not match")
         reader = Reader(self.data)
         need(reader.take(4) == b"TSST", "not a stripe")
         (self.row_count, self.event_count, self.link_count, self.trace_count, self.run_count,
          self.shape_count, chunk_count) = (reader.integer(4) for _ in range(7))
         self.chunks = {}
         for _ in range(chunk_count):
-            kind, offset, byte_count = (reader.integer(4) for _ in range(3))
+            kind, offset, byte_count, checksum = (reader.integer(4) for _ in range(4))
             need(kind > max(self.chunks, default=0), "chunks out of order")
+            need(crc(self.data[offset : offset + byte_count]) == checksum, f"chunk {kind} misses its checksum")
             self.chunks[kind] = (offset, byte_count)
         reader.checksum(0)
+        need(hash128(self.data[: reader.offset]) == record.hash, f"the hash of stripe {number} does not match")
         end = reader.offset
         for offset, byte_count in self.chunks.values():
             need(offset == end, f"a gap before the chunk at {offset}")
@@ -163,12 +164,12 @@ class Stripe:
         need(shapes == sorted(shapes), "shapes out of order")
         return shapes
 
-    def attributes(self, level, shape_chunk, count):
+    def attributes(self, level, places):
         """For each row, event or link its attributes as `KeyValue` messages, in order."""
-        if not count:
+        if not places:
             return []
         shapes = self.shapes()
-        chosen = [shapes[place] for place in self.integers(shape_chunk, count)]
+        chosen = [shapes[place] for place in places]
         totals = {}
         for shape in chosen:
             for place in shape:
@@ -211,7 +212,7 @@ class Stripe:
         message, state = self.texts(30, n), self.texts(31, n)
         flags, dropped, dropped_events, dropped_links = (self.integers(chunk, n) for chunk in (32, 33, 34, 35))
         unknown, status_unknown = self.texts(36, n), self.texts(37, n)
-        attributes = self.attributes(0, 38, n)
+        attributes = self.attributes(0, self.integers(38, n))
         event_counts, link_counts = self.integers(39, n), self.integers(40, n)
         need(sum(event_counts) == self.event_count and sum(link_counts) == self.link_count, "children of no row")
         starts = [base[trace] + start[row] & MASK for row, trace in enumerate(ordinal)]
@@ -274,7 +275,7 @@ class Stripe:
         n = self.event_count
         times, names, dropped, unknown = (
             self.integers(50, n), self.texts(51, n), self.integers(52, n), self.texts(53, n))
-        attributes = self.attributes(1, 54, n)
+        attributes = self.attributes(1, self.integers(54, n))
         return [
             fixed64_field(1, starts[event] + unzigzag(times[event]) & MASK) + bytes_field(2, names[event])
             + b"".join(bytes_field(3, attribute, always=True) for attribute in attributes[event])
@@ -286,7 +287,7 @@ class Stripe:
         high, low, span, absence = (self.integers(kind, n) for kind in (60, 61, 62, 63))
         state, flags, dropped, unknown = (
             self.texts(64, n), self.integers(65, n), self.integers(66, n), self.texts(67, n))
-        attributes = self.attributes(2, 68, n)
+        attributes = self.attributes(2, self.integers(68, n))
         return [
             (b"" if absence[link] & 1 else bytes_field(1, struct.pack(">QQ", high[link], low[link])))
             + (b"" if absence[link] & 2 else bytes_field(2, struct.pack(">Q", span[link])))

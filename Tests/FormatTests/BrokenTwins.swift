@@ -37,7 +37,7 @@ struct BrokenTwin: Sendable, CustomStringConvertible {
     BrokenTwin(name: "flipped-stripe-head.seg", kind: .segment, fault: .flip(offset: 70), code: .corrupt),
     BrokenTwin(name: "flipped-page.seg", kind: .segment, fault: .flip(offset: 550), code: .corrupt),
     BrokenTwin(name: "flipped-padding.seg", kind: .segment, fault: .flip(offset: 40), code: .corrupt),
-    BrokenTwin(name: "flipped-section.seg", kind: .segment, fault: .flip(offset: 700), code: .corrupt),
+    BrokenTwin(name: "flipped-section.seg", kind: .segment, fault: .flip(offset: 800), code: .corrupt),
     BrokenTwin(name: "flipped-footer.seg", kind: .segment, fault: .flip(offset: -100), code: .corrupt),
     BrokenTwin(name: "flipped-trailer.seg", kind: .segment, fault: .flip(offset: -30), code: .corrupt),
     BrokenTwin(

@@ -113,13 +113,13 @@ import TraceWAL
     var head = StripeHead()
     (head.rowCount, head.eventCount, head.linkCount) = (100, 200, 300)
     (head.traceCount, head.runCount, head.shapeCount) = (40, 50, 60)
-    head.chunks = [ChunkEntry(id: 20, offset: 48, byteCount: 7)]
+    head.chunks = [ChunkEntry(id: 20, offset: 52, byteCount: 7, checksum: 0x0102_0304)]
     let bytes = encoded { head.encode(into: &$0) }
     let fields: [String: [UInt8]] = [
       "magic": Array("TSST".utf8), "row count": little(UInt32(100)), "event count": little(UInt32(200)),
       "link count": little(UInt32(300)), "trace count": little(UInt32(40)), "run count": little(UInt32(50)),
       "shape count": little(UInt32(60)), "chunk count": little(UInt32(1)),
-      "chunk entries": little(UInt32(20)) + little(UInt32(48)) + little(UInt32(7)),
+      "chunk entries": little(UInt32(20)) + little(UInt32(52)) + little(UInt32(7)) + little(UInt32(0x0102_0304)),
       "checksum": little(CRC32C.checksum(Array(bytes.dropLast(4)))), "chunks": [],
     ]
     let rows = try #require(try document.section("Stripe").table(Self.sequence)).cells("Name")

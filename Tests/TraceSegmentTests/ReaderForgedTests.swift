@@ -24,17 +24,32 @@ import TraceSource
     var bytes = fixture.bytes
     try #require(Array(bytes[(start + 12)..<(start + 16)]) == [1, 0, 1, 1])
     bytes[start + 13] = 1
-    let sum = CRC32C.checksum(Array(bytes[start..<(start + 8)] + bytes[(start + 12)..<(start + 16)]))
-    for index in 0..<4 { bytes[start + 8 + index] = UInt8(truncatingIfNeeded: sum >> UInt32(8 * index)) }
+    func put(_ sum: UInt32, at place: Int) {
+      for index in 0..<4 { bytes[place + index] = UInt8(truncatingIfNeeded: sum >> UInt32(8 * index)) }
+    }
+    put(CRC32C.checksum(Array(bytes[start..<(start + 8)] + bytes[(start + 12)..<(start + 16)])), at: start + 8)
+    // The head gets the right checksums as well.
+    var head = try stripe.readHead()
+    let index = try #require(head.chunkIndex(ChunkID.shapes))
+    head.chunks[index].checksum = CRC32C.checksum(Array(bytes[start..<(start + chunk.byteCount)]))
+    var writer = ByteWriter()
+    head.encode(into: &writer)
+    bytes.replaceSubrange(Int(stripe.offset)..<(Int(stripe.offset) + writer.count), with: writer.bytes)
 
     let forged = try #require(try SegmentFixture.open(bytes: bytes).spanStripes().first)
-    // Whoever forges a whole file gives it the right hash too; here it is passed by.
-    let loaded = try forged.read()
+    // Whoever forges a whole file gives the head the right hash too.
+    var summary = forged.summary
+    summary.hash = Hash128(of: writer.bytes)
+    let core = forged.core
+    let buffer = try SegmentBuffer(
+      reading: core.file, path: core.path, at: summary.offset, byteCount: Int(summary.byteCount))
+    let loaded = try LoadedStripe(
+      buffer: buffer, path: core.path, stripeIndex: 0, summary: summary, catalogue: try core.keys())
     let failure = try #require(throws: TracestoreError.self) {
       try forged.core.cache.withScratch { _ = try loaded.shapeMap(.span, $0) }
     }
     #expect(failure.code == .corrupt && failure.message.contains("another"))
-    // With the hash in the way nothing of such a stripe is trusted.
+    // With the hash of the index in the way nothing of such a stripe is trusted.
     #expect(throws: TracestoreError.self) { try forged.records([0, 1, 2]) }
   }
 

@@ -106,11 +106,14 @@ import TraceSource
     head.traceCount = 2
     head.runCount = 1
     head.shapeCount = 1
-    head.chunks = [ChunkEntry(id: 1, offset: 60, byteCount: 5), ChunkEntry(id: 70, offset: 65, byteCount: 35)]
+    head.chunks = [
+      ChunkEntry(id: 1, offset: 68, byteCount: 5, checksum: 77),
+      ChunkEntry(id: 70, offset: 73, byteCount: 27, checksum: 78),
+    ]
     let good = bytes { head.encode(into: &$0) }
     #expect(good.count == StripeHead.byteCount(chunkCount: 2))
     #expect(try good.withUnsafeBytes { try StripeHead($0, stripeByteCount: 100, at: 64) } == head)
-    #expect(head.chunk(70)?.offset == 65)
+    #expect(head.chunk(70)?.offset == 73)
     #expect(head.chunk(2) == nil)
     refusesDamage(good) { _ = try StripeHead($0, stripeByteCount: 100, at: 64) }
     #expect(throws: TracestoreError.self) {

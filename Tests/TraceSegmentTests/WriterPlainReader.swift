@@ -115,11 +115,17 @@ final class PlainReader {
     return try bytes.withUnsafeBytes { bytes in
       let content = UnsafeRawBufferPointer(
         rebasing: bytes[Int(summary.offset)..<Int(summary.offset + summary.byteCount)])
-      guard Hash128(of: content) == summary.hash else { throw BadSegment(what: "hash of stripe \(number)") }
       var stripe = Stripe(
         summary: summary, head: try StripeHead(content, stripeByteCount: summary.byteCount, at: summary.offset))
+      let headBytes = content[..<StripeHead.byteCount(chunkCount: stripe.head.chunks.count)]
+      guard Hash128(of: UnsafeRawBufferPointer(rebasing: headBytes)) == summary.hash else {
+        throw BadSegment(what: "hash of stripe \(number)")
+      }
       for chunk in stripe.head.chunks {
         let place = Int(chunk.offset)..<Int(chunk.offset) + Int(chunk.byteCount)
+        guard CRC32C.checksum(UnsafeRawBufferPointer(rebasing: content[place])) == chunk.checksum else {
+          throw BadSegment(what: "checksum of chunk \(chunk.id)")
+        }
         try decode(chunk.id, UnsafeRawBufferPointer(rebasing: content[place]), into: &stripe)
       }
       try assemble(&stripe)

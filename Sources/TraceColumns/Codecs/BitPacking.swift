@@ -66,6 +66,12 @@ package enum BitPacking {
   /// The same for values that reach over nine bytes or stand near the end of the run.
   @inline(never)
   private static func wideValue(place: Int, shift: UInt64, width: Int, in bytes: UnsafeRawBufferPointer) -> UInt64 {
+    if width <= 57, bytes.count >= 8 {
+      // The last word of the run ends with it, and so does the value at the latest.
+      let last = bytes.count &- 8
+      let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: last, as: UInt64.self))
+      return word &>> (UInt64(place &- last) &* 8 &+ shift) & mask(width)
+    }
     var low: UInt64 = 0
     var index = 0
     while index < 8, place &+ index < bytes.count {

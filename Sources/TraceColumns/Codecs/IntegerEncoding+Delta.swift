@@ -88,5 +88,33 @@ enum DeltaIntegers {
     }
   }
 
+  static func value(at index: Int, in page: IntegerPage) throws(BytesError) -> UInt64 {
+    var reader = ByteReader(page.body)
+    let first = try reader.readVarint()
+    let base = page.encoding == .delta ? UInt64(bitPattern: unzigzag(try reader.readVarint())) : 0
+    let bits = try PatchedBits(&reader, count: page.count &- 1, page: page)
+    try page.requireEnd(reader)
+    return try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) {
+      buffer throws(BytesError) in
+      let deltas = UnsafeMutableBufferPointer(rebasing: buffer[..<index])
+      try bits.decode(prefix: deltas, page: page)
+      var sum = first
+      var place = 0
+      if page.encoding == .delta {
+        sum = sum &+ base &* UInt64(index)
+        while place < index {
+          sum = sum &+ deltas[place]
+          place &+= 1
+        }
+      } else {
+        while place < index {
+          sum = sum &+ UInt64(bitPattern: unzigzag(deltas[place]))
+          place &+= 1
+        }
+      }
+      return sum
+    }
+  }
+
   static func describe(_ page: IntegerPage) -> String { " \(page.width) bits" }
 }

@@ -111,6 +111,26 @@ enum HuffmanIntegers {
   }
 
   static func decode(_ page: IntegerPage, into output: UnsafeMutableBufferPointer<UInt64>) throws(BytesError) {
+    try withDecoder(page) { decoder, table, stream throws(BytesError) in
+      try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: SmallDictionary.maximumCount) {
+        values throws(BytesError) in
+        table.decode(into: values)
+        guard decoder.decode(stream, values: values, into: output) else { throw page.failure("has a damaged stream") }
+      }
+    }
+  }
+
+  static func value(at index: Int, in page: IntegerPage) throws(BytesError) -> UInt64 {
+    try withDecoder(page) { decoder, table, stream throws(BytesError) in
+      guard let symbol = decoder.symbol(at: index, of: stream) else { throw page.failure("has a damaged stream") }
+      return BitPacking.value(at: symbol, width: table.valueWidth, in: table.values)
+    }
+  }
+
+  private static func withDecoder<Result>(
+    _ page: IntegerPage,
+    _ body: (Decoder, DictionaryIntegers.Table, UnsafeRawBufferPointer) throws(BytesError) -> Result
+  ) throws(BytesError) -> Result {
     var reader = ByteReader(page.body)
     let table = try DictionaryIntegers.Table(&reader, page: page)
     let packedLengths = try page.readRun(&reader, count: table.distinctCount, width: 4)
@@ -124,12 +144,7 @@ enum HuffmanIntegers {
       share += 1 << (maximumLength - length)
     }
     guard share == 1 << maximumLength else { throw page.failure("has an incomplete code") }
-    let decoder = Decoder(lengths: lengths, firstCodes: firstCodes(lengths))
-    try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: SmallDictionary.maximumCount) {
-      values throws(BytesError) in
-      table.decode(into: values)
-      guard decoder.decode(stream, values: values, into: output) else { throw page.failure("has a damaged stream") }
-    }
+    return try body(Decoder(lengths: lengths, firstCodes: firstCodes(lengths)), table, stream)
   }
 
   static func describe(_ page: IntegerPage) -> String { DictionaryIntegers.describe(page) }
@@ -193,6 +208,33 @@ enum HuffmanIntegers {
         return true
       }
       return isComplete && bit <= bitCount && bitCount - bit < 8
+    }
+
+    /// The symbol at `index`; nil if the stream ends before.
+    func symbol(at index: Int, of stream: UnsafeRawBufferPointer) -> Int? {
+      lookup.withUnsafeBufferPointer { lookup in
+        var bit = 0
+        let bitCount = stream.count &* 8
+        var left = index
+        while bit < bitCount {
+          var window = Self.window(stream, bit)
+          var step = 0
+          while step < 3 {
+            let entry = lookup[Int(truncatingIfNeeded: window &>> UInt64(64 &- lookupWidth))]
+            var (symbol, length) = (Int(entry &>> 4), Int(entry & 15))
+            if entry == 0 {
+              guard let long = longSymbol(window) else { return nil }
+              (symbol, length) = long
+            }
+            if left == 0 { return bit &+ length <= bitCount ? symbol : nil }
+            left &-= 1
+            window = window &<< UInt64(length)
+            bit &+= length
+            step &+= 1
+          }
+        }
+        return nil
+      }
     }
 
     /// At least 57 bits from `bit` on, at the top of the word; zeros after the end.

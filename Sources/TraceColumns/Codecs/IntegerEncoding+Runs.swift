@@ -59,6 +59,25 @@ enum RunIntegers {
     guard place == output.count else { throw page.failure("has runs shorter than the page") }
   }
 
+  static func value(at index: Int, in page: IntegerPage) throws(BytesError) -> UInt64 {
+    var reader = ByteReader(page.body)
+    let runCount = try reader.readCount(limit: page.count)
+    let lengthWidth = Int(try reader.readUInt8())
+    let values = try page.readRun(&reader, count: runCount, width: page.width)
+    let lengths = try page.readRun(&reader, count: runCount, width: lengthWidth)
+    try page.requireEnd(reader)
+    // Lengths of foreign bytes may be anything: what is left never falls below zero.
+    var left = UInt64(index)
+    var run = 0
+    while run < runCount {
+      let less = BitPacking.value(at: run, width: lengthWidth, in: lengths)
+      if left <= less { return BitPacking.value(at: run, width: page.width, in: values) }
+      left &-= less &+ 1
+      run &+= 1
+    }
+    throw page.failure("has runs shorter than the page")
+  }
+
   static func describe(_ page: IntegerPage) -> String {
     var reader = ByteReader(page.body)
     guard let runCount = try? reader.readCount(limit: page.count) else { return " unreadable" }

@@ -124,7 +124,7 @@ package struct IntegerPage: @unchecked Sendable {
   }
 
   /// One value. Constant cost for constant, packed and dictionary pages, logarithmic in the exceptions for patched
-  /// ones; the other encodings decode the page on the stack.
+  /// ones; the other encodings go through the values before it.
   ///
   /// - Precondition: `0 <= index < count`.
   package func value(at index: Int) throws(BytesError) -> UInt64 {
@@ -135,12 +135,9 @@ package struct IntegerPage: @unchecked Sendable {
     case .packed: reduced = try PackedIntegers.value(at: index, in: self)
     case .patched: reduced = try PatchedIntegers.value(at: index, in: self)
     case .dictionary: reduced = try DictionaryIntegers.value(at: index, in: self)
-    case .delta, .zigzagDelta, .runs, .huffman:
-      return try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: Self.maximumCount) {
-        buffer throws(BytesError) in
-        try decode(into: buffer)
-        return buffer[index]
-      }
+    case .delta, .zigzagDelta: reduced = try DeltaIntegers.value(at: index, in: self)
+    case .runs: reduced = try RunIntegers.value(at: index, in: self)
+    case .huffman: reduced = try HuffmanIntegers.value(at: index, in: self)
     }
     return reduced &* scale.factor &+ base
   }
@@ -167,7 +164,7 @@ package struct IntegerPage: @unchecked Sendable {
     }
   }
 
-  /// Whether `value(at:)` avoids decoding the page.
+  /// Whether `value(at:)` looks at one value alone.
   package var hasDirectAccess: Bool {
     switch encoding {
     case .constant, .packed, .patched, .dictionary: true

@@ -76,6 +76,21 @@ struct PatchedBits {
     }
   }
 
+  /// Decodes the first values of the run into all of `output`.
+  func decode(prefix output: UnsafeMutableBufferPointer<UInt64>, page: IntegerPage) throws(BytesError) {
+    BitPacking.unpack(low, width: width, into: output)
+    var index = 0
+    var previous = -1
+    while index < exceptionCount {
+      let position = Int(BitPacking.value(at: index, width: IntegerStatistics.positionWidth, in: positions))
+      guard position > previous else { throw page.failure("patches values out of order") }
+      guard position < output.count else { return }
+      previous = position
+      output[position] |= BitPacking.value(at: index, width: highWidth, in: highs) << UInt64(width)
+      index &+= 1
+    }
+  }
+
   func value(at index: Int) -> UInt64 {
     let value = BitPacking.value(at: index, width: width, in: low)
     var start = 0

@@ -7,22 +7,28 @@ package struct ChunkEntry: Hashable, Sendable {
   /// From the start of the stripe.
   package var offset: UInt32
   package var byteCount: UInt32
+  /// CRC-32C of the chunk's bytes.
+  package var checksum: UInt32
 
-  package init(id: UInt32, offset: UInt32, byteCount: UInt32) {
+  package init(id: UInt32, offset: UInt32, byteCount: UInt32, checksum: UInt32) {
     self.id = id
     self.offset = offset
     self.byteCount = byteCount
+    self.checksum = checksum
   }
 }
 
 /// The start of a stripe: counts and the directory of chunks. Chunks follow one after another without padding.
+///
+/// The stripe index has the hash of the head, and the head the checksums of the chunks: so all bytes are known to be
+/// those that were written when the head and the chunks that are needed were compared.
 ///
 /// | bytes | field |
 /// |---|---|
 /// | 4 | `TSST` |
 /// | 4 each | row, event, link, trace, run, shape count |
 /// | 4 | chunk count |
-/// | 12 each | chunk: id, offset from the start of the stripe, byte count; ascending by id |
+/// | 16 each | chunk: id, offset from the start of the stripe, byte count, CRC-32C; ascending by id |
 /// | 4 | CRC-32C of all bytes before |
 ///
 /// Rows ascend by (service bytes, name bytes, kind, start, trace id, span id), with ties in the order they were
@@ -40,7 +46,9 @@ package struct StripeHead: Hashable, Sendable {
   package init() {}
 
   /// The byte count of a head with this many chunks.
-  package static func byteCount(chunkCount: Int) -> Int { 36 + 12 * chunkCount }
+  package static func byteCount(chunkCount: Int) -> Int { 36 + entryByteCount * chunkCount }
+
+  private static let entryByteCount = 16
 
   package func chunk(_ id: UInt32) -> ChunkEntry? { chunkIndex(id).map { chunks[$0] } }
 
@@ -55,6 +63,11 @@ package struct StripeHead: Hashable, Sendable {
     return low < chunks.count && chunks[low].id == id ? low : nil
   }
 
+  /// Where the last chunk ends: the byte count of the stripe.
+  package var endOffset: UInt64 {
+    chunks.last.map { UInt64($0.offset) + UInt64($0.byteCount) } ?? UInt64(Self.byteCount(chunkCount: 0))
+  }
+
   package func encode(into writer: inout ByteWriter) {
     let start = writer.count
     writer.append(SegmentFormat.stripeMagicBytes)
@@ -65,6 +78,7 @@ package struct StripeHead: Hashable, Sendable {
       writer.appendInteger(chunk.id)
       writer.appendInteger(chunk.offset)
       writer.appendInteger(chunk.byteCount)
+      writer.appendInteger(chunk.checksum)
     }
     writer.appendChecksum(from: start)
   }
@@ -89,10 +103,10 @@ package struct StripeHead: Hashable, Sendable {
     }
     var counts: [Int] = []
     for _ in 0..<7 { counts.append(Int(try reader.readUInt32())) }
-    guard counts[6] <= SegmentFormat.maximumChunkCount, counts[6] * 12 + 4 <= reader.remaining else {
+    guard counts[6] <= SegmentFormat.maximumChunkCount, counts[6] * entryByteCount + 4 <= reader.remaining else {
       throw FormatError.corrupt("a stripe is too short for its \(counts[6]) chunks", at: base)
     }
-    let end = 32 + counts[6] * 12
+    let end = 32 + counts[6] * entryByteCount
     guard
       CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[0..<end]))
         == UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: end, as: UInt32.self))
@@ -107,12 +121,15 @@ package struct StripeHead: Hashable, Sendable {
     for _ in 0..<counts[6] {
       let place = base &+ UInt64(reader.offset)
       let chunk = ChunkEntry(
-        id: try reader.readUInt32(), offset: try reader.readUInt32(), byteCount: try reader.readUInt32())
+        id: try reader.readUInt32(), offset: try reader.readUInt32(), byteCount: try reader.readUInt32(),
+        checksum: try reader.readUInt32())
       if let last = head.chunks.last, last.id >= chunk.id {
         throw FormatError.corrupt("the chunks of a stripe are not in ascending order", at: place)
       }
-      guard UInt64(chunk.offset) + UInt64(chunk.byteCount) <= stripeByteCount, Int(chunk.offset) >= end + 4 else {
-        throw FormatError.corrupt("chunk \(chunk.id) does not stand inside its stripe", at: place)
+      let expected = head.chunks.last.map { UInt64($0.offset) + UInt64($0.byteCount) } ?? UInt64(end + 4)
+      guard UInt64(chunk.offset) == expected, expected + UInt64(chunk.byteCount) <= stripeByteCount else {
+        throw FormatError.corrupt(
+          "chunk \(chunk.id) does not stand where the one before ends, inside the stripe", at: place)
       }
       head.chunks.append(chunk)
     }

@@ -44,7 +44,7 @@ package struct NumberSummary: Hashable, Sendable {
 ///
 /// Section `stripeIndex` is the stripe count (varint) and then for each stripe, in file order, a byte count (varint)
 /// and a record; readers ignore bytes behind the fields they know. A record is, in varints unless said otherwise:
-/// offset, byte count, Hash128 of the stripe's bytes (16 bytes), row, event, link, trace, run, error count, minimum
+/// offset, byte count, Hash128 of the stripe's head (16 bytes), row, event, link, trace, run, error count, minimum
 /// start, maximum start, maximum end, minimum duration, maximum duration; lists of service codes, name codes, kinds
 /// (zigzag), resource indices, scope indices; text count and that many texts {chunk, value count, form (1 byte), list
 /// of shared codes, local distinct count, filter offset, filter byte count}; number count and that many numbers

@@ -11,8 +11,9 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
   let place: ChunkPlace
   /// The pages that were asked for single values again and again.
   private let opened: OnceTable
-  /// A bit for each page that was asked for a value, the pages taking turns where there are more than bits.
-  private let asked = Atomic<UInt64>(0)
+  /// How often each page was asked for a value, in two bits; pages take turns where there are more than places. Races
+  /// may miscount, which only moves the time when a page is opened.
+  private let askCounts = Atomic<UInt64>(0)
   private let tally: ByteTally
   let count: Int
 
@@ -41,12 +42,13 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
     } catch { throw place.named(error) }
   }
 
-  /// What is asked for once is not worth keeping: a trace wants a value or two of most pages that it touches.
+  /// What is asked for once or twice is not worth keeping: a trace wants a value or two of most pages that it touches.
   @inline(never)
   private func value(at offset: Int, ofClosed index: Int) throws -> UInt64 {
-    let bit: UInt64 = 1 << UInt64(index & 63)
-    if asked.bitwiseOr(bit, ordering: .relaxed).oldValue & bit == 0 { return try page(index).value(at: offset) }
-    return try open(index).value(at: offset)
+    let shift = UInt64(2 &* (index & 31))
+    guard askCounts.load(ordering: .relaxed) &>> shift & 3 < 3 else { return try open(index).value(at: offset) }
+    askCounts.add(1 &<< shift, ordering: .relaxed)
+    return try page(index).value(at: offset)
   }
 
   private func page(_ index: Int) throws -> IntegerPage {
@@ -89,15 +91,22 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
 
   /// All values, each of which must be at most `maximum`.
   func decodeCodes(maximum: UInt64, _ scratch: ReadScratch) throws -> [UInt32] {
-    let maximum = min(maximum, UInt64(UInt32.max))
-    return try [UInt32](unsafeUninitializedCapacity: count) { codes, initializedCount in
+    try decode(maximum: maximum, scratch)
+  }
+
+  /// All values, each of which must be at most `maximum` and fit the type.
+  func decode<Code: FixedWidthInteger & UnsignedInteger>(
+    maximum: UInt64, _ scratch: ReadScratch
+  ) throws -> [Code] {
+    let maximum = min(maximum, UInt64(Code.max))
+    return try [Code](unsafeUninitializedCapacity: count) { codes, initializedCount in
       try forEachPage(in: 0..<count, scratch) { first, values in
         // No bit above those of the maximum mostly means that no value is above it.
         var bits: UInt64 = 0
         var index = 0
         while index < values.count {
           bits |= values[index]
-          codes[first &+ index] = UInt32(truncatingIfNeeded: values[index])
+          codes[first &+ index] = Code(truncatingIfNeeded: values[index])
           index &+= 1
         }
         initializedCount = first + values.count

@@ -44,7 +44,8 @@ extension LoadedStripe {
       guard counts[place] > 0 else { return 0..<0 }
       let pageFirsts = try firsts ?? part(pages) { NumberList(try column.pageOffsets(total: total)) }.values
       firsts = pageFirsts
-      let first = UInt64(pageFirsts[rows[place] / IntegerPage.maximumCount]) &+ (try column.sumInPage(before: rows[place]))
+      let first =
+        UInt64(pageFirsts[rows[place] / IntegerPage.maximumCount]) &+ (try column.sumInPage(before: rows[place]))
       guard first <= UInt64(total), counts[place] <= UInt64(total) - first else {
         throw column.place.damage("its values exceed their total of \(total)")
       }

@@ -10,10 +10,10 @@ final class TraceOrdinals: StripePart {
 
   var residentByteCount: Int { narrow.count * 2 + wide.count * 4 + 64 }
 
-  init(_ ordinals: [UInt32], traceCount: Int) {
-    let isNarrow = traceCount <= 1 << 16
-    narrow = isNarrow ? ordinals.map { UInt16(truncatingIfNeeded: $0) } : []
-    wide = isNarrow ? [] : ordinals
+  init(_ column: IntegerChunk, traceCount: Int, _ scratch: ReadScratch) throws {
+    let maximum = UInt64(max(0, traceCount - 1))
+    narrow = maximum <= UInt64(UInt16.max) ? try column.decode(maximum: maximum, scratch) : []
+    wide = maximum <= UInt64(UInt16.max) ? [] : try column.decode(maximum: maximum, scratch)
   }
 
   subscript(row: Int) -> Int { narrow.isEmpty ? Int(wide[row]) : Int(narrow[row]) }
@@ -58,10 +58,7 @@ extension LoadedStripe {
   func ordinalColumn() throws -> IntegerChunk { try integers(ChunkID.traceOrdinal, count: head.rowCount) }
 
   func ordinals(_ scratch: ReadScratch) throws -> TraceOrdinals {
-    try part(.ordinals) {
-      let ordinals = try ordinalColumn().decodeCodes(maximum: UInt64(max(0, head.traceCount - 1)), scratch)
-      return TraceOrdinals(ordinals, traceCount: head.traceCount)
-    }
+    try part(.ordinals) { try TraceOrdinals(ordinalColumn(), traceCount: head.traceCount, scratch) }
   }
 
   /// Traces that are looked for row by row before all of them are indexed, which costs several times as much.

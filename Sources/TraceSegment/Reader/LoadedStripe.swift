@@ -49,8 +49,6 @@ final class LoadedStripe: CachedBlock {
   let stripeIndex: Int
   let summary: StripeSummary
   let catalogue: KeyTable
-  /// True unless the whole stripe was compared with its hash: then pages need not be verified again.
-  let isVerifyingPages: Bool
   private let parts: OnceTable
   private let tally = ByteTally()
   /// How many traces were looked for row by row.
@@ -68,13 +66,16 @@ final class LoadedStripe: CachedBlock {
     self.stripeIndex = stripeIndex
     self.summary = summary
     self.catalogue = catalogue
-    isVerifyingPages = Hash128(of: buffer.bytes) != summary.hash
     let place = ChunkPlace(path: path, subject: .stripeHead(stripeIndex), fileOffset: buffer.fileOffset)
     let bytes = buffer.bytes
     head = try place.naming { try StripeHead(bytes, stripeByteCount: UInt64(bytes.count), at: buffer.fileOffset) }
     guard head.rowCount == summary.rowCount, head.eventCount == summary.eventCount, head.linkCount == summary.linkCount,
-      head.traceCount == summary.traceCount, head.runCount == summary.runCount
+      head.traceCount == summary.traceCount, head.runCount == summary.runCount, head.endOffset == summary.byteCount
     else { throw place.damage("its counts are not those of the stripe index") }
+    let headByteCount = StripeHead.byteCount(chunkCount: head.chunks.count)
+    guard Hash128(of: UnsafeRawBufferPointer(rebasing: bytes[..<headByteCount])) == summary.hash else {
+      throw place.damage("it is not the one that the stripe index names")
+    }
     parts = OnceTable(count: Self.firstAttributePlace + head.chunks.count * Self.placesByAttribute)
   }
 
@@ -137,37 +138,50 @@ final class LoadedStripe: CachedBlock {
   }
 
   /// The bytes of a chunk; nil when it was left out.
-  func chunkBytes(_ id: UInt32) throws -> UnsafeRawBufferPointer? {
-    guard let chunk = head.chunk(id) else { return nil }
-    let bytes = buffer.bytes
-    let end = Int(chunk.offset) + Int(chunk.byteCount)
-    guard end <= bytes.count else { throw place(id).damage("it ends beyond the stripe") }
-    return UnsafeRawBufferPointer(rebasing: bytes[Int(chunk.offset)..<end])
+  func chunkBytes(_ id: UInt32) -> UnsafeRawBufferPointer? {
+    // The head was compared with its hash, and its chunks end inside the stripe.
+    head.chunk(id).map {
+      UnsafeRawBufferPointer(rebasing: buffer.bytes[Int($0.offset)..<Int($0.offset + $0.byteCount)])
+    }
+  }
+
+  /// False when the bytes of a chunk are those that were written. Otherwise each of its pages has to be compared with
+  /// its own checksum when it is read, so that damage costs what it hit.
+  private func hasBadPages(_ id: UInt32, _ bytes: UnsafeRawBufferPointer?) throws -> Bool {
+    guard let bytes, !isIntact(id, bytes) else { return false }
+    // With all pages well it is another chunk, or damage between the pages: nothing of it is trusted.
+    guard (try? verify(id, ReadScratch())) == nil else { throw place(id).damage("it does not match its checksum") }
+    return true
+  }
+
+  func isIntact(_ id: UInt32, _ bytes: UnsafeRawBufferPointer) -> Bool {
+    head.chunk(id)?.checksum == CRC32C.checksum(bytes)
   }
 
   func integers(_ id: UInt32, count: Int) throws -> IntegerChunk {
     try part(.chunk(id)) {
       let place = place(id)
-      let column = try chunkBytes(id).map { bytes in
-        try place.naming { try IntegerColumn(bytes, verifying: isVerifyingPages) }
-      }
+      let bytes = chunkBytes(id)
+      let isVerifying = try hasBadPages(id, bytes)
+      let column = try bytes.map { bytes in try place.naming { try IntegerColumn(bytes, verifying: isVerifying) } }
       return try IntegerChunk(column, count: count, owner: buffer, place: place, tally: tally)
     }
   }
 
   func text(_ id: UInt32, count: Int, _ scratch: ReadScratch) throws -> StripeText {
     try part(.chunk(id)) {
-      try StripeText(
-        chunkBytes(id), count: count, summary: summary.text(id), isVerifying: isVerifyingPages, owner: buffer,
+      let bytes = chunkBytes(id)
+      return try StripeText(
+        bytes, count: count, summary: summary.text(id), isVerifying: hasBadPages(id, bytes), owner: buffer,
         place: place(id), tally: tally, scratch)
     }
   }
 
   func doubles(_ id: UInt32, count: Int) throws -> DoubleChunk {
     try part(.chunk(id)) {
-      let place = place(id)
+      let bytes = chunkBytes(id)
       return try DoubleChunk(
-        chunkBytes(id), count: count, isVerifying: isVerifyingPages, owner: buffer, place: place, tally: tally)
+        bytes, count: count, isVerifying: hasBadPages(id, bytes), owner: buffer, place: place(id), tally: tally)
     }
   }
 
@@ -202,10 +216,11 @@ final class LoadedStripe: CachedBlock {
   func shapes(_ scratch: ReadScratch) throws -> StripeShapes {
     try part(.shapes) {
       let place = place(ChunkID.shapes)
-      guard let bytes = try chunkBytes(ChunkID.shapes) else {
+      guard let bytes = chunkBytes(ChunkID.shapes) else {
         // Left out: every element has the shape without slots.
         return StripeShapes([[]])
       }
+      _ = try hasBadPages(ChunkID.shapes, bytes)
       let shapes = try place.naming {
         try ShapeList.decode(
           bytes, shapeCount: head.shapeCount, keyCount: catalogue.count, decompressor: scratch.decompressor,

@@ -33,7 +33,9 @@ final class OnceTable: @unchecked Sendable {
   /// The object at a place below `count` if it is exactly an `Object`. A comparison of classes, where `as?` walks them.
   @inline(__always)
   func object<Object: AnyObject>(at place: Int, as type: Object.Type) -> Object? {
-    guard let held = object(at: place), ObjectIdentifier(Swift.type(of: held)) == ObjectIdentifier(type) else { return nil }
+    guard let held = object(at: place), ObjectIdentifier(Swift.type(of: held)) == ObjectIdentifier(type) else {
+      return nil
+    }
     return unsafeDowncast(held, to: type)
   }
 

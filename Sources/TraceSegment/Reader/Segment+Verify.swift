@@ -85,12 +85,14 @@ extension Segment {
       guard let loaded else { continue }
       core.cache.withScratch { scratch in
         for chunk in loaded.head.chunks {
-          check(&result, "column", at: loaded.place(chunk.id).fileOffset) { try loaded.verify(chunk.id, scratch) }
+          check(&result, "column", at: loaded.place(chunk.id).fileOffset) {
+            let pageCount = try loaded.verify(chunk.id, scratch)
+            guard let bytes = loaded.chunkBytes(chunk.id), loaded.isIntact(chunk.id, bytes) else {
+              throw loaded.place(chunk.id).damage("it does not match its checksum")
+            }
+            return pageCount
+          }
         }
-      }
-      // A stripe that misses its hash though all its pages are well has bytes between them, or is another stripe.
-      if loaded.isVerifyingPages, result.damages.count == before {
-        add(&result, "stripe \(stripe.index) does not match its hash", at: stripe.summary.offset)
       }
       if deep, result.damages.count == before {
         check(&result, "stripe \(stripe.index)", at: stripe.summary.offset) { try verifyRecords(stripe, loaded) }

@@ -8,8 +8,6 @@ package struct StripeDescription: Sendable {
   package var offset: UInt64
   package var byteCount: UInt64
   package var head: StripeHead
-  /// False when the stripe's bytes do not match the hash in the stripe index.
-  package var matchesHash: Bool
   /// In the order of their ids.
   package var chunks: [ChunkDescription]
 }
@@ -34,7 +32,6 @@ extension SegmentStripe {
     try reading { loaded, scratch in
       StripeDescription(
         index: index, offset: summary.offset, byteCount: summary.byteCount, head: loaded.head,
-        matchesHash: !loaded.isVerifyingPages,
         chunks: loaded.head.chunks.map { chunk in
           let place = loaded.place(chunk.id)
           var result = ChunkDescription(
@@ -71,7 +68,7 @@ extension LoadedStripe {
   }
 
   func describe(_ id: UInt32, _ scratch: ReadScratch) throws -> [String] {
-    guard let bytes = try chunkBytes(id) else { return [] }
+    guard let bytes = chunkBytes(id) else { return [] }
     let place = place(id)
     return try place.naming {
       switch form(id) {
@@ -111,7 +108,7 @@ extension LoadedStripe {
 
   /// Reads everything of a chunk with checksums, whatever was verified before; returns how many pages it has.
   func verify(_ id: UInt32, _ scratch: ReadScratch) throws -> Int {
-    guard let bytes = try chunkBytes(id) else { return 0 }
+    guard let bytes = chunkBytes(id) else { return 0 }
     let place = place(id)
     func verify(_ bytes: UnsafeRawBufferPointer) throws -> Int {
       let column = try IntegerColumn(bytes)

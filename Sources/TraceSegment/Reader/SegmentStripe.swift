@@ -28,18 +28,7 @@ package final class SegmentStripe: SpanStripe {
 
   /// The stripe's bytes, read whole in one read unless the cache has them.
   func load() throws -> LoadedStripe {
-    try core.cache.block(cacheKey) {
-      let loaded = try read()
-      // Damage inside pages is left to whoever needs the page. When all pages are well, the bytes are not those that
-      // were indexed: another stripe, or damage between the pages, and nothing of them is trusted.
-      if loaded.isVerifyingPages {
-        let hasBadPage = core.cache.withScratch { scratch in
-          loaded.head.chunks.contains { chunk in (try? loaded.verify(chunk.id, scratch)) == nil }
-        }
-        guard hasBadPage else { throw loaded.place().damage("it does not match its hash") }
-      }
-      return loaded
-    }
+    try core.cache.block(cacheKey) { try read() }
   }
 
   /// The stripe's bytes, read whole in one read past the cache.

@@ -96,37 +96,42 @@ final class ShapeMap: StripePart {
   init(codes: [UInt32], shapes: StripeShapes) {
     self.codes = codes
     self.shapes = shapes
-    var firstTallies: [UInt32] = [0]
-    var tallies: [Tally] = []
-    firstTallies.reserveCapacity(codes.count >> Self.blockShift + 2)
-    // Where the tally of a shape stands, if the shape occurred in this block: otherwise anywhere.
-    withUnsafeTemporaryAllocation(of: Int.self, capacity: shapes.count) { places in
-      places.initialize(repeating: 0)
-      codes.withUnsafeBufferPointer { codes in
-        var element = 0
-        while element < codes.count {
-          let end = min(codes.count, element + 1 << Self.blockShift)
-          let first = tallies.count
-          while element < end {
-            let code = codes[element]
-            let start = element
-            // Rows of one operation mostly share a shape.
-            repeat { element &+= 1 } while element < end && codes[element] == code
-            let count = UInt32(truncatingIfNeeded: element &- start)
-            let place = places[Int(code)]
-            if place >= first, place < tallies.count, tallies[place].shape == code {
-              tallies[place].count += count
-            } else {
-              places[Int(code)] = tallies.count
-              tallies.append(Tally(shape: code, count: count))
+    let blockCount = (codes.count + 1 << Self.blockShift - 1) >> Self.blockShift
+    let tallies = UnsafeMutablePointer<Tally>.allocate(capacity: codes.count)
+    defer { tallies.deallocate() }
+    var tallyCount = 0
+    firstTallies = [UInt32](unsafeUninitializedCapacity: blockCount + 1) { firstTallies, initializedCount in
+      firstTallies.initializeElement(at: 0, to: 0)
+      initializedCount = blockCount + 1
+      // Where the tally of a shape stands, if the shape occurred in this block: otherwise anywhere below.
+      withUnsafeTemporaryAllocation(of: Int.self, capacity: shapes.count) { places in
+        places.initialize(repeating: 0)
+        codes.withUnsafeBufferPointer { codes in
+          var element = 0
+          for block in 0..<blockCount {
+            let end = min(codes.count, (block &+ 1) << Self.blockShift)
+            let first = tallyCount
+            while element < end {
+              let code = codes[element]
+              let start = element
+              // Rows of one operation mostly share a shape.
+              repeat { element &+= 1 } while element < end && codes[element] == code
+              let count = UInt32(truncatingIfNeeded: element &- start)
+              let place = places[Int(code)]
+              if place >= first, place < tallyCount, tallies[place].shape == code {
+                tallies[place].count &+= count
+              } else {
+                places[Int(code)] = tallyCount
+                (tallies + tallyCount).initialize(to: Tally(shape: code, count: count))
+                tallyCount &+= 1
+              }
             }
+            firstTallies.initializeElement(at: block &+ 1, to: UInt32(truncatingIfNeeded: tallyCount))
           }
-          firstTallies.append(UInt32(tallies.count))
         }
       }
     }
-    self.firstTallies = firstTallies
-    self.tallies = tallies
+    self.tallies = Array(UnsafeBufferPointer(start: tallies, count: tallyCount))
   }
 
   /// Which shapes occur.

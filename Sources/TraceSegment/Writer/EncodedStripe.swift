@@ -43,17 +43,21 @@ struct EncodedStripe {
       chunks.append(Chunk(id: id, range: start..<tail.count))
     }
     chunks.sort { $0.id < $1.id }
+    let checksums = tail.bytes.withUnsafeBytes { source in
+      chunks.map { CRC32C.checksum(UnsafeRawBufferPointer(rebasing: source[$0.range])) }
+    }
     var offset = StripeHead.byteCount(chunkCount: chunks.count)
-    for chunk in chunks {
+    for (chunk, checksum) in zip(chunks, checksums) {
       head.chunks.append(
         ChunkEntry(
           id: chunk.id, offset: UInt32(truncatingIfNeeded: offset),
-          byteCount: UInt32(truncatingIfNeeded: chunk.range.count)))
+          byteCount: UInt32(truncatingIfNeeded: chunk.range.count), checksum: checksum))
       column(chunk.id, chunk.range.count)
       offset += chunk.range.count
     }
     var writer = ByteWriter(reserving: offset)
     head.encode(into: &writer)
+    summary.hash = Hash128(of: writer.bytes)
     tail.bytes.withUnsafeBytes { source in
       for chunk in chunks { writer.append(UnsafeRawBufferPointer(rebasing: source[chunk.range])) }
     }

@@ -102,7 +102,6 @@ package enum SegmentWriter {
       try output.align(to: SegmentFormat.stripeAlignment)
       stripe.summary.offset = output.offset
       stripe.summary.byteCount = UInt64(bytes.count)
-      stripe.summary.hash = Hash128(of: bytes)
       try output.append(bytes)
       summaries.append(stripe.summary)
     }
