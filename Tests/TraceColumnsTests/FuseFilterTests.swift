@@ -64,6 +64,15 @@ struct FuseFilterTests {
     #expect(encoded(forward) == encoded(backward))
   }
 
+  @Test func `a hash that comes twice makes the filter that it makes once`() throws {
+    var random = SeededRandom(seed: 17)
+    for count in [1, 2, 3, 10, 1_000] {
+      let hashes = (0..<count).map { _ in random.next() }
+      let once = try #require(FuseFilter(hashes, width: .eight))
+      #expect(encoded(try #require(FuseFilter(hashes + hashes.suffix(1 + count / 3), width: .eight))) == encoded(once))
+    }
+  }
+
   @Test func theEmptyFilterHoldsNothing() throws {
     let filter = try #require(FuseFilter([], width: .eight))
     #expect(!filter.contains(0))

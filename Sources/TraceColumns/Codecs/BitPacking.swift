@@ -16,36 +16,49 @@ package enum BitPacking {
 
   /// Appends the low `width` bits of each value.
   package static func pack(_ values: UnsafeBufferPointer<UInt64>, width: Int, into writer: inout ByteWriter) {
-    let start = writer.bytes.count
     let byteCount = byteCount(count: values.count, width: width)
-    guard byteCount > 0 else { return }
-    writer.bytes.append(contentsOf: repeatElement(0, count: byteCount))
-    writer.bytes.withUnsafeMutableBytes { bytes in
-      let output = UnsafeMutableRawBufferPointer(rebasing: bytes[start...])
-      let mask = mask(width)
-      var pending: UInt64 = 0
-      var pendingCount = 0
-      var place = 0
-      var index = 0
-      while index < values.count {
-        let value = values[index] & mask
-        pending |= value &<< UInt64(pendingCount)
-        pendingCount &+= width
-        if pendingCount >= 64 {
-          output.storeBytes(of: pending.littleEndian, toByteOffset: place, as: UInt64.self)
-          place &+= 8
-          pendingCount &-= 64
-          // The bits of `value` that did not fit; a smart shift, because the amount may be 64.
-          pending = value >> UInt64(width &- pendingCount)
-        }
+    guard byteCount > 0, let source = values.baseAddress else { return }
+    withUnsafeTemporaryAllocation(byteCount: byteCount &+ BitSink.reach, alignment: 8) { buffer in
+      guard let start = buffer.baseAddress else { return }
+      pack(source, count: values.count, width: width, into: BitSink(start))
+      writer.append(UnsafeRawBufferPointer(start: start, count: byteCount))
+    }
+  }
+
+  /// Narrow values are joined before they are put: a put waits for the one before, joining waits for nothing.
+  private static func pack(_ values: UnsafePointer<UInt64>, count: Int, width: Int, into sink: consuming BitSink) {
+    let mask = mask(width)
+    let step = UInt64(width)
+    @inline(__always)
+    func pair(_ index: Int) -> UInt64 { values[index] & mask | (values[index &+ 1] & mask) &<< step }
+    @inline(__always)
+    func four(_ index: Int) -> UInt64 { pair(index) | pair(index &+ 2) &<< (2 &* step) }
+    var index = 0
+    if width <= 7 {
+      while index &+ 8 <= count {
+        sink.put(four(index) | four(index &+ 4) &<< (4 &* step), width: 8 &* width)
+        index &+= 8
+      }
+    } else if width <= 14 {
+      while index &+ 4 <= count {
+        sink.put(four(index), width: 4 &* width)
+        index &+= 4
+      }
+    } else if width <= 28 {
+      while index &+ 2 <= count {
+        sink.put(pair(index), width: 2 &* width)
+        index &+= 2
+      }
+    } else if width > BitSink.maximumWidth {
+      while index < count {
+        sink.put(values[index] & 0xffff_ffff, width: 32)
+        sink.put((values[index] & mask) &>> 32, width: width &- 32)
         index &+= 1
       }
-      while pendingCount > 0 {
-        output[place] = UInt8(truncatingIfNeeded: pending)
-        pending >>= 8
-        place &+= 1
-        pendingCount &-= 8
-      }
+    }
+    while index < count {
+      sink.put(values[index] & mask, width: width)
+      index &+= 1
     }
   }
 
@@ -130,5 +143,32 @@ package enum BitPacking {
       output[index] = value(at: index, width: width, in: bytes)
       index &+= 1
     }
+  }
+}
+
+/// Writes bits from the least significant one on. Every put stores a whole word, so that it needs no branch and nothing
+/// is left to be flushed.
+private struct BitSink {
+  /// The most bits in one put.
+  static let maximumWidth = 56
+  /// How many bytes behind the last bit may be written to.
+  static let reach = 8
+
+  private var output: UnsafeMutableRawPointer
+  /// Bits that do not fill a byte yet.
+  private var pending: UInt64 = 0
+  private var pendingCount = 0
+
+  init(_ output: UnsafeMutableRawPointer) { self.output = output }
+
+  /// Puts `width` bits; those of `bits` above them are zero.
+  @inline(__always)
+  mutating func put(_ bits: UInt64, width: Int) {
+    pending |= bits &<< UInt64(pendingCount)
+    output.storeBytes(of: pending.littleEndian, as: UInt64.self)
+    pendingCount &+= width
+    output += pendingCount >> 3
+    pending = pending &>> UInt64(pendingCount & ~7)
+    pendingCount &= 7
   }
 }

@@ -15,18 +15,18 @@ enum DictionaryIntegers {
   ) -> IntegerPlan? {
     workspace.hasDictionary = false
     let valueWidth = BitPacking.width(of: statistics.maximum)
-    // Even a skewed page needs a table of two values.
-    guard statistics.count >= 2, limit > tableByteCount(2, valueWidth: valueWidth) + statistics.count / 32 else {
+    // Two values are the fewest, and with both this and the Huffman encoding each takes a bit at least.
+    guard statistics.count >= 2, limit > tableByteCount(2, valueWidth: valueWidth) + statistics.count / 8 else {
       return nil
     }
     let affordable = limit == .max ? SmallDictionary.maximumCount : max(2, limit * 8 / max(1, valueWidth))
     guard
       workspace.dictionary.gather(
-        UnsafeBufferPointer(start: workspace.reduced, count: statistics.count), limit: affordable,
-        indices: workspace.second)
+        UnsafeBufferPointer(start: workspace.reduced, count: statistics.count), maximum: statistics.maximum,
+        limit: affordable, indices: workspace.second)
     else { return nil }
     workspace.hasDictionary = true
-    let distinctCount = workspace.dictionary.values.count
+    let distinctCount = workspace.dictionary.count
     let width = BitPacking.width(of: UInt64(distinctCount - 1))
     return IntegerPlan(
       encoding: .dictionary,
@@ -36,9 +36,9 @@ enum DictionaryIntegers {
   }
 
   static func encodeTable(_ plan: IntegerPlan, _ workspace: IntegerWorkspace, into writer: inout ByteWriter) {
-    writer.appendVarint(workspace.dictionary.values.count)
+    writer.appendVarint(workspace.dictionary.count)
     writer.append(UInt8(plan.highWidth))
-    workspace.dictionary.values.withUnsafeBufferPointer { BitPacking.pack($0, width: plan.highWidth, into: &writer) }
+    BitPacking.pack(workspace.dictionary.values, width: plan.highWidth, into: &writer)
   }
 
   static func encode(

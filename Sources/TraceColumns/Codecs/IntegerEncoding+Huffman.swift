@@ -10,11 +10,11 @@ enum HuffmanIntegers {
   static let maximumLength = 15
   private static let lookupWidth = 9
 
-  /// Needs the dictionary that `DictionaryIntegers.estimate` has left in the workspace.
+  /// Needs the dictionary that `DictionaryIntegers.estimate` has left in the workspace; leaves the code lengths there.
   static func estimate(
     _ statistics: IntegerStatistics, _ workspace: IntegerWorkspace, below limit: Int
   ) -> IntegerPlan? {
-    guard workspace.hasDictionary, workspace.dictionary.counts.count > 2 else { return nil }
+    guard workspace.hasDictionary, workspace.dictionary.count > 2 else { return nil }
     let counts = workspace.dictionary.counts
     let valueWidth = BitPacking.width(of: statistics.maximum)
     let table =
@@ -23,66 +23,81 @@ enum HuffmanIntegers {
     if limit != .max {
       guard table + leastByteCount(counts, total: statistics.count) < limit else { return nil }
     }
-    let lengths = codeLengths(counts)
+    let lengths = workspace.codeLengths
+    findCodeLengths(counts, into: lengths)
     var bitCount = 0
-    for index in counts.indices { bitCount += counts[index] * lengths[index] }
+    var longest: UInt64 = 0
+    var index = 0
+    while index < counts.count {
+      bitCount &+= counts[index] &* Int(lengths[index])
+      longest = max(longest, lengths[index])
+      index &+= 1
+    }
     let byteCount = table + (bitCount + 7) / 8
-    guard byteCount < limit, let longest = lengths.max() else { return nil }
-    workspace.codeLengths = lengths
-    return IntegerPlan(encoding: .huffman, byteCount: byteCount, width: longest, highWidth: valueWidth)
+    guard byteCount < limit else { return nil }
+    return IntegerPlan(encoding: .huffman, byteCount: byteCount, width: Int(longest), highWidth: valueWidth)
   }
 
   /// A bound from below that costs no tree: no code can spend less than the power of two above a value's share.
-  private static func leastByteCount(_ counts: [Int], total: Int) -> Int {
+  private static func leastByteCount(_ counts: UnsafeBufferPointer<Int>, total: Int) -> Int {
     var bitCount = 0
-    for count in counts { bitCount += count * max(1, BitPacking.width(of: UInt64(total / count)) - 1) }
+    var index = 0
+    while index < counts.count {
+      let share = UInt32(truncatingIfNeeded: total) / UInt32(truncatingIfNeeded: counts[index])
+      bitCount &+= counts[index] &* max(1, BitPacking.width(of: UInt64(share)) &- 1)
+      index &+= 1
+    }
     return bitCount / 8
   }
 
   /// Huffman's algorithm with two queues over counts in ascending order; ties go to the lower index, so equal counts
   /// give equal lengths on every machine.
-  static func codeLengths(_ counts: [Int]) -> [Int] {
+  private static func findCodeLengths(_ counts: UnsafeBufferPointer<Int>, into lengths: UnsafeMutablePointer<UInt64>) {
     let count = counts.count
-    let order = counts.indices.sorted { counts[$0] != counts[$1] ? counts[$0] < counts[$1] : $0 < $1 }
-    var weights = order.map { counts[$0] }
-    var parents = [Int](repeating: 0, count: 2 * count - 1)
-    var leaf = 0
-    var inner = count
-    func takeLeast() -> Int {
-      if leaf < count, inner >= weights.count || weights[leaf] <= weights[inner] {
-        leaf += 1
-        return leaf - 1
+    let nodeCount = 2 * count - 1
+    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: count + 2 * nodeCount) { memory in
+      guard let order = memory.baseAddress else { return }
+      let weights = order + count
+      // Of a node first its parent, then its depth; a parent stands behind its children.
+      let nodes = weights + nodeCount
+      // Count and index in one number; a page has no more than 1,024 values.
+      for index in 0..<count { order[index] = UInt32(counts[index]) << 8 | UInt32(index) }
+      var ranked = UnsafeMutableBufferPointer(start: order, count: count)
+      ranked.sort()
+      for rank in 0..<count { weights[rank] = order[rank] >> 8 }
+      var leaf = 0
+      var inner = count
+      var node = count
+      func takeLeast() -> Int {
+        if leaf < count, inner >= node || weights[leaf] <= weights[inner] {
+          leaf &+= 1
+          return leaf &- 1
+        }
+        inner &+= 1
+        return inner &- 1
       }
-      inner += 1
-      return inner - 1
-    }
-    for node in count..<(2 * count - 1) {
-      let left = takeLeast()
-      let right = takeLeast()
-      weights.append(weights[left] + weights[right])
-      parents[left] = node
-      parents[right] = node
-    }
-    var depths = [Int](repeating: 0, count: 2 * count - 1)
-    for node in stride(from: 2 * count - 3, through: 0, by: -1) { depths[node] = depths[parents[node]] + 1 }
-    var lengths = [Int](repeating: 0, count: count)
-    for (rank, index) in order.enumerated() { lengths[index] = depths[rank] }
-    return lengths
-  }
-
-  /// The canonical codes: shorter first, ties by index.
-  private static func codes(_ lengths: [Int]) -> [UInt64] {
-    var next = firstCodes(lengths)
-    return lengths.map { length in
-      defer { next[length] += 1 }
-      return next[length]
+      while node < nodeCount {
+        let left = takeLeast()
+        let right = takeLeast()
+        weights[node] = weights[left] &+ weights[right]
+        nodes[left] = UInt32(node)
+        nodes[right] = UInt32(node)
+        node &+= 1
+      }
+      nodes[nodeCount - 1] = 0
+      node = nodeCount - 2
+      while node >= 0 {
+        nodes[node] = nodes[Int(nodes[node])] &+ 1
+        node &-= 1
+      }
+      for rank in 0..<count { lengths[Int(order[rank] & 0xff)] = UInt64(nodes[rank]) }
     }
   }
 
   /// The first code of each length.
-  private static func firstCodes(_ lengths: [Int]) -> [UInt64] {
+  private static func firstCodes(_ lengths: some Sequence<UInt64>) -> [UInt64] {
     var counts = [UInt64](repeating: 0, count: maximumLength + 2)
-    for length in lengths { counts[length] += 1 }
+    for length in lengths { counts[Int(length)] += 1 }
     counts[0] = 0
     var first = [UInt64](repeating: 0, count: maximumLength + 2)
     for length in 1...maximumLength { first[length] = (first[length - 1] + counts[length - 1]) << 1 }
@@ -93,21 +108,38 @@ enum HuffmanIntegers {
     _ plan: IntegerPlan, _ statistics: IntegerStatistics, _ workspace: IntegerWorkspace, into writer: inout ByteWriter
   ) {
     DictionaryIntegers.encodeTable(plan, workspace, into: &writer)
-    let lengths = workspace.codeLengths
-    lengths.map { UInt64($0) }.withUnsafeBufferPointer { BitPacking.pack($0, width: 4, into: &writer) }
-    let codes = codes(lengths)
-    var pending: UInt64 = 0
-    var pendingCount = 0
-    for index in 0..<statistics.count {
-      let symbol = Int(workspace.second[index])
-      pending = pending << UInt64(lengths[symbol]) | codes[symbol]
-      pendingCount += lengths[symbol]
-      while pendingCount >= 8 {
-        pendingCount -= 8
-        writer.append(UInt8(truncatingIfNeeded: pending >> UInt64(pendingCount)))
+    let count = workspace.dictionary.count
+    let lengths = UnsafeBufferPointer(start: workspace.codeLengths, count: count)
+    BitPacking.pack(lengths, width: 4, into: &writer)
+    // The canonical codes: shorter first, ties by index.
+    var next = firstCodes(lengths)
+    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: count) { codes in
+      for index in 0..<count {
+        codes[index] = next[Int(lengths[index])]
+        next[Int(lengths[index])] += 1
+      }
+      let bitCapacity = statistics.count * plan.width + 64
+      withUnsafeTemporaryAllocation(byteCount: bitCapacity / 8 + 8, alignment: 8) { stream in
+        var place = 0
+        // Bits that do not fill a byte yet, at the top of the word.
+        var pending: UInt64 = 0
+        var pendingCount = 0
+        var index = 0
+        while index < statistics.count {
+          let symbol = Int(truncatingIfNeeded: workspace.second[index])
+          let length = lengths[symbol]
+          pending |= codes[symbol] &<< (64 &- length &- UInt64(pendingCount))
+          stream.storeBytes(of: pending.bigEndian, toByteOffset: place, as: UInt64.self)
+          pendingCount &+= Int(length)
+          place &+= pendingCount >> 3
+          pending = pending &<< UInt64(pendingCount & ~7)
+          pendingCount &= 7
+          index &+= 1
+        }
+        if pendingCount > 0 { place &+= 1 }
+        writer.append(UnsafeRawBufferPointer(rebasing: stream[..<place]))
       }
     }
-    if pendingCount > 0 { writer.append(UInt8(truncatingIfNeeded: pending << UInt64(8 - pendingCount))) }
   }
 
   static func decode(_ page: IntegerPage, into output: UnsafeMutableBufferPointer<UInt64>) throws(BytesError) {
@@ -144,7 +176,7 @@ enum HuffmanIntegers {
       share += 1 << (maximumLength - length)
     }
     guard share == 1 << maximumLength else { throw page.failure("has an incomplete code") }
-    return try body(Decoder(lengths: lengths, firstCodes: firstCodes(lengths)), table, stream)
+    return try body(Decoder(lengths: lengths, firstCodes: firstCodes(lengths.lazy.map { UInt64($0) })), table, stream)
   }
 
   static func describe(_ page: IntegerPage) -> String { DictionaryIntegers.describe(page) }

@@ -38,17 +38,35 @@ package struct IntegerScale: Hashable, Sendable {
     guard shift > 0 else { return binary }
     var exponent = 0
     for candidate in 1...min(9, shift) {
-      guard divides(powersOfTen[candidate], values, minimum) else { break }
+      guard dividesPowerOfTen(candidate, values, minimum) else { break }
       exponent = candidate
     }
     let decimal = IntegerScale(code: UInt8(exponent), factor: powersOfTen[exponent])
     return decimal.factor >= binary.factor ? decimal : binary
   }
 
-  private static func divides(_ factor: UInt64, _ values: UnsafeBufferPointer<UInt64>, _ minimum: UInt64) -> Bool {
+  /// `inverses[k]` times 5^k is 1 modulo 2^64: what is divisible by 5^k is divided by it with one multiplication.
+  private static let inverses: [UInt64] = powersOfTen.indices.map { exponent in
+    let power = powersOfTen[exponent] >> UInt64(exponent)
+    // Newton's method: an odd number is its own inverse in the last three bits, and each round doubles how many are right.
+    var inverse = power
+    for _ in 0..<5 { inverse = inverse &* (2 &- power &* inverse) }
+    return inverse
+  }
+
+  /// What divides by 5 to the power of `exponent`, at most 9, when it is multiplied by.
+  static func inverse(ofPowerOfFive exponent: UInt8) -> UInt64 { inverses[Int(exponent)] }
+
+  /// Whether 10 to the power of `exponent` divides every `value - minimum`; two to the same power is known to.
+  private static func dividesPowerOfTen(
+    _ exponent: Int, _ values: UnsafeBufferPointer<UInt64>, _ minimum: UInt64
+  ) -> Bool {
+    // Only multiples of the divisor keep below the greatest quotient when they are multiplied by its inverse.
+    let inverse = inverses[exponent]
+    let greatest = UInt64.max / (powersOfTen[exponent] >> UInt64(exponent))
     var index = 0
     while index < values.count {
-      if (values[index] &- minimum) % factor != 0 { return false }
+      if ((values[index] &- minimum) &>> UInt64(exponent)) &* inverse > greatest { return false }
       index &+= 1
     }
     return true

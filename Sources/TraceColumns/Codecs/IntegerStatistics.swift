@@ -1,3 +1,5 @@
+import TraceBytes
+
 /// What the choice among encodings needs to know about a page, gathered in two passes without allocation on
 /// the page's own account: the buffers belong to the codec's workspace and are reused.
 ///
@@ -45,32 +47,36 @@ final class IntegerWorkspace {
   /// What an encoding computes on its way: deltas, run values, indices.
   let first: UnsafeMutablePointer<UInt64>
   let second: UnsafeMutablePointer<UInt64>
-  /// `widths[w]` reduced values need exactly `w` bits.
-  let widths: UnsafeMutablePointer<UInt16>
-  /// The same for zigzagged deltas.
-  let deltaWidths: UnsafeMutablePointer<UInt16>
-  /// Distinct values and how often each occurs, ascending once `dictionary` has run.
-  var dictionary = SmallDictionary()
+  /// Widths, zigzagged deltas' widths, and a second pair that is added to them in the end.
+  private let histograms: UnsafeMutablePointer<UInt16>
+  private static let histogramCount = 65
+  /// Distinct values and how often each occurs.
+  @exclusivity(unchecked) var dictionary = SmallDictionary()
   /// Whether `dictionary` and the indices in `second` describe the page at hand.
   var hasDictionary = false
   /// The code lengths of the plan that the Huffman encoding proposed last.
-  var codeLengths: [Int] = []
+  let codeLengths: UnsafeMutablePointer<UInt64>
 
   init() {
     reduced = .allocate(capacity: IntegerPage.maximumCount)
     first = .allocate(capacity: IntegerPage.maximumCount)
     second = .allocate(capacity: IntegerPage.maximumCount)
-    widths = .allocate(capacity: 65)
-    deltaWidths = .allocate(capacity: 65)
+    histograms = .allocate(capacity: 4 * Self.histogramCount)
+    codeLengths = .allocate(capacity: SmallDictionary.maximumCount)
   }
 
   deinit {
     reduced.deallocate()
     first.deallocate()
     second.deallocate()
-    widths.deallocate()
-    deltaWidths.deallocate()
+    histograms.deallocate()
+    codeLengths.deallocate()
   }
+
+  /// `widths[w]` reduced values need exactly `w` bits.
+  var widths: UnsafePointer<UInt16> { UnsafePointer(histograms) }
+  /// The same for zigzagged deltas.
+  var deltaWidths: UnsafePointer<UInt16> { UnsafePointer(histograms + Self.histogramCount) }
 
   /// Fills `reduced` and the histograms.
   func survey(_ values: UnsafeBufferPointer<UInt64>) -> IntegerStatistics {
@@ -118,119 +124,57 @@ final class IntegerWorkspace {
         index &+= 1
       }
     } else {
+      let exponent = UInt64(scale.code)
+      let inverse = IntegerScale.inverse(ofPowerOfFive: scale.code)
       while index < count {
-        reduced[index] = (values[index] &- base) / scale.factor
+        reduced[index] = ((values[index] &- base) &>> exponent) &* inverse
         index &+= 1
       }
     }
   }
 
+  /// Two neighbours at a time, with histograms of their own: counting twice in the same place waits for memory.
   private func surveyReduced(_ statistics: inout IntegerStatistics) {
-    widths.update(repeating: 0, count: 65)
-    deltaWidths.update(repeating: 0, count: 65)
+    let histograms = histograms
+    histograms.update(repeating: 0, count: 4 * Self.histogramCount)
+    let oddWidths = histograms + 2 * Self.histogramCount
+    let count = statistics.count
     var previous = reduced[0]
-    widths[BitPacking.width(of: previous)] &+= 1
     var minimumDelta = Int64.max
     var maximumDelta = Int64.min
     var runCount = 1
-    var runStart = 0
-    var longestRun = 0
-    var index = 1
-    let count = statistics.count
-    while index < count {
+    var runLength = 1
+    var longestRun = 1
+    @inline(__always)
+    func take(_ index: Int, into widths: UnsafeMutablePointer<UInt16>) {
       let value = reduced[index]
       widths[BitPacking.width(of: value)] &+= 1
       let delta = Int64(bitPattern: value &- previous)
       minimumDelta = min(minimumDelta, delta)
       maximumDelta = max(maximumDelta, delta)
-      deltaWidths[BitPacking.width(of: UInt64(bitPattern: (delta &<< 1) ^ (delta &>> 63)))] &+= 1
-      if delta != 0 {
-        runCount &+= 1
-        longestRun = max(longestRun, index &- runStart)
-        runStart = index
-      }
+      widths[Self.histogramCount &+ BitPacking.width(of: zigzag(delta))] &+= 1
+      let isNew = delta == 0 ? 0 : 1
+      runCount &+= isNew
+      runLength = (runLength & (isNew &- 1)) &+ 1
+      longestRun = max(longestRun, runLength)
       previous = value
+    }
+    histograms[BitPacking.width(of: previous)] &+= 1
+    var index = 1
+    while index &+ 1 < count {
+      take(index, into: histograms)
+      take(index &+ 1, into: oddWidths)
+      index &+= 2
+    }
+    if index < count { take(index, into: histograms) }
+    index = 0
+    while index < 2 * Self.histogramCount {
+      histograms[index] &+= oddWidths[index]
       index &+= 1
     }
     statistics.runCount = runCount
-    statistics.longestRun = max(longestRun, count &- runStart)
+    statistics.longestRun = longestRun
     statistics.minimumDelta = minimumDelta
     statistics.maximumDelta = maximumDelta
-  }
-}
-
-/// Up to 256 distinct values with their counts: an open-addressed table that gives up on the 257th.
-struct SmallDictionary {
-  static let maximumCount = 256
-  private static let slotCount = 1024
-
-  /// The distinct values; ascending after `gather` returned true.
-  private(set) var values: [UInt64] = []
-  /// How often each of `values` occurs.
-  private(set) var counts: [Int] = []
-  private var slots = [UInt16](repeating: 0, count: slotCount)
-  private var ranks: [UInt64] = []
-
-  /// Multiplicative hashing; the order of the table never shows, because `values` is sorted afterwards.
-  @inline(__always)
-  private static func slot(of value: UInt64) -> Int {
-    Int(truncatingIfNeeded: ((value ^ value &>> 32) &* 0x9e37_79b9_7f4a_7c15) &>> 54)
-  }
-
-  /// Collects the distinct values of `input` and writes the index of each value to `indices`.
-  /// False if there are more than `limit` of them.
-  mutating func gather(
-    _ input: UnsafeBufferPointer<UInt64>, limit: Int, indices: UnsafeMutablePointer<UInt64>
-  ) -> Bool {
-    values.removeAll(keepingCapacity: true)
-    counts.removeAll(keepingCapacity: true)
-    let limit = min(limit, Self.maximumCount)
-    let fits = slots.withUnsafeMutableBufferPointer { slots in
-      slots.update(repeating: 0)
-      var index = 0
-      while index < input.count {
-        let value = input[index]
-        var slot = Self.slot(of: value)
-        while true {
-          let entry = Int(slots[slot])
-          if entry == 0 {
-            guard values.count < limit else { return false }
-            values.append(value)
-            counts.append(1)
-            slots[slot] = UInt16(values.count)
-            indices[index] = UInt64(values.count &- 1)
-            break
-          }
-          if values[entry &- 1] == value {
-            counts[entry &- 1] &+= 1
-            indices[index] = UInt64(entry &- 1)
-            break
-          }
-          slot = (slot &+ 1) & (Self.slotCount &- 1)
-        }
-        index &+= 1
-      }
-      return true
-    }
-    guard fits else { return false }
-    sort(indices: UnsafeMutableBufferPointer(start: indices, count: input.count))
-    return true
-  }
-
-  /// Orders the distinct values and renumbers the indices.
-  private mutating func sort(indices: UnsafeMutableBufferPointer<UInt64>) {
-    let order = values.indices.sorted { values[$0] < values[$1] }
-    ranks.removeAll(keepingCapacity: true)
-    ranks.append(contentsOf: repeatElement(0, count: order.count))
-    for (rank, index) in order.enumerated() { ranks[index] = UInt64(rank) }
-    values = order.map { values[$0] }
-    counts = order.map { counts[$0] }
-    ranks.withUnsafeBufferPointer { ranks in
-      var index = 0
-      while index < indices.count {
-        indices[index] = ranks[Int(indices[index])]
-        index &+= 1
-      }
-    }
   }
 }
