@@ -1,5 +1,6 @@
 /// What a stored attribute value is. The raw values are part of the segment format.
-package enum AttributeType: UInt8, CaseIterable, BitwiseCopyable, Sendable {
+@frozen
+public enum AttributeType: UInt8, CaseIterable, BitwiseCopyable, Sendable {
   /// The pair carries no value message.
   case absent = 0
   /// The value message is present and holds nothing.
@@ -19,7 +20,7 @@ package enum AttributeType: UInt8, CaseIterable, BitwiseCopyable, Sendable {
   case opaqueAttribute = 10
 
   /// True when the value is 64 bits and no bytes.
-  @inlinable package var isScalar: Bool { self == .bool || self == .int || self == .double }
+  @inlinable public var isScalar: Bool { self == .bool || self == .int || self == .double }
   /// True when the value is a byte string.
-  @inlinable package var isText: Bool { rawValue == 2 || rawValue >= 6 }
+  @inlinable public var isText: Bool { rawValue == 2 || rawValue >= 6 }
 }

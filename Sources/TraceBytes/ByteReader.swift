@@ -1,9 +1,10 @@
 /// A read that the bytes do not allow, with the offset from the start of the buffer.
-package struct BytesError: Error, Hashable, Sendable {
-  package var offset: Int
-  package var reason: String
+public struct BytesError: Error, Hashable, Sendable {
+  public var offset: Int
+  public var reason: String
 
-  package init(offset: Int, reason: String) {
+  @inlinable
+  public init(offset: Int, reason: String) {
     self.offset = offset
     self.reason = reason
   }
@@ -13,28 +14,28 @@ package struct BytesError: Error, Hashable, Sendable {
 ///
 /// Integers are little-endian. Every method checks the end first and throws instead of reading past it.
 @frozen
-package struct ByteReader {
+public struct ByteReader {
   @usableFromInline package let base: UnsafeRawPointer
   /// The number of bytes in the buffer.
-  package let count: Int
+  public let count: Int
   /// The offset of the next byte to read.
-  package var offset: Int
+  public var offset: Int
 
   @inlinable
-  package init(_ bytes: UnsafeRawBufferPointer) {
+  public init(_ bytes: UnsafeRawBufferPointer) {
     base = bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 1)!
     count = bytes.count
     offset = 0
   }
 
-  @inlinable package var remaining: Int { count - offset }
-  @inlinable package var isAtEnd: Bool { offset == count }
+  @inlinable public var remaining: Int { count - offset }
+  @inlinable public var isAtEnd: Bool { offset == count }
 
   @usableFromInline @inline(never)
   func failure(_ reason: String) -> BytesError { BytesError(offset: offset, reason: reason) }
 
   @inlinable
-  package mutating func readUInt8() throws(BytesError) -> UInt8 {
+  public mutating func readUInt8() throws(BytesError) -> UInt8 {
     guard offset < count else { throw failure("the bytes end inside an integer") }
     let value = base.load(fromByteOffset: offset, as: UInt8.self)
     offset &+= 1
@@ -42,7 +43,7 @@ package struct ByteReader {
   }
 
   @inlinable
-  package mutating func readUInt16() throws(BytesError) -> UInt16 {
+  public mutating func readUInt16() throws(BytesError) -> UInt16 {
     guard count - offset >= 2 else { throw failure("the bytes end inside an integer") }
     let value = base.loadUnaligned(fromByteOffset: offset, as: UInt16.self)
     offset &+= 2
@@ -50,7 +51,7 @@ package struct ByteReader {
   }
 
   @inlinable
-  package mutating func readUInt32() throws(BytesError) -> UInt32 {
+  public mutating func readUInt32() throws(BytesError) -> UInt32 {
     guard count - offset >= 4 else { throw failure("the bytes end inside an integer") }
     let value = base.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
     offset &+= 4
@@ -58,7 +59,7 @@ package struct ByteReader {
   }
 
   @inlinable
-  package mutating func readUInt64() throws(BytesError) -> UInt64 {
+  public mutating func readUInt64() throws(BytesError) -> UInt64 {
     guard count - offset >= 8 else { throw failure("the bytes end inside an integer") }
     let value = base.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
     offset &+= 8
@@ -67,7 +68,7 @@ package struct ByteReader {
 
   /// An unsigned LEB128 of at most ten bytes, as in protobuf.
   @inlinable
-  package mutating func readVarint() throws(BytesError) -> UInt64 {
+  public mutating func readVarint() throws(BytesError) -> UInt64 {
     guard offset < count else { throw failure("the bytes end inside a varint") }
     let first = base.load(fromByteOffset: offset, as: UInt8.self)
     if first < 0x80 {
@@ -99,7 +100,7 @@ package struct ByteReader {
 
   /// A varint that must fit `0...limit`.
   @inlinable
-  package mutating func readCount(limit: Int) throws(BytesError) -> Int {
+  public mutating func readCount(limit: Int) throws(BytesError) -> Int {
     let start = offset
     let value = try readVarint()
     guard limit >= 0, value <= UInt64(limit) else {
@@ -110,7 +111,7 @@ package struct ByteReader {
 
   /// The next `count` bytes, borrowed.
   @inlinable
-  package mutating func readBytes(_ byteCount: Int) throws(BytesError) -> UnsafeRawBufferPointer {
+  public mutating func readBytes(_ byteCount: Int) throws(BytesError) -> UnsafeRawBufferPointer {
     guard byteCount >= 0, count - offset >= byteCount else {
       throw failure("\(byteCount) bytes are announced and \(count - offset) remain")
     }
@@ -121,20 +122,20 @@ package struct ByteReader {
 
   /// A varint length and that many bytes, borrowed.
   @inlinable
-  package mutating func readLengthPrefixedBytes() throws(BytesError) -> UnsafeRawBufferPointer {
+  public mutating func readLengthPrefixedBytes() throws(BytesError) -> UnsafeRawBufferPointer {
     let length = try readCount(limit: remaining)
     return try readBytes(length)
   }
 
   @inlinable
-  package mutating func skip(_ byteCount: Int) throws(BytesError) {
+  public mutating func skip(_ byteCount: Int) throws(BytesError) {
     _ = try readBytes(byteCount)
   }
 }
 
 extension UnsafeRawBufferPointer {
   /// A copy as an array.
-  @inlinable package var array: [UInt8] { [UInt8](self) }
+  @inlinable public var array: [UInt8] { [UInt8](self) }
 
   /// Checked text: nil when the bytes are not UTF-8.
   package var text: String? { String(validating: self, as: UTF8.self) }

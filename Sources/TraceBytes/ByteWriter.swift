@@ -1,25 +1,25 @@
 /// Appends little-endian integers, varints and bytes to an array.
 @frozen
-package struct ByteWriter {
-  package var bytes: [UInt8]
+public struct ByteWriter {
+  public var bytes: [UInt8]
 
   @inlinable
-  package init(reserving capacity: Int = 0) {
+  public init(reserving capacity: Int = 0) {
     bytes = []
     bytes.reserveCapacity(capacity)
   }
 
-  @inlinable package var count: Int { bytes.count }
+  @inlinable public var count: Int { bytes.count }
 
-  @inlinable package mutating func append(_ value: UInt8) { bytes.append(value) }
+  @inlinable public mutating func append(_ value: UInt8) { bytes.append(value) }
 
   @inlinable
-  package mutating func appendInteger<Value: FixedWidthInteger>(_ value: Value) {
+  public mutating func appendInteger<Value: FixedWidthInteger>(_ value: Value) {
     withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
   }
 
   @inlinable
-  package mutating func appendVarint(_ value: UInt64) {
+  public mutating func appendVarint(_ value: UInt64) {
     var rest = value
     while rest >= 0x80 {
       bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
@@ -28,26 +28,26 @@ package struct ByteWriter {
     bytes.append(UInt8(truncatingIfNeeded: rest))
   }
 
-  @inlinable package mutating func appendVarint(_ value: Int) { appendVarint(UInt64(value)) }
+  @inlinable public mutating func appendVarint(_ value: Int) { appendVarint(UInt64(value)) }
 
-  @inlinable package mutating func append(_ other: UnsafeRawBufferPointer) { bytes.append(contentsOf: other) }
+  @inlinable public mutating func append(_ other: UnsafeRawBufferPointer) { bytes.append(contentsOf: other) }
 
-  @inlinable package mutating func append(_ other: [UInt8]) { bytes.append(contentsOf: other) }
+  @inlinable public mutating func append(_ other: [UInt8]) { bytes.append(contentsOf: other) }
 
   @inlinable
-  package mutating func appendLengthPrefixed(_ other: [UInt8]) {
+  public mutating func appendLengthPrefixed(_ other: [UInt8]) {
     appendVarint(UInt64(other.count))
     bytes.append(contentsOf: other)
   }
 
   @inlinable
-  package mutating func appendLengthPrefixed(_ other: UnsafeRawBufferPointer) {
+  public mutating func appendLengthPrefixed(_ other: UnsafeRawBufferPointer) {
     appendVarint(UInt64(other.count))
     bytes.append(contentsOf: other)
   }
 
   @inlinable
-  package mutating func appendLengthPrefixed(_ text: String) {
+  public mutating func appendLengthPrefixed(_ text: String) {
     var text = text
     text.withUTF8 { utf8 in
       appendVarint(UInt64(utf8.count))
@@ -65,8 +65,8 @@ package struct ByteWriter {
 
 /// Maps signed to unsigned so that small magnitudes stay small.
 @inlinable
-package func zigzag(_ value: Int64) -> UInt64 { UInt64(bitPattern: (value &<< 1) ^ (value &>> 63)) }
+public func zigzag(_ value: Int64) -> UInt64 { UInt64(bitPattern: (value &<< 1) ^ (value &>> 63)) }
 
 /// The inverse of `zigzag(_:)`.
 @inlinable
-package func unzigzag(_ value: UInt64) -> Int64 { Int64(bitPattern: value &>> 1) ^ -Int64(bitPattern: value & 1) }
+public func unzigzag(_ value: UInt64) -> Int64 { Int64(bitPattern: value &>> 1) ^ -Int64(bitPattern: value & 1) }

@@ -72,7 +72,7 @@ package struct Hash128: Hashable, Comparable, Sendable {
 /// A 64-bit hash for tables in memory, seeded per process so that foreign keys cannot be chosen to collide.
 /// Its values never reach a file.
 @frozen
-package struct SeededHash: Sendable {
+public struct SeededHash: Sendable {
   @usableFromInline let seed: UInt64
 
   /// A seed of the caller's choice; tests pass a constant.
@@ -82,7 +82,7 @@ package struct SeededHash: Sendable {
   package static let process = SeededHash(seed: UInt64.random(in: .min ... .max))
 
   @inlinable
-  package func callAsFunction(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+  public func callAsFunction(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
     @inline(__always) func mix(_ a: UInt64, _ b: UInt64) -> UInt64 {
       let product = a.multipliedFullWidth(by: b)
       return product.high ^ product.low

@@ -4,16 +4,16 @@ package import TraceBytes
 ///
 /// One writer interns; readers with a snapshot of `count` read entries below it without a lock. `code(of:)` reads
 /// the hash table and must be called under the writer's lock.
-package final class ByteDictionary: @unchecked Sendable {
+public final class ByteDictionary: @unchecked Sendable {
   @frozen
-  package struct Entry: BitwiseCopyable {
+  public struct Entry: BitwiseCopyable {
     @usableFromInline let start: UnsafeRawPointer
     @usableFromInline let byteCount: UInt32
     @usableFromInline let hash: UInt32
   }
 
   // One writer under a lock of its own: the checks of exclusive access were 8 % of an append.
-  @exclusivity(unchecked) package private(set) var entries: SlabVector<Entry>
+  @exclusivity(unchecked) @usableFromInline package private(set) var entries: SlabVector<Entry>
   @exclusivity(unchecked) private var slots: UnsafeMutablePointer<UInt64>
   @exclusivity(unchecked) private var slotMask: Int
   @exclusivity(unchecked) private var arena: UnsafeMutableRawPointer
@@ -49,10 +49,10 @@ package final class ByteDictionary: @unchecked Sendable {
 
   /// The bytes of a code that was returned before.
   @inlinable
-  package func bytes(_ code: UInt32) -> UnsafeRawBufferPointer { Self.bytes(entries[Int(code)]) }
+  public func bytes(_ code: UInt32) -> UnsafeRawBufferPointer { Self.bytes(entries[Int(code)]) }
 
   @inlinable
-  package static func bytes(_ entry: Entry) -> UnsafeRawBufferPointer {
+  public static func bytes(_ entry: Entry) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(start: entry.start, count: Int(entry.byteCount))
   }
 
@@ -72,6 +72,13 @@ package final class ByteDictionary: @unchecked Sendable {
       slot = (slot &+ 1) & slotMask
     }
     return add(bytes, hash: hashed, slot: slot)
+  }
+
+  /// The same for those that have a guess: a look at its bytes costs less than a look-up.
+  package func intern(_ bytes: UnsafeRawBufferPointer, guess: UInt32) -> UInt32 {
+    let entry = entries[Int(guess)]
+    if Int(entry.byteCount) == bytes.count, Self.areEqual(entry.start, bytes) { return guess }
+    return intern(bytes)
   }
 
   package func intern(_ bytes: [UInt8]) -> UInt32 { bytes.withUnsafeBytes { intern($0) } }

@@ -11,10 +11,10 @@
 /// A copy is a snapshot: it shares the slabs and keeps its own count. Publishing a copy to another thread must happen
 /// under a lock (or another release–acquire pair) taken after the elements were written.
 @frozen
-package struct SlabVector<Element: BitwiseCopyable>: @unchecked Sendable {
+public struct SlabVector<Element: BitwiseCopyable>: @unchecked Sendable {
   @usableFromInline let storage: SlabStorage<Element>
   @usableFromInline let shift: Int
-  package var count: Int
+  public var count: Int
 
   /// - Parameters:
   ///   - slabShift: a slab holds `1 << slabShift` elements.
@@ -26,10 +26,11 @@ package struct SlabVector<Element: BitwiseCopyable>: @unchecked Sendable {
   }
 
   /// True when the next append would exceed the maximum count.
-  @inlinable package var isFull: Bool { count >> shift >= storage.slabCapacity }
+  @inlinable public var isFull: Bool { count >> shift >= storage.slabCapacity }
 
   @inlinable
-  package subscript(index: Int) -> Element {
+  public subscript(index: Int) -> Element {
+    @inline(__always)
     get {
       assert(index >= 0 && index < count)
       return storage.slabs[index &>> shift].unsafelyUnwrapped[index & ((1 &<< shift) &- 1)]
@@ -37,23 +38,52 @@ package struct SlabVector<Element: BitwiseCopyable>: @unchecked Sendable {
   }
 
   /// A pointer to an element; it is stable and, for the writer, mutable.
-  @inlinable
-  package func pointer(at index: Int) -> UnsafeMutablePointer<Element> {
+  @inlinable @inline(__always)
+  public func pointer(at index: Int) -> UnsafeMutablePointer<Element> {
     assert(index >= 0 && index < count)
     return storage.slabs[index &>> shift].unsafelyUnwrapped + (index & ((1 &<< shift) &- 1))
   }
 
   @inlinable
-  package mutating func append(_ element: Element) {
+  public mutating func append(_ element: Element) {
     let slab = count &>> shift
     if count & ((1 &<< shift) &- 1) == 0 { storage.allocate(slab) }
     (storage.slabs[slab].unsafelyUnwrapped + (count & ((1 &<< shift) &- 1))).initialize(to: element)
     count &+= 1
   }
 
+  /// Appends a copy of an element, and gives back where it stands.
+  @inlinable
+  public mutating func append(from element: UnsafePointer<Element>) -> UnsafeMutablePointer<Element> {
+    let slab = count &>> shift
+    let place = count & ((1 &<< shift) &- 1)
+    if place == 0 { storage.allocate(slab) }
+    let target = storage.slabs[slab].unsafelyUnwrapped + place
+    target.initialize(from: element, count: 1)
+    count &+= 1
+    return target
+  }
+
+  /// Appends elements that stand side by side.
+  @inlinable
+  public mutating func append(contentsOf elements: UnsafeBufferPointer<Element>) {
+    guard var source = elements.baseAddress else { return }
+    var remaining = elements.count
+    while remaining > 0 {
+      let slab = count &>> shift
+      let place = count & ((1 &<< shift) &- 1)
+      if place == 0 { storage.allocate(slab) }
+      let partCount = min(remaining, (1 &<< shift) &- place)
+      (storage.slabs[slab].unsafelyUnwrapped + place).initialize(from: source, count: partCount)
+      source += partCount
+      remaining &-= partCount
+      count &+= partCount
+    }
+  }
+
   /// Calls `body` with each run of contiguous elements in `range`.
   @inlinable
-  package func forEachRun(
+  public func forEachRun(
     in range: Range<Int>, _ body: (UnsafeBufferPointer<Element>, _ firstIndex: Int) throws -> Void
   ) rethrows {
     var index = range.lowerBound

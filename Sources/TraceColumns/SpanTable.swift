@@ -1,4 +1,4 @@
-package import TraceBytes
+public import TraceBytes
 package import TraceModel
 
 /// Spans as interned rows: what a memtable is made of, and what a segment is written from.
@@ -6,7 +6,7 @@ package import TraceModel
 /// Text is a code in `strings`; an ordered list of (key, type) is a code in `shapes`; attribute values are 64-bit
 /// words in `values`, one for each slot of the shape. Rows never move and never change after they were appended,
 /// except that the newest row of a trace is found through `traces`. One writer appends; readers hold a `View`.
-package final class SpanTable: @unchecked Sendable {
+public final class SpanTable: @unchecked Sendable {
   package let strings: ByteDictionary
   /// Entries are arrays of `ShapeSlot` raw values.
   package let shapes: ByteDictionary
@@ -16,9 +16,12 @@ package final class SpanTable: @unchecked Sendable {
   package let scopeRecords: ByteDictionary
   @exclusivity(unchecked) package private(set) var rows = SlabVector<SpanRow>(
     slabShift: 12, maximumCount: SpanTable.maximumRowCount)
-  @exclusivity(unchecked) package private(set) var values = SlabVector<UInt64>(slabShift: 15, maximumCount: 1 << 31)
-  @exclusivity(unchecked) package private(set) var events = SlabVector<EventRow>(slabShift: 10, maximumCount: 1 << 28)
-  @exclusivity(unchecked) package private(set) var links = SlabVector<LinkRow>(slabShift: 10, maximumCount: 1 << 28)
+  @exclusivity(unchecked) package private(set) var values = SlabVector<UInt64>(
+    slabShift: 15, maximumCount: 1 << 31)
+  @exclusivity(unchecked) package private(set) var events = SlabVector<EventRow>(
+    slabShift: 10, maximumCount: 1 << 28)
+  @exclusivity(unchecked) package private(set) var links = SlabVector<LinkRow>(
+    slabShift: 10, maximumCount: 1 << 28)
   @exclusivity(unchecked) package private(set) var traces: TraceIndex
   /// Indexed by the codes of `resourceRecords`.
   package private(set) var resources: [ResourceEntry] = []
@@ -74,18 +77,12 @@ package final class SpanTable: @unchecked Sendable {
     return code
   }
 
-  @inlinable package var nextValueIndex: UInt32 { UInt32(truncatingIfNeeded: values.count) }
-  @inlinable package var nextEventIndex: UInt32 { UInt32(truncatingIfNeeded: events.count) }
-  @inlinable package var nextLinkIndex: UInt32 { UInt32(truncatingIfNeeded: links.count) }
+  package var nextValueIndex: UInt32 { UInt32(truncatingIfNeeded: values.count) }
+  package var nextEventIndex: UInt32 { UInt32(truncatingIfNeeded: events.count) }
+  package var nextLinkIndex: UInt32 { UInt32(truncatingIfNeeded: links.count) }
 
   package func appendValue(_ value: UInt64) { values.append(value) }
-  package func appendValues(_ words: UnsafeBufferPointer<UInt64>) {
-    var index = 0
-    while index < words.count {
-      values.append(words[index])
-      index &+= 1
-    }
-  }
+  package func appendValues(_ words: UnsafeBufferPointer<UInt64>) { values.append(contentsOf: words) }
   package func appendEvent(_ event: EventRow) { events.append(event) }
   package func appendLink(_ link: LinkRow) { links.append(link) }
 
@@ -96,6 +93,17 @@ package final class SpanTable: @unchecked Sendable {
     (row.trace, row.previousInTrace) = traces.thread(
       TraceID(high: row.traceHigh, low: row.traceLow), row: index, start: row.start)
     rows.append(row)
+  }
+
+  /// Appends a copy of a row. What it refers to is completed in the place that is given back.
+  package func appendRow(copying row: UnsafePointer<SpanRow>) -> UnsafeMutablePointer<SpanRow> {
+    let (trace, previous) = traces.thread(
+      TraceID(high: row.pointee.traceHigh, low: row.pointee.traceLow), row: UInt32(rows.count), start: row.pointee.start
+    )
+    let target = rows.append(from: row)
+    target.pointee.trace = trace
+    target.pointee.previousInTrace = previous
+    return target
   }
 
   /// Marks rows that nobody has seen yet as dead.
@@ -115,23 +123,23 @@ package final class SpanTable: @unchecked Sendable {
   }
 
   /// An immutable prefix of a table.
-  package struct View: @unchecked Sendable {
+  public struct View: @unchecked Sendable {
     package let table: SpanTable
     package let rows: SlabVector<SpanRow>
     package let values: SlabVector<UInt64>
     package let events: SlabVector<EventRow>
     package let links: SlabVector<LinkRow>
-    package let strings: SlabVector<ByteDictionary.Entry>
-    package let shapes: SlabVector<ByteDictionary.Entry>
+    @usableFromInline package let strings: SlabVector<ByteDictionary.Entry>
+    @usableFromInline package let shapes: SlabVector<ByteDictionary.Entry>
     package let resources: [ResourceEntry]
     package let scopes: [ScopeEntry]
 
     @inlinable
-    package func bytes(_ code: UInt32) -> UnsafeRawBufferPointer { ByteDictionary.bytes(strings[Int(code)]) }
+    public func bytes(_ code: UInt32) -> UnsafeRawBufferPointer { ByteDictionary.bytes(strings[Int(code)]) }
 
     /// The slots of a shape: one `ShapeSlot` raw value for each attribute, in order.
     @inlinable
-    package func slots(_ shape: UInt32) -> UnsafeBufferPointer<UInt32> {
+    public func slots(_ shape: UInt32) -> UnsafeBufferPointer<UInt32> {
       let bytes = ByteDictionary.bytes(shapes[Int(shape)])
       return UnsafeBufferPointer(
         start: bytes.baseAddress?.assumingMemoryBound(to: UInt32.self), count: bytes.count &>> 2)
@@ -141,14 +149,14 @@ package final class SpanTable: @unchecked Sendable {
 
 /// One slot of a shape: the code of the key in `strings`, and the type of the value.
 @frozen
-package struct ShapeSlot: Hashable, Sendable {
-  package let rawValue: UInt32
+public struct ShapeSlot: Hashable, Sendable {
+  public let rawValue: UInt32
 
-  @inlinable package init(rawValue: UInt32) { self.rawValue = rawValue }
-  @inlinable package init(key: UInt32, type: AttributeType) { rawValue = key << 4 | UInt32(type.rawValue) }
-  @inlinable package var key: UInt32 { rawValue >> 4 }
+  @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
+  @inlinable public init(key: UInt32, type: AttributeType) { rawValue = key << 4 | UInt32(type.rawValue) }
+  @inlinable public var key: UInt32 { rawValue >> 4 }
   /// Shapes are built from valid types only.
-  @inlinable package var type: AttributeType { AttributeType(rawValue: UInt8(rawValue & 15)).unsafelyUnwrapped }
+  @inlinable public var type: AttributeType { AttributeType(rawValue: UInt8(rawValue & 15)).unsafelyUnwrapped }
 }
 
 /// A span's fixed part.
@@ -195,20 +203,29 @@ package struct SpanRow: BitwiseCopyable, Sendable {
 
   package static let noRow = UInt32.max
 
-  @inlinable package var durationNanoseconds: UInt64 { end > start ? end &- start : 0 }
+  package var durationNanoseconds: UInt64 { end > start ? end &- start : 0 }
 }
 
 /// Presence bits of a row.
 @frozen
-package struct SpanMarks: OptionSet, BitwiseCopyable, Sendable {
-  package let rawValue: UInt8
-  @inlinable package init(rawValue: UInt8) { self.rawValue = rawValue }
-  @inlinable package static var hasParent: SpanMarks { SpanMarks(rawValue: 1) }
-  @inlinable package static var hasStatus: SpanMarks { SpanMarks(rawValue: 2) }
+public struct SpanMarks: OptionSet, BitwiseCopyable, Sendable {
+  public let rawValue: UInt8
+  @inlinable public init(rawValue: UInt8) { self.rawValue = rawValue }
+  @inlinable public static var hasParent: SpanMarks { SpanMarks(rawValue: 1) }
+  @inlinable public static var hasStatus: SpanMarks { SpanMarks(rawValue: 2) }
   /// The record is partial: a snapshot of an open span, or an enrichment.
-  @inlinable package static var isPartial: SpanMarks { SpanMarks(rawValue: 4) }
+  @inlinable public static var isPartial: SpanMarks { SpanMarks(rawValue: 4) }
   /// The row's frame never became durable: it was never visible and never will be.
-  @inlinable package static var isDead: SpanMarks { SpanMarks(rawValue: 8) }
+  @inlinable public static var isDead: SpanMarks { SpanMarks(rawValue: 8) }
+
+  // What the protocol offers is called through its witness table, once for every row.
+  @inlinable @inline(__always)
+  public func contains(_ other: SpanMarks) -> Bool { rawValue & other.rawValue == other.rawValue }
+  @inlinable @inline(__always) @discardableResult
+  public mutating func insert(_ other: SpanMarks) -> (inserted: Bool, memberAfterInsert: SpanMarks) {
+    defer { self = SpanMarks(rawValue: rawValue | other.rawValue) }
+    return (!contains(other), other)
+  }
 }
 
 /// An event's fixed part.

@@ -16,6 +16,8 @@ package struct TraceIndex: @unchecked Sendable {
   package private(set) var entries = SlabVector<Entry>(slabShift: 10, maximumCount: SpanTable.maximumRowCount)
   private var slots: [UInt32]
   private var mask: Int
+  /// The trace of the row before.
+  private var newest = 0
   private let multiplier: UInt64
 
   init(hash: SeededHash) {
@@ -36,24 +38,36 @@ package struct TraceIndex: @unchecked Sendable {
 
   /// Registers a row and returns the trace's index and the row before it.
   mutating func thread(_ id: TraceID, row: UInt32, start: UInt64) -> (trace: UInt32, previous: UInt32) {
+    // Spans of a trace mostly come together.
+    if newest < entries.count, entries.pointer(at: newest).pointee.id == id {
+      return (UInt32(newest), thread(newest, row: row, start: start))
+    }
     var place = slot(id)
     while slots[place] != 0 {
-      let index = slots[place] &- 1
-      let entry = entries.pointer(at: Int(index))
-      if entry.pointee.id == id {
-        let previous = entry.pointee.lastRow
-        entry.pointee.lastRow = row
-        entry.pointee.rowCount &+= 1
-        if start < entry.pointee.minimumStart { entry.pointee.minimumStart = start }
-        return (index, previous)
+      let index = Int(slots[place] &- 1)
+      if entries.pointer(at: index).pointee.id == id {
+        newest = index
+        return (UInt32(index), thread(index, row: row, start: start))
       }
       place = (place &+ 1) & mask
     }
     let index = UInt32(entries.count)
+    newest = entries.count
     entries.append(Entry(id: id, lastRow: row, rowCount: 1, minimumStart: start))
     slots[place] = index + 1
     if entries.count * 2 > mask { grow() }
     return (index, SpanRow.noRow)
+  }
+
+  /// Puts a row in front of a known trace; gives back the one that stood there.
+  @inline(__always)
+  private func thread(_ index: Int, row: UInt32, start: UInt64) -> UInt32 {
+    let entry = entries.pointer(at: index)
+    let previous = entry.pointee.lastRow
+    entry.pointee.lastRow = row
+    entry.pointee.rowCount &+= 1
+    if start < entry.pointee.minimumStart { entry.pointee.minimumStart = start }
+    return previous
   }
 
   /// The entry of a trace, or nil when no row has its id.

@@ -2,7 +2,7 @@
 ///
 /// Bits at and above `count` are always zero: every operation that could set them clears them again, so
 /// counting and iterating need no special case for the last word. Operations on two masks require equal counts.
-package struct RowMask: Hashable, Sendable {
+public struct RowMask: Hashable, Sendable {
   /// How many rows the mask speaks about.
   package let count: Int
   /// Row `i` is bit `i & 63` of word `i >> 6`.
@@ -133,7 +133,7 @@ package struct RowMask: Hashable, Sendable {
 
   /// Calls `body` with every row inside, ascending.
   @inlinable
-  package func forEachSet<Failure: Error>(_ body: (Int) throws(Failure) -> Void) throws(Failure) {
+  public func forEachSet<Failure: Error>(_ body: (Int) throws(Failure) -> Void) throws(Failure) {
     var index = 0
     while index < words.count {
       var word = words[index]
