@@ -103,7 +103,7 @@ struct Merge {
     for part in plan.parts[trace] {
       guard output.hasRoom else { return false }
       makeRoom(for: part)
-      try naming(numbers[part.input]) { try transfers[part.input].append(part.fragment) }
+      try naming(numbers[part.input]) { try output.append(part.fragment, from: transfers[part.input]) }
     }
     try output.takeUpRows(mayRepeat: plan.parts[trace.lowerBound].input != plan.parts[trace.upperBound - 1].input)
     return true

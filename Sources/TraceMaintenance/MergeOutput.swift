@@ -23,6 +23,8 @@ struct MergeOutput {
   private var droppedCountBefore = 0
   /// Rows of the table that have been looked at.
   private var seenCount = 0
+  /// Of the rows of the newest trace, in the order of the table.
+  private var weights: [Int] = []
 
   init(maximumStringCount: Int) {
     self.maximumStringCount = maximumStringCount
@@ -55,16 +57,21 @@ struct MergeOutput {
     let new = seenCount..<table.rowCount
     seenCount = new.upperBound
     let repeated = mayRepeat ? try repeatedRows(in: new) : []
-    for row in new where !repeated.contains(row) {
-      let pointer = table.rows.pointer(at: row)
-      if pointer.pointee.marks.contains(.isPartial) {
+    for row in new where repeated.isEmpty || !repeated.contains(row) {
+      if table.rows.pointer(at: row).pointee.marks.contains(.isPartial) {
         rows.partials.append(UInt32(row))
       } else {
         rows.finals.append(UInt32(row))
       }
-      weight += table.weight(pointer.pointee)
+      weight += weights[row - new.lowerBound]
     }
+    weights.removeAll(keepingCapacity: true)
     droppedCount += repeated.count
+  }
+
+  /// Appends what one of the inputs holds of a trace.
+  mutating func append(_ fragment: TraceFragment, from transfer: SegmentTransfer) throws {
+    try transfer.append(fragment, weights: &weights)
   }
 
   mutating func endTrace() {
@@ -99,39 +106,5 @@ struct MergeOutput {
       }
     }
     return repeated
-  }
-}
-
-extension SpanTable {
-  /// Bytes that a row holds, each value counted in full.
-  fileprivate func weight(_ row: SpanRow) -> Int {
-    var sum = 256 + length(row.statusMessage) + length(row.traceState) + length(row.unknownFields)
-    sum += length(row.statusUnknownFields) + weight(shape: row.shape, first: row.firstValue)
-    for index in Int(row.firstEvent)..<Int(row.firstEvent) + Int(row.eventCount) {
-      let event = events[index]
-      sum += 64 + length(event.name) + length(event.unknownFields)
-      sum += weight(shape: event.shape, first: event.firstValue)
-    }
-    for index in Int(row.firstLink)..<Int(row.firstLink) + Int(row.linkCount) {
-      let link = links[index]
-      sum += 64 + length(link.traceState) + length(link.unknownFields)
-      sum += weight(shape: link.shape, first: link.firstValue)
-    }
-    return sum
-  }
-
-  private func length(_ code: UInt32) -> Int { code == 0 ? 0 : strings.bytes(code).count }
-
-  private func weight(shape: UInt32, first: UInt32) -> Int {
-    if shape == 0 { return 0 }
-    let strings = strings.entries
-    let values = values
-    let slots = shapes.bytes(shape).bindMemory(to: UInt32.self)
-    var sum = 8 * slots.count
-    for index in 0..<slots.count where ShapeSlot(rawValue: slots[index]).type.isText {
-      let code = UInt32(truncatingIfNeeded: values[Int(first) + index])
-      sum += ByteDictionary.bytes(strings[Int(code)]).count
-    }
-    return sum
   }
 }

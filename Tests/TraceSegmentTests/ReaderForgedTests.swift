@@ -57,7 +57,8 @@ import TraceSource
     let bytes = try forgingTotals { $0.traceCount = SegmentFormat.maximumTotalCount }
     let table = SpanTable()
     let transfer = try SegmentTransfer(try SegmentFixture.open(bytes: bytes), to: table)
-    for fragment in try transfer.fragments() { try transfer.append(fragment) }
+    var weights: [Int] = []
+    for fragment in try transfer.fragments() { try transfer.append(fragment, weights: &weights) }
     #expect(table.rowCount == 1)
   }
 

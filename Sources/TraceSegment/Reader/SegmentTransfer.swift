@@ -88,10 +88,14 @@ package final class SegmentTransfer {
     return result
   }
 
-  /// Appends the records of a fragment to the table.
-  package func append(_ fragment: TraceFragment) throws {
-    guard let stripe = fragment.stripe else { return try appendPartials(fragment) }
-    try rows(ofStripe: stripe).append(ordinal: fragment.place, to: self)
+  /// Appends the records of a fragment to the table, and what each weighs to `weights`; see `RowWeight`.
+  package func append(_ fragment: TraceFragment, weights: inout [Int]) throws {
+    if let stripe = fragment.stripe {
+      return try rows(ofStripe: stripe).append(ordinal: fragment.place, to: self, weights: &weights)
+    }
+    let first = table.rowCount
+    try appendPartials(fragment)
+    for row in first..<table.rowCount { weights.append(RowWeight.of(table.rows[row], in: table)) }
   }
 
   private func rows(ofStripe index: Int) throws -> StripeRows {

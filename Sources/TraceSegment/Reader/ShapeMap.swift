@@ -41,6 +41,12 @@ final class StripeShapes: StripePart {
   /// The catalogue entries of a shape below `count`.
   func entries(_ shape: Int) -> ArraySlice<UInt32> { slots[firstSlots[shape]..<firstSlots[shape + 1]] }
 
+  /// Hands all slots to `body`, with where those of each shape begin and the last ones end.
+  @inline(__always)
+  func withSlots(_ body: (_ firstSlots: UnsafeBufferPointer<Int>, _ slots: UnsafeBufferPointer<UInt32>) -> Void) {
+    firstSlots.withUnsafeBufferPointer { firstSlots in slots.withUnsafeBufferPointer { body(firstSlots, $0) } }
+  }
+
   func slotCount(_ shape: Int) -> Int { firstSlots[shape + 1] - firstSlots[shape] }
 
   /// How many slots of the shape belong to a catalogue entry.

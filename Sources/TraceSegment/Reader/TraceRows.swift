@@ -23,4 +23,11 @@ final class TraceRows: StripePart {
   func rows(of ordinal: Int) -> ArraySlice<UInt32> {
     rows[Int(firstPlaces[ordinal])..<Int(firstPlaces[ordinal + 1])]
   }
+
+  /// Hands the rows of a trace to `body`, ascending: for those that walk through all traces.
+  @inline(__always)
+  func withRows<Result>(of ordinal: Int, _ body: (UnsafeBufferPointer<UInt32>) throws -> Result) rethrows -> Result {
+    let range = Int(firstPlaces[ordinal])..<Int(firstPlaces[ordinal + 1])
+    return try rows.withUnsafeBufferPointer { try body(UnsafeBufferPointer(rebasing: $0[range])) }
+  }
 }

@@ -17,14 +17,15 @@ package struct DuplicateFinder {
 
   /// True when an earlier row has the same content; otherwise the row is remembered.
   package mutating func isRepeated(_ index: Int) throws -> Bool {
-    let row = view.rows[index]
-    let mixed = (row.spanID ^ (UInt64(row.trace) &* 0x9e37_79b9_7f4a_7c15)).multipliedFullWidth(
+    let row = view.rows.pointer(at: index)
+    let (spanID, trace) = (row.pointee.spanID, row.pointee.trace)
+    let mixed = (spanID ^ (UInt64(trace) &* 0x9e37_79b9_7f4a_7c15)).multipliedFullWidth(
       by: 0xd6e8_feb8_6659_fd93)
     var slot = Int(truncatingIfNeeded: mixed.high ^ mixed.low) & mask
     while slots[slot] != 0 {
       let other = Int(slots[slot]) - 1
-      let stored = view.rows[other]
-      if stored.trace == row.trace, stored.spanID == row.spanID, try isEqual(index, other) { return true }
+      let stored = view.rows.pointer(at: other)
+      if stored.pointee.trace == trace, stored.pointee.spanID == spanID, try isEqual(index, other) { return true }
       slot = (slot &+ 1) & mask
     }
     slots[slot] = UInt32(index) + 1

@@ -4,50 +4,55 @@ import TraceColumns
 /// How many bytes of long text a row holds: what keeps a stripe of large values from growing without bound.
 ///
 /// Short values don't count, so that most segments need no look at values at all.
-struct LongTextWeights {
+struct LongTextWeights: ~Copyable {
   /// The longest value that doesn't count, in bytes.
   static let shortByteCount = 256
 
   private let view: SpanTable.View
-  /// For each of the table's strings: its byte count, or 0 when it is short.
-  private var byteCounts: [UInt32]
+  /// A bit for each of the table's strings: few enough to stay near, however many strings there are.
+  private let isLong: UnsafeMutablePointer<UInt64>
   /// True when all values are short.
   let isEmpty: Bool
 
   init(_ view: SpanTable.View) {
     self.view = view
-    var byteCounts = [UInt32](repeating: 0, count: view.strings.count)
+    let strings = view.strings
+    isLong = .allocate(capacity: strings.count / 64 + 1)
+    isLong.initialize(repeating: 0, count: strings.count / 64 + 1)
     var isEmpty = true
-    for code in byteCounts.indices {
-      let byteCount = ByteDictionary.bytes(view.strings[code]).count
-      guard byteCount > Self.shortByteCount else { continue }
-      byteCounts[code] = UInt32(truncatingIfNeeded: byteCount)
+    for code in 0..<strings.count where ByteDictionary.bytes(strings[code]).count > Self.shortByteCount {
+      isLong[code / 64] |= 1 << UInt64(code % 64)
       isEmpty = false
     }
-    self.byteCounts = byteCounts
     self.isEmpty = isEmpty
   }
 
+  deinit { isLong.deallocate() }
+
   /// The bytes of long text in the values that a stripe would hold for this row, repetitions included.
-  func byteCount(_ row: SpanRow) -> Int {
-    var sum = byteCount(row.statusMessage) + byteCount(row.traceState)
-    sum += byteCount(row.unknownFields) + byteCount(row.statusUnknownFields)
-    sum += byteCount(shape: row.shape, first: row.firstValue)
-    for index in Int(row.firstEvent)..<Int(row.firstEvent) + Int(row.eventCount) {
+  func byteCount(_ number: UInt32) -> Int {
+    let row = view.rows.pointer(at: Int(number))
+    var sum = length(row.pointee.statusMessage) + length(row.pointee.traceState)
+    sum += length(row.pointee.unknownFields) + length(row.pointee.statusUnknownFields)
+    sum += byteCount(shape: row.pointee.shape, first: row.pointee.firstValue)
+    for index in Int(row.pointee.firstEvent)..<Int(row.pointee.firstEvent) + Int(row.pointee.eventCount) {
       let event = view.events[index]
-      sum += byteCount(event.name) + byteCount(event.unknownFields)
+      sum += length(event.name) + length(event.unknownFields)
       sum += byteCount(shape: event.shape, first: event.firstValue)
     }
-    for index in Int(row.firstLink)..<Int(row.firstLink) + Int(row.linkCount) {
+    for index in Int(row.pointee.firstLink)..<Int(row.pointee.firstLink) + Int(row.pointee.linkCount) {
       let link = view.links[index]
-      sum += byteCount(link.traceState) + byteCount(link.unknownFields)
+      sum += length(link.traceState) + length(link.unknownFields)
       sum += byteCount(shape: link.shape, first: link.firstValue)
     }
     return sum
   }
 
   @inline(__always)
-  private func byteCount(_ code: UInt32) -> Int { Int(byteCounts[Int(code)]) }
+  private func length(_ code: UInt32) -> Int {
+    if isLong[Int(code &>> 6)] &>> UInt64(code & 63) & 1 == 0 { return 0 }
+    return view.bytes(code).count
+  }
 
   private func byteCount(shape: UInt32, first: UInt32) -> Int {
     if shape == 0 { return 0 }
@@ -56,7 +61,7 @@ struct LongTextWeights {
     var index = 0
     while index < slots.count {
       if ShapeSlot(rawValue: slots[index]).type.isText {
-        sum &+= byteCount(UInt32(truncatingIfNeeded: view.values[Int(first) &+ index]))
+        sum &+= length(UInt32(truncatingIfNeeded: view.values[Int(first) &+ index]))
       }
       index &+= 1
     }

@@ -17,6 +17,13 @@ final class SegmentPlan {
     var minimumStart: UInt64
     var maximumEnd: UInt64
     var rowCount: Int
+
+    @inline(__always)
+    mutating func include(start: UInt64, end: UInt64) {
+      rowCount &+= 1
+      if start < minimumStart { minimumStart = start }
+      if end > maximumEnd { maximumEnd = end }
+    }
   }
 
   /// A distinct (service, name, kind).
@@ -41,14 +48,13 @@ final class SegmentPlan {
   private(set) var stripes: [[Fragment]] = []
   @exclusivity(unchecked) private(set) var totals = SegmentTotals()
   /// How many spans, events and links have each of the table's shapes.
-  @exclusivity(unchecked) private(set) var shapeCounts: [[UInt64]]
+  @exclusivity(unchecked) private(set) var shapeCounts: [[UInt64]] = []
   /// How many spans have each of the table's resources and scopes.
   @exclusivity(unchecked) private(set) var resourceCounts: [UInt64]
   @exclusivity(unchecked) private(set) var scopeCounts: [UInt64]
 
   init(_ view: SpanTable.View, rows: [UInt32], options: SegmentOptions) {
     self.view = view
-    shapeCounts = [[UInt64]](repeating: [UInt64](repeating: 0, count: view.shapes.count), count: 3)
     resourceCounts = [UInt64](repeating: 0, count: view.resources.count)
     scopeCounts = [UInt64](repeating: 0, count: view.scopes.count)
     var traceOfRow: [UInt32] = []
@@ -62,8 +68,15 @@ final class SegmentPlan {
 
   /// One pass over the rows: traces, operations, usage counts, totals.
   private func survey(_ rows: [UInt32], _ traceOfRow: inout [UInt32], _ operationOfRow: inout [UInt32]) {
+    // All that changes with every row is local: what a class or an array of arrays holds is looked up each time.
     var table = OperationTable()
+    var operations: [Operation] = []
+    var traces: [Trace] = []
+    var totals = SegmentTotals()
+    let shapeCount = view.shapes.count
+    var shapeCounts = [UInt64](repeating: 0, count: 3 * shapeCount)
     var traceNumbers = [UInt32](repeating: .max, count: view.rows.count + 1)
+    let services = view.resources.map(\.service)
     traceOfRow.reserveCapacity(rows.count)
     operationOfRow.reserveCapacity(rows.count)
     for number in rows {
@@ -78,48 +91,34 @@ final class SegmentPlan {
             id: TraceID(high: row.pointee.traceHigh, low: row.pointee.traceLow), minimumStart: row.pointee.start,
             maximumEnd: row.pointee.end, rowCount: 1))
       } else {
-        traces[Int(trace)].rowCount += 1
-        if row.pointee.start < traces[Int(trace)].minimumStart { traces[Int(trace)].minimumStart = row.pointee.start }
-        if row.pointee.end > traces[Int(trace)].maximumEnd { traces[Int(trace)].maximumEnd = row.pointee.end }
+        traces[Int(trace)].include(start: row.pointee.start, end: row.pointee.end)
       }
       traceOfRow.append(trace)
-      let service = view.resources[Int(row.pointee.resource)].service
-      let operation = table.number(service: service, name: row.pointee.name, kind: row.pointee.kind, in: &operations)
+      let operation = table.number(
+        service: services[Int(row.pointee.resource)], name: row.pointee.name, kind: row.pointee.kind, in: &operations)
       operations[operation].spanCount += 1
       if isError { operations[operation].errorCount += 1 }
       operationOfRow.append(UInt32(operation))
       resourceCounts[Int(row.pointee.resource)] += 1
       scopeCounts[Int(row.pointee.scope)] += 1
-      shapeCounts[0][Int(row.pointee.shape)] += 1
-      count(row.pointee, isError: isError)
+      shapeCounts[Int(row.pointee.shape)] += 1
+      for index in Int(row.pointee.firstEvent)..<Int(row.pointee.firstEvent) + Int(row.pointee.eventCount) {
+        shapeCounts[shapeCount + Int(view.events.pointer(at: index).pointee.shape)] += 1
+      }
+      for index in Int(row.pointee.firstLink)..<Int(row.pointee.firstLink) + Int(row.pointee.linkCount) {
+        shapeCounts[2 * shapeCount + Int(view.links.pointer(at: index).pointee.shape)] += 1
+      }
+      totals.include(row, isError: isError)
     }
     totals.rowCount = UInt64(rows.count)
     totals.traceCount = UInt64(traces.count)
     for trace in traces where trace.maximumEnd > trace.minimumStart {
       totals.longestTraceDuration = max(totals.longestTraceDuration, trace.maximumEnd - trace.minimumStart)
     }
-  }
-
-  @inline(__always)
-  private func count(_ row: SpanRow, isError: Bool) {
-    totals.minimumStart = min(totals.minimumStart, row.start)
-    totals.maximumStart = max(totals.maximumStart, row.start)
-    totals.maximumEnd = max(totals.maximumEnd, row.end)
-    totals.minimumDuration = min(totals.minimumDuration, row.durationNanoseconds)
-    totals.maximumDuration = max(totals.maximumDuration, row.durationNanoseconds)
-    if isError { totals.errorCount += 1 }
-    if row.eventCount > 0 {
-      totals.eventCount += UInt64(row.eventCount)
-      for index in Int(row.firstEvent)..<Int(row.firstEvent) + Int(row.eventCount) {
-        shapeCounts[1][Int(view.events.pointer(at: index).pointee.shape)] += 1
-      }
-    }
-    if row.linkCount > 0 {
-      totals.linkCount += UInt64(row.linkCount)
-      for index in Int(row.firstLink)..<Int(row.firstLink) + Int(row.linkCount) {
-        shapeCounts[2][Int(view.links.pointer(at: index).pointee.shape)] += 1
-      }
-    }
+    self.operations = operations
+    self.traces = traces
+    self.totals = totals
+    self.shapeCounts = (0..<3).map { Array(shapeCounts[$0 * shapeCount..<($0 + 1) * shapeCount]) }
   }
 
   /// Sorts the operations by (service bytes, name bytes, kind); returns the new place of each.
@@ -181,7 +180,10 @@ final class SegmentPlan {
   private func cut(_ options: SegmentOptions) {
     let weights = LongTextWeights(view)
     func weight(_ rows: Range<Int>) -> Int {
-      weights.isEmpty ? 0 : rows.reduce(0) { $0 + weights.byteCount(view.rows[Int(rowNumbers[$1])]) }
+      if weights.isEmpty { return 0 }
+      var sum = 0
+      for index in rows { sum += weights.byteCount(rowNumbers[index]) }
+      return sum
     }
     var fragments: [Fragment] = []
     var filled = (rowCount: 0, byteCount: 0)
@@ -240,5 +242,20 @@ final class SegmentPlan {
       rowNumbers[place] = key.row
       rowOperations[place] = key.operation
     }
+  }
+}
+
+extension SegmentTotals {
+  @inline(__always)
+  fileprivate mutating func include(_ row: UnsafePointer<SpanRow>, isError: Bool) {
+    let duration = row.pointee.durationNanoseconds
+    minimumStart = min(minimumStart, row.pointee.start)
+    maximumStart = max(maximumStart, row.pointee.start)
+    maximumEnd = max(maximumEnd, row.pointee.end)
+    minimumDuration = min(minimumDuration, duration)
+    maximumDuration = max(maximumDuration, duration)
+    if isError { errorCount += 1 }
+    eventCount += UInt64(row.pointee.eventCount)
+    linkCount += UInt64(row.pointee.linkCount)
   }
 }

@@ -9,16 +9,18 @@ extension StripeEncoder {
     let table = context.view.values
     // How many spans, events and links have each shape; a shape of several slots belongs to one level.
     var counts = [UInt32](repeating: 0, count: keys.shapeCount)
-    for row in rows { counts[Int(keys.numbers[0][Int(row.shape)])] += 1 }
-    for event in eventRows { counts[Int(keys.numbers[1][Int(event.shape)])] += 1 }
-    for link in linkRows { counts[Int(keys.numbers[2][Int(link.shape)])] += 1 }
+    let (shapes, firstValues) = (rows.shapes, rows.firstValues)
+    let (eventNumbers, linkNumbers) = (keys.numbers[1], keys.numbers[2])
+    for row in 0..<rows.count { counts[Int(truncatingIfNeeded: shapes[row])] += 1 }
+    for event in eventRows { counts[Int(eventNumbers[Int(event.shape)])] += 1 }
+    for link in linkRows { counts[Int(linkNumbers[Int(link.shape)])] += 1 }
     let places = encodeShapes(counts)
-    encodeColumn(ChunkID.shape, count: rows.count) { UInt64(places[Int(keys.numbers[0][Int(rows[$0].shape)])]) }
+    encodeColumn(ChunkID.shape, count: rows.count) { UInt64(places[Int(truncatingIfNeeded: shapes[$0])]) }
     encodeColumn(ChunkID.eventShape, count: eventRows.count) {
-      UInt64(places[Int(keys.numbers[1][Int(eventRows[$0].shape)])])
+      UInt64(places[Int(eventNumbers[Int(eventRows[$0].shape)])])
     }
     encodeColumn(ChunkID.linkShape, count: linkRows.count) {
-      UInt64(places[Int(keys.numbers[2][Int(linkRows[$0].shape)])])
+      UInt64(places[Int(linkNumbers[Int(linkRows[$0].shape)])])
     }
     var valueCounts = [Int](repeating: 0, count: keys.entries.count)
     for number in counts.indices where counts[number] > 0 {
@@ -34,9 +36,27 @@ extension StripeEncoder {
     let values = attributes.reserve(total)
     firsts.withUnsafeMutableBufferPointer { cursors in
       keys.slots.withUnsafeBufferPointer { slots in
-        for row in rows { gather(table, keys, 0, row.shape, row.firstValue, cursors, slots, values) }
-        for event in eventRows { gather(table, keys, 1, event.shape, event.firstValue, cursors, slots, values) }
-        for link in linkRows { gather(table, keys, 2, link.shape, link.firstValue, cursors, slots, values) }
+        keys.firstSlots.withUnsafeBufferPointer { firstSlots in
+          @inline(__always)
+          func gather(_ number: Int, _ firstValue: Int) {
+            var source = firstValue
+            var slot = firstSlots[number]
+            let end = firstSlots[number &+ 1]
+            while slot < end {
+              let index = Int(slots[slot])
+              let cursor = cursors[index]
+              values[cursor] = table[source]
+              cursors[index] = cursor &+ 1
+              slot &+= 1
+              source &+= 1
+            }
+          }
+          for row in 0..<rows.count {
+            gather(Int(truncatingIfNeeded: shapes[row]), Int(truncatingIfNeeded: firstValues[row]))
+          }
+          for event in eventRows { gather(Int(eventNumbers[Int(event.shape)]), Int(event.firstValue)) }
+          for link in linkRows { gather(Int(linkNumbers[Int(link.shape)]), Int(link.firstValue)) }
+        }
       }
     }
     for index in valueCounts.indices where valueCounts[index] > 0 {
@@ -44,28 +64,6 @@ extension StripeEncoder {
       encodeAttribute(
         index,
         UnsafeMutableBufferPointer(start: values + (firsts[index] - valueCounts[index]), count: valueCounts[index]))
-    }
-  }
-
-  /// Appends the values of one attribute list to their columns.
-  @inline(__always)
-  private func gather(
-    _ table: SlabVector<UInt64>, _ keys: SegmentKeys, _ level: Int, _ shape: UInt32, _ firstValue: UInt32,
-    _ cursors: UnsafeMutableBufferPointer<Int>, _ slots: UnsafeBufferPointer<UInt32>,
-    _ values: UnsafeMutablePointer<UInt64>
-  ) {
-    if shape == 0 { return }
-    let number = Int(keys.numbers[level][Int(shape)])
-    var slot = keys.firstSlots[number]
-    let end = keys.firstSlots[number &+ 1]
-    var source = Int(firstValue)
-    while slot < end {
-      let index = Int(slots[slot])
-      let cursor = cursors[index]
-      values[cursor] = table[source]
-      cursors[index] = cursor &+ 1
-      slot &+= 1
-      source &+= 1
     }
   }
 

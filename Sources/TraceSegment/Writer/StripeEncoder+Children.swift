@@ -8,10 +8,11 @@ extension StripeEncoder {
     let view = context.view
     eventRows.removeAll(keepingCapacity: true)
     eventStarts.removeAll(keepingCapacity: true)
-    for row in rows where row.eventCount > 0 {
-      for index in Int(row.firstEvent)..<Int(row.firstEvent) + Int(row.eventCount) {
+    let (firsts, counts, rowStarts) = (rows.firstEvents, rows.eventCounts, rows.starts)
+    for row in 0..<rows.count where counts[row] > 0 {
+      for index in Int(firsts[row])..<Int(firsts[row] + counts[row]) {
         eventRows.append(view.events.pointer(at: index).pointee)
-        eventStarts.append(row.start)
+        eventStarts.append(rowStarts[row])
       }
     }
     let count = eventRows.count
@@ -28,8 +29,9 @@ extension StripeEncoder {
   func encodeLinks() {
     let view = context.view
     linkRows.removeAll(keepingCapacity: true)
-    for row in rows where row.linkCount > 0 {
-      for index in Int(row.firstLink)..<Int(row.firstLink) + Int(row.linkCount) {
+    let (firsts, counts) = (rows.firstLinks, rows.linkCounts)
+    for row in 0..<rows.count where counts[row] > 0 {
+      for index in Int(firsts[row])..<Int(firsts[row] + counts[row]) {
         linkRows.append(view.links.pointer(at: index).pointee)
       }
     }

@@ -5,75 +5,86 @@ import TraceSource
 extension StripeEncoder {
   /// The columns with one value for each row, apart from parents, envelopes, shapes and attributes.
   func encodeFixedColumns() {
-    rows.withUnsafeBufferPointer { rows in
-      ordinals.withUnsafeBufferPointer { ordinals in
-        bases.withUnsafeBufferPointer { bases in
-          encodeTimes(rows, ordinals, bases)
-        }
-      }
-      let count = rows.count
-      encodeColumn(ChunkID.statusCode, count: count) { zigzag(Int64(rows[$0].statusCode)) }
-      encodeColumn(ChunkID.statusAbsence, count: count) { rows[$0].marks.contains(.hasStatus) ? 0 : 1 }
-      encodeColumn(ChunkID.flags, count: count) { UInt64(rows[$0].flags) }
-      encodeColumn(ChunkID.eventCount, count: count) { UInt64(rows[$0].eventCount) }
-      encodeColumn(ChunkID.linkCount, count: count) { UInt64(rows[$0].linkCount) }
-      // Most stripes have none of these: one pass finds out.
-      var rare: UInt32 = 0
-      for index in 0..<count {
-        rare |= rows[index].droppedAttributeCount | rows[index].droppedEventCount | rows[index].droppedLinkCount
-        rare |= rows[index].traceState | rows[index].unknownFields | rows[index].statusUnknownFields
-      }
-      encodeText(ChunkID.statusMessage, count: count) { rows[$0].statusMessage }
-      guard rare != 0 else { return }
-      encodeColumn(ChunkID.droppedAttributeCount, count: count) { UInt64(rows[$0].droppedAttributeCount) }
-      encodeColumn(ChunkID.droppedEventCount, count: count) { UInt64(rows[$0].droppedEventCount) }
-      encodeColumn(ChunkID.droppedLinkCount, count: count) { UInt64(rows[$0].droppedLinkCount) }
-      encodeText(ChunkID.traceState, count: count) { rows[$0].traceState }
-      encodeText(ChunkID.unknownFields, count: count) { rows[$0].unknownFields }
-      encodeText(ChunkID.statusUnknownFields, count: count) { rows[$0].statusUnknownFields }
+    let rows = rows
+    encodeTimes()
+    encodeColumn(ChunkID.statusCode, rows.statusCodes)
+    let marks = rows.marks
+    let statusMark = UInt64(SpanMarks.hasStatus.rawValue)
+    encodeColumn(ChunkID.statusAbsence, count: rows.count) { marks[$0] & statusMark != 0 ? 0 : 1 }
+    encodeColumn(ChunkID.flags, rows.flags)
+    encodeColumn(ChunkID.eventCount, rows.eventCounts)
+    encodeColumn(ChunkID.linkCount, rows.linkCounts)
+    encodeText(ChunkID.statusMessage, rows.statusMessages)
+    encodeRareColumns()
+  }
+
+  private func encodeRareColumns() {
+    let rare = rows.rareFields
+    let count = rows.count
+    let table = context.view.rows
+    let places = places
+    @inline(__always)
+    func row(_ index: Int) -> UnsafeMutablePointer<SpanRow> { table.pointer(at: Int(places[index].row)) }
+    if rare.droppedAttributeCount != 0 {
+      encodeColumn(ChunkID.droppedAttributeCount, count: count) { UInt64(row($0).pointee.droppedAttributeCount) }
+    }
+    if rare.droppedEventCount != 0 {
+      encodeColumn(ChunkID.droppedEventCount, count: count) { UInt64(row($0).pointee.droppedEventCount) }
+    }
+    if rare.droppedLinkCount != 0 {
+      encodeColumn(ChunkID.droppedLinkCount, count: count) { UInt64(row($0).pointee.droppedLinkCount) }
+    }
+    if rare.traceState != 0 { encodeText(ChunkID.traceState, count: count) { row($0).pointee.traceState } }
+    if rare.unknownFields != 0 { encodeText(ChunkID.unknownFields, count: count) { row($0).pointee.unknownFields } }
+    if rare.statusUnknownFields != 0 {
+      encodeText(ChunkID.statusUnknownFields, count: count) { row($0).pointee.statusUnknownFields }
     }
   }
 
-  private func encodeTimes(
-    _ rows: UnsafeBufferPointer<SpanRow>, _ ordinals: UnsafeBufferPointer<UInt32>,
-    _ bases: UnsafeBufferPointer<UInt64>
-  ) {
-    encodeColumn(ChunkID.traceOrdinal, count: rows.count) { UInt64(ordinals[$0]) }
-    encodeColumn(ChunkID.start, count: rows.count) { rows[$0].start &- bases[Int(ordinals[$0])] }
-    encodeColumn(ChunkID.duration, count: rows.count) { rows[$0].end &- rows[$0].start }
-    encodeColumn(ChunkID.spanID, count: rows.count) { rows[$0].spanID }
+  private func encodeTimes() {
+    let (ordinals, starts) = (rows.ordinals, rows.starts)
+    encodeColumn(ChunkID.traceOrdinal, ordinals)
+    bases.withUnsafeBufferPointer { bases in
+      encodeColumn(ChunkID.start, count: rows.count) { starts[$0] &- bases[Int(truncatingIfNeeded: ordinals[$0])] }
+    }
+    encodeColumn(ChunkID.duration, rows.durations)
+    encodeColumn(ChunkID.spanID, rows.spanIDs)
   }
 
   /// Parents as ranks inside the trace's rows of this stripe.
   func encodeParents(traceCount: Int) {
     let count = rows.count
+    let (ordinals, spanIDs, parentIDs, marks) = (rows.ordinals, rows.spanIDs, rows.parentIDs, rows.marks)
+    let parentMark = UInt64(SpanMarks.hasParent.rawValue)
     var firsts = [Int](repeating: 0, count: traceCount + 1)
-    for ordinal in ordinals { firsts[Int(ordinal) + 1] += 1 }
+    for index in 0..<count { firsts[Int(truncatingIfNeeded: ordinals[index]) + 1] += 1 }
     for ordinal in 0..<traceCount { firsts[ordinal + 1] += firsts[ordinal] }
     var next = firsts
-    var ids = [UInt64](repeating: 0, count: count)
+    // The spans of each trace side by side.
+    let ids = sortedCodes.reserve(count)
     for index in 0..<count {
-      let ordinal = Int(ordinals[index])
-      ids[next[ordinal]] = rows[index].spanID
+      let ordinal = Int(truncatingIfNeeded: ordinals[index])
+      ids[next[ordinal]] = spanIDs[index]
       next[ordinal] += 1
     }
     var escapes: [UInt64] = []
     var ranks = LargeTraceRanks()
-    ids.withUnsafeBufferPointer { ids in
+    firsts.withUnsafeBufferPointer { firsts in
       encodeColumn(ChunkID.parent, count: count) { index in
-        guard rows[index].marks.contains(.hasParent) else { return 0 }
-        let parent = rows[index].parentSpanID
-        let ordinal = Int(ordinals[index])
+        guard marks[index] & parentMark != 0 else { return 0 }
+        let parent = parentIDs[index]
+        let ordinal = Int(truncatingIfNeeded: ordinals[index])
         let first = firsts[ordinal]
-        let spanCount = firsts[ordinal + 1] - first
+        let spanCount = firsts[ordinal &+ 1] &- first
         if spanCount > LargeTraceRanks.threshold {
-          if let rank = ranks.rank(of: parent, ordinal: ordinal, ids: ids, range: first..<first + spanCount) {
+          let all = UnsafeBufferPointer(start: ids, count: count)
+          if let rank = ranks.rank(of: parent, ordinal: ordinal, ids: all, range: first..<first + spanCount) {
             return UInt64(rank + 2)
           }
         } else {
           var rank = 0
           while rank < spanCount {
-            if ids[first &+ rank] == parent { return UInt64(rank + 2) }
+            if ids[first &+ rank] == parent { return UInt64(rank &+ 2) }
             rank &+= 1
           }
         }
@@ -86,37 +97,27 @@ extension StripeEncoder {
 
   /// Resources and scopes, as places in the stripe's own lists.
   func encodeEnvelopes() {
-    let rows = rows
-    let resources = encodeList(ChunkID.resources, rows.count) { context.resources.indices[Int(rows[$0].resource)] }
-    let scopes = encodeList(ChunkID.scopes, rows.count) { context.scopes.indices[Int(rows[$0].scope)] }
-    result.summary.resources = resources.list
-    result.summary.scopes = scopes.list
-    encodeColumn(ChunkID.resource, count: rows.count) {
-      UInt64(resources.places[Int(context.resources.indices[Int(rows[$0].resource)])])
-    }
-    encodeColumn(ChunkID.scope, count: rows.count) {
-      UInt64(scopes.places[Int(context.scopes.indices[Int(rows[$0].scope)])])
-    }
+    result.summary.resources = encodeList(ChunkID.resources, of: rows.resources, as: ChunkID.resource)
+    result.summary.scopes = encodeList(ChunkID.scopes, of: rows.scopes, as: ChunkID.scope)
   }
 
-  /// Encodes the ascending list of the indices that occur; gives it back with the place of each index in it.
+  /// Encodes the ascending list of the indices that occur, and `indices`, which are overwritten, as places in it.
   private func encodeList(
-    _ id: UInt32, _ count: Int, _ index: (Int) -> UInt32
-  ) -> (list: [UInt32], places: [UInt32]) {
-    var occurs: [Bool] = []
-    for row in 0..<count {
-      let index = Int(index(row))
-      if index >= occurs.count { occurs.append(contentsOf: repeatElement(false, count: index + 1 - occurs.count)) }
-      occurs[index] = true
-    }
+    _ listID: UInt32, of indices: UnsafeMutableBufferPointer<UInt64>, as id: UInt32
+  ) -> [UInt32] {
+    var greatest: UInt64 = 0
+    for index in 0..<indices.count { greatest = max(greatest, indices[index]) }
+    var places = [UInt64](repeating: 0, count: Int(greatest) + 1)
+    for index in 0..<indices.count { places[Int(truncatingIfNeeded: indices[index])] = 1 }
     var list: [UInt32] = []
-    var places = [UInt32](repeating: 0, count: occurs.count)
-    for index in occurs.indices where occurs[index] {
-      places[index] = UInt32(list.count)
+    for index in places.indices where places[index] != 0 {
+      places[index] = UInt64(list.count)
       list.append(UInt32(index))
     }
-    encodeColumn(id, count: list.count) { UInt64(list[$0]) }
-    return (list, places)
+    for index in 0..<indices.count { indices[index] = places[Int(truncatingIfNeeded: indices[index])] }
+    encodeColumn(listID, count: list.count) { UInt64(list[$0]) }
+    encodeColumn(id, indices)
+    return list
   }
 }
 

@@ -15,10 +15,19 @@ extension StripeEncoder {
       bits |= code
       index &+= 1
     }
+    if bits != 0 { encodeText(id, UnsafeMutableBufferPointer(start: words, count: count)) }
+  }
+
+  /// Encodes a text chunk of the table's codes, which are overwritten, unless all are empty.
+  func encodeText(_ id: UInt32, _ codes: UnsafeMutableBufferPointer<UInt64>) {
+    var bits: UInt64 = 0
+    var index = 0
+    while index < codes.count {
+      bits |= codes[index]
+      index &+= 1
+    }
     if bits == 0 { return }
-    encodeText(
-      id, UnsafeMutableBufferPointer(start: words, count: count),
-      isSearchable: ChunkID.searchableFixedTexts.contains(id), isAttribute: false)
+    encodeText(id, codes, isSearchable: ChunkID.searchableFixedTexts.contains(id), isAttribute: false)
   }
 
   /// Encodes a text chunk. `codes` are the table's and are overwritten.

@@ -11,8 +11,20 @@ struct StripeContext: @unchecked Sendable {
   let resources: SegmentEnvelopes
   let scopes: SegmentEnvelopes
   let options: SegmentOptions
+  let view: SpanTable.View
 
-  var view: SpanTable.View { plan.view }
+  init(
+    plan: SegmentPlan, keys: SegmentKeys, strings: SegmentStrings, resources: SegmentEnvelopes,
+    scopes: SegmentEnvelopes, options: SegmentOptions
+  ) {
+    self.plan = plan
+    self.keys = keys
+    self.strings = strings
+    self.resources = resources
+    self.scopes = scopes
+    self.options = options
+    view = plan.view
+  }
 }
 
 /// Encodes stripes, one after another, with memory that it keeps. The result depends on the stripe alone.
@@ -31,21 +43,24 @@ final class StripeEncoder {
   var doubles = DoubleChunkEncoder()
   /// The column that is being made.
   let column = WordBuffer()
+  /// The columns of rows, side by side.
+  private let rowColumns = WordBuffer()
   /// The values of all attribute columns, side by side.
   let attributes = WordBuffer()
   let sortedCodes = WordBuffer()
+  private let placeMemory = ReusedBuffer<Place>()
 
   // The stripe that is being encoded. One thread has the encoder: see `SegmentPlan`.
   @exclusivity(unchecked) var result = EncodedStripe()
   @exclusivity(unchecked) var writer = ByteWriter()
-  @exclusivity(unchecked) var rows: [SpanRow] = []
-  @exclusivity(unchecked) var ordinals: [UInt32] = []
+  @exclusivity(unchecked) var rows: StripeColumns
+  /// Where the rows come from.
+  @exclusivity(unchecked) var places: UnsafeMutableBufferPointer<Place>
   @exclusivity(unchecked) var bases: [UInt64] = []
   @exclusivity(unchecked) var eventRows: [EventRow] = []
   @exclusivity(unchecked) var linkRows: [LinkRow] = []
   /// The start of the span of each event.
   @exclusivity(unchecked) var eventStarts: [UInt64] = []
-  @exclusivity(unchecked) private var places: [Place] = []
   @exclusivity(unchecked) private var operationCounts: [UInt32]
 
   init(_ context: StripeContext) {
@@ -54,6 +69,8 @@ final class StripeEncoder {
     compressor = ZstdCompressor(level: context.options.compressionLevel)
     stamps = StampTable(count: max(context.view.strings.count, context.keys.shapeCount, 1))
     operationCounts = [UInt32](repeating: 0, count: context.plan.operations.count + 1)
+    rows = StripeColumns(0, in: rowColumns)
+    places = UnsafeMutableBufferPointer(start: placeMemory.reserve(0), count: 0)
   }
 
   func encode(_ fragments: [SegmentPlan.Fragment]) -> EncodedStripe {
@@ -101,6 +118,17 @@ final class StripeEncoder {
     if bits != 0 { encodeWords(id, UnsafeBufferPointer(start: words, count: count)) }
   }
 
+  /// Encodes the column, unless all are zero.
+  func encodeColumn(_ id: UInt32, _ words: UnsafeMutableBufferPointer<UInt64>) {
+    var bits: UInt64 = 0
+    var index = 0
+    while index < words.count {
+      bits |= words[index]
+      index &+= 1
+    }
+    if bits != 0 { encodeWords(id, UnsafeBufferPointer(words)) }
+  }
+
   func encodeWords(_ id: UInt32, _ words: UnsafeBufferPointer<UInt64>) {
     let start = writer.count
     IntegerColumn.encode(words, into: &writer, scratch: scratch)
@@ -134,7 +162,7 @@ final class StripeEncoder {
       operationCounts[Int(operation)] = offset
       offset = next
     }
-    if places.count < count { places = [Place](repeating: Place(start: 0, row: 0, ordinal: 0), count: count) }
+    let places = UnsafeMutableBufferPointer(start: placeMemory.reserve(count), count: count)
     for (ordinal, fragment) in fragments.enumerated() {
       for index in fragment.rows {
         let operation = Int(rowOperations[index])
@@ -145,22 +173,15 @@ final class StripeEncoder {
       }
     }
     for operation in used { operationCounts[Int(operation)] = 0 }
-    rows.removeAll(keepingCapacity: true)
-    ordinals.removeAll(keepingCapacity: true)
-    rows.reserveCapacity(count)
-    ordinals.reserveCapacity(count)
-    places.withUnsafeMutableBufferPointer { places in
-      for run in runs {
-        var slice = UnsafeMutableBufferPointer(rebasing: places[run])
-        slice.sort { left, right in
-          left.start != right.start ? left.start < right.start : Self.precedes(left, right, table)
-        }
-      }
-      for place in places[..<count] {
-        rows.append(table.pointer(at: Int(place.row)).pointee)
-        ordinals.append(place.ordinal)
+    for run in runs {
+      var slice = UnsafeMutableBufferPointer(rebasing: places[run])
+      slice.sort { left, right in
+        left.start != right.start ? left.start < right.start : Self.precedes(left, right, table)
       }
     }
+    self.places = places
+    rows = StripeColumns(count, in: rowColumns)
+    rows.fill(places, context)
     encodeRuns(runs, operations: used)
   }
 
@@ -174,12 +195,15 @@ final class StripeEncoder {
     return left.row < right.row
   }
 
+  private static let errorStatus = zigzag(2)
+
   private func encodeRuns(_ runs: [Range<Int>], operations: [UInt32]) {
     var minimumStarts: [UInt64] = []
     var maximumStarts: [UInt64] = []
     var maximumDurations: [UInt64] = []
     var errorCounts: [UInt64] = []
     var kinds: [UInt64] = []
+    let (starts, durations, statusCodes) = (rows.starts, rows.durations, rows.statusCodes)
     for (run, number) in zip(runs, operations) {
       let operation = context.plan.operations[Int(number)]
       result.runServices.append(operation.service)
@@ -188,16 +212,17 @@ final class StripeEncoder {
       var errorCount: UInt64 = 0
       var maximumDuration: UInt64 = 0
       for index in run {
-        let row = rows[index]
-        if row.statusCode == 2 { errorCount += 1 }
-        maximumDuration = max(maximumDuration, row.durationNanoseconds)
-        result.summary.bounds.include(start: row.start, end: row.end)
+        let start = starts[index]
+        let end = start &+ durations[index]
+        if statusCodes[index] == Self.errorStatus { errorCount += 1 }
+        if end > start { maximumDuration = max(maximumDuration, end &- start) }
+        result.summary.bounds.include(start: start, end: end)
       }
       result.summary.errorCount += Int(errorCount)
       errorCounts.append(errorCount)
       maximumDurations.append(maximumDuration)
-      minimumStarts.append(rows[run.lowerBound].start)
-      maximumStarts.append(rows[run.upperBound - 1].start)
+      minimumStarts.append(starts[run.lowerBound])
+      maximumStarts.append(starts[run.upperBound - 1])
     }
     result.summary.kinds = EncodedStripe.ascending(kinds.map { UInt32(truncatingIfNeeded: $0) })
       .map { Int32(truncatingIfNeeded: unzigzag(UInt64($0))) }
@@ -217,10 +242,11 @@ final class StripeEncoder {
     var ends = [UInt64](repeating: 0, count: count)
     bases.removeAll(keepingCapacity: true)
     bases.append(contentsOf: repeatElement(.max, count: count))
+    let (ordinals, starts, durations) = (rows.ordinals, rows.starts, rows.durations)
     for index in 0..<rows.count {
-      let ordinal = Int(ordinals[index])
-      bases[ordinal] = min(bases[ordinal], rows[index].start)
-      ends[ordinal] = max(ends[ordinal], rows[index].end)
+      let ordinal = Int(truncatingIfNeeded: ordinals[index])
+      bases[ordinal] = min(bases[ordinal], starts[index])
+      ends[ordinal] = max(ends[ordinal], starts[index] &+ durations[index])
     }
     for ordinal in 0..<count { bases[ordinal] -= bases[ordinal] % SegmentFormat.baseGranuleNanoseconds }
     let traces = context.plan.traces

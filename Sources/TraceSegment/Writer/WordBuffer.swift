@@ -1,25 +1,27 @@
-/// Memory for columns that is used again for every stripe. What stood in it is not kept when it grows.
-final class WordBuffer {
-  private(set) var words: UnsafeMutablePointer<UInt64>
+/// Memory that is used again for every stripe. What stood in it is not kept when it grows.
+final class ReusedBuffer<Element: BitwiseCopyable> {
+  private var elements: UnsafeMutablePointer<Element>
   private var capacity: Int
 
   init() {
     capacity = 0
-    words = .allocate(capacity: 1)
+    elements = .allocate(capacity: 1)
   }
 
-  deinit { words.deallocate() }
+  deinit { elements.deallocate() }
 
-  /// Room for `count` words, with any content.
-  func reserve(_ count: Int) -> UnsafeMutablePointer<UInt64> {
+  /// Room for `count` elements, with any content.
+  func reserve(_ count: Int) -> UnsafeMutablePointer<Element> {
     if count > capacity {
-      words.deallocate()
+      elements.deallocate()
       capacity = count + count / 4
-      words = .allocate(capacity: capacity)
+      elements = .allocate(capacity: capacity)
     }
-    return words
+    return elements
   }
 }
+
+typealias WordBuffer = ReusedBuffer<UInt64>
 
 /// Remembers a 32-bit number for each of many codes, and forgets them all at once.
 ///

@@ -57,7 +57,8 @@ extension FuzzTarget {
     let transfer = try SegmentTransfer(segment, to: SpanTable())
     let fragments = try transfer.fragments().prefix(Self.maximumRowCount)
     for _ in 0..<2 {
-      for fragment in fragments { try attempt { try transfer.append(fragment) } }
+      var weights: [Int] = []
+      for fragment in fragments { try attempt { try transfer.append(fragment, weights: &weights) } }
       transfer.begin(SpanTable())
     }
   }
