@@ -126,7 +126,8 @@ let package = Package(
       "TraceEngineTests",
       [
         "TraceEngine", "TraceModel", "TracestoreV2", "TracestoreTesting", "TraceFiles", "TraceOTLP", "TraceMerge",
-        "TraceBytes", "TraceIngest", "TraceInspect", "TraceManifest", "TraceQuery", "TraceSegment", "TraceWAL",
+        "TraceBytes", "TraceColumns", "TraceIngest", "TraceInspect", "TraceManifest", "TraceQuery", "TraceSegment",
+        "TraceWAL",
       ]),
     // Runs the program that the dependency builds.
     tests("CommandLineTests", ["tracestore"]),

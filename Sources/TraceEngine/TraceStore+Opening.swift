@@ -152,16 +152,20 @@ struct StoreOpening {
     let settings = manifest.current.settings
     var replay = LogReplay(ingestOptions(isZeroEndOpen: settings.isZeroEndOpen))
     var spanCount = 0
-    var sealed = segments
+    let sealed = Mutex(segments)
     let report = try WALRecovery.run(
       fileSystem: fileSystem, directory: logDirectory, storeID: settings.storeID,
-      minimumSequence: manifest.current.walTrimmedBelow
-    ) { record in
-      spanCount += try replay.append(record) { memtable in
-        if let segment = try sealer.seal(memtable, live: sealed).segment { sealed.append(segment) }
-      }
-    }
-    segments = sealed
+      minimumSequence: manifest.current.walTrimmedBelow,
+      readingAll: { reader in
+        let counts = try replay.appendAll(of: &reader, parallel: Concurrency.perform) { memtable in
+          // One frame has its turn at a time, so that nobody else looks at the list meanwhile.
+          let live = sealed.withLock { $0 }
+          if let segment = try sealer.seal(memtable, live: live).segment { sealed.withLock { $0.append(segment) } }
+        }
+        spanCount = counts.rowCount
+        return counts.frameCount
+      })
+    segments = sealed.withLock { $0 }
     let seconds = Double(monotonicNanoseconds() - started) / 1e9
     if report.frameCount > 0 {
       options.observer?(.recovered(requestCount: report.frameCount, spanCount: spanCount, seconds: seconds))

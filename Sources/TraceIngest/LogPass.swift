@@ -15,6 +15,10 @@ final class LogPass: Sendable {
     var damage: [String]
     /// Why the pass ended early.
     var failure: (any Error)?
+    /// As it stands now.
+    var reader: WALReader
+    /// How many frames it gave.
+    var frameCount: Int
   }
 
   private struct Input {
@@ -26,6 +30,8 @@ final class LogPass: Sendable {
   }
 
   private struct Output {
+    /// What a frame that may not be passed over has failed with: no later one has its turn.
+    var failure: (any Error)?
     /// The number of the frame whose turn it is.
     var turn = 0
     /// Behind the frame before.
@@ -38,6 +44,7 @@ final class LogPass: Sendable {
   /// More threads than this would wait for the one that reads the file.
   private static let maximumLaneCount = 8
 
+  private let isPassingOver: Bool
   private let input: Monitor<Input>
   private let output: Monitor<Output>
   private let prepare: @Sendable (FrameWorkspace) throws -> Bool
@@ -47,12 +54,13 @@ final class LogPass: Sendable {
   ///   - prepare: called on any thread, for several frames at once, with the frame's payload; false spares the frame
   ///     its turn.
   ///   - append: called for one frame at a time, in the order of the log.
-  ///
-  /// A frame for which either throws is reported as damage and passed over.
+  ///   - isPassingOver: a frame for which either throws is reported as damage and passed over; otherwise the pass ends
+  ///     with it, as if nothing had been read of what follows.
   init(
-    _ reader: WALReader, prepare: @escaping @Sendable (FrameWorkspace) throws -> Bool,
+    _ reader: WALReader, isPassingOver: Bool = true, prepare: @escaping @Sendable (FrameWorkspace) throws -> Bool,
     append: @escaping @Sendable (FrameWorkspace) throws -> Void
   ) {
+    self.isPassingOver = isPassingOver
     input = Monitor(Input(reader: reader))
     output = Monitor(Output(cursor: reader.cursor))
     self.prepare = prepare
@@ -72,7 +80,7 @@ final class LogPass: Sendable {
         damage.sort { ($0.place.fileNumber, $0.place.offset) < ($1.place.fileNumber, $1.place.offset) }
         return Report(
           cursor: input.failure == nil ? input.reader.cursor : output.cursor, damage: damage.map(\.text),
-          failure: input.failure)
+          failure: output.failure ?? input.failure, reader: input.reader, frameCount: input.frameCount)
       }
     }
   }
@@ -87,12 +95,14 @@ final class LogPass: Sendable {
       do {
         try workspace.load(record)
         if try prepare(workspace) {
-          waitForTurn(number)
+          guard hasTurn(number) else { return }
           try append(workspace)
         }
         finish(number, record)
-      } catch {
+      } catch  where isPassingOver {
         finish(number, record, error)
+      } catch {
+        return end(number, with: error)
       }
     }
   }
@@ -114,8 +124,20 @@ final class LogPass: Sendable {
     }
   }
 
-  /// Every earlier frame is with a thread that does not wait for this one.
-  private func waitForTurn(_ number: Int) { output.wait { $0.turn == number } }
+  /// Waits for the frame's turn; false when none comes any more. Every earlier frame is with a thread that does not wait
+  /// for this one.
+  private func hasTurn(_ number: Int) -> Bool {
+    let isSettled = { (output: inout Output) in output.turn == number || output.failure != nil }
+    return output.withLock(waitingUntil: isSettled) { $0.failure == nil }
+  }
+
+  /// Ends the pass, unless an earlier frame has.
+  private func end(_ number: Int, with error: any Error) {
+    guard hasTurn(number) else { return }
+    input.withLock { $0.isEnded = true }
+    output.withLock { $0.failure = error }
+    output.wakeAll()
+  }
 
   private func finish(_ number: Int, _ record: WALRecord, _ error: (any Error)? = nil) {
     let behind = WALCursor(

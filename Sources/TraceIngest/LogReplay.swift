@@ -1,3 +1,5 @@
+import TraceFiles
+package import TraceSegment
 package import TraceWAL
 
 /// Turns log frames back into rows. No rule and no limit is applied: the rows are those that were acknowledged.
@@ -19,6 +21,34 @@ package struct LogReplay {
     try record.checkIsRequest()
     try frame.load(record)
     try frame.decode()
+    return try append(frame, seal: seal)
+  }
+
+  /// Appends the rows of all frames that `reader` still has, decoded on several threads and in the order of the log.
+  /// Returns how many there were; throws as `append(_:seal:)`, for the first frame that fails.
+  package mutating func appendAll(
+    of reader: inout WALReader, parallel: SegmentParallelism, seal: @escaping @Sendable (Memtable) throws -> Void
+  ) throws -> (frameCount: Int, rowCount: Int) {
+    let shared = Monitor((replay: self, rowCount: 0))
+    let pass = LogPass(reader, isPassingOver: false) { frame in
+      try frame.decode()
+      return true
+    } append: { frame in
+      try shared.withLock { $0.rowCount += try $0.replay.append(frame, seal: seal) }
+    }
+    let report = pass.run(parallel, serialByteCount: Self.serialByteCount)
+    if let failure = report.failure { throw failure }
+    reader = report.reader
+    return shared.withLock { shared in
+      self = shared.replay
+      return (report.frameCount, shared.rowCount)
+    }
+  }
+
+  /// Up to here one thread reads alone: starting others would take longer.
+  private static let serialByteCount = 1 << 20
+
+  private mutating func append(_ frame: FrameWorkspace, seal: (Memtable) throws -> Void) throws -> Int {
     if memtable.rowCount > 0, !memtable.hasRoom(for: frame.batch) { try begin(seal) }
     let count = try memtable.append(frame)
     if options.isFull(memtable) { try begin(seal) }

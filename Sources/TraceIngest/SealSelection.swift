@@ -20,17 +20,18 @@ package struct SealSelection: Sendable {
     var isDropped = RowMask(count: view.rows.count)
     var candidates = DuplicateFinder(view)
     for index in 0..<view.rows.count {
-      if view.rows[index].marks.contains(.isDead) {
+      if view.rows.pointer(at: index).pointee.marks.contains(.isDead) {
         isDropped.set(index)
       } else if try candidates.isRepeated(index) {
         isDropped.set(index)
         droppedCount += 1
       }
     }
-    for source in live { try Self.drop(&isDropped, &droppedCount, view, liveIn: source) }
+    let traces = live.isEmpty ? [] : view.traceRows()
+    for source in live { try Self.drop(&isDropped, &droppedCount, view, traces, liveIn: source) }
     rows.reserveCapacity(view.rows.count)
     for index in 0..<view.rows.count where !isDropped[index] {
-      if view.rows[index].marks.contains(.isPartial) {
+      if view.rows.pointer(at: index).pointee.marks.contains(.isPartial) {
         partialRows.append(UInt32(index))
       } else {
         rows.append(UInt32(index))
@@ -40,17 +41,18 @@ package struct SealSelection: Sendable {
 
   /// Drops the rows whose record stands in a live source. A source without the trace costs one probe of its filter.
   private static func drop(
-    _ isDropped: inout RowMask, _ droppedCount: inout Int, _ view: SpanTable.View, liveIn source: any SpanSource
+    _ isDropped: inout RowMask, _ droppedCount: inout Int, _ view: SpanTable.View,
+    _ traces: [(id: TraceID, rows: [Int])], liveIn source: any SpanSource
   ) throws {
     guard !source.stripes.isEmpty else { return }
-    for trace in view.traceRows() {
+    for trace in traces {
       for located in try source.rows(of: trace.id) {
         let storedIDs = try located.stripe.spanIDs(located.rows)
         var byID: [UInt64: [Int]] = [:]
         for (offset, id) in storedIDs.enumerated() { byID[id, default: []].append(located.rows[offset]) }
         var wanted: [(row: Int, stored: [Int])] = []
         for row in trace.rows where !isDropped[row] {
-          if let stored = byID[view.rows[row].spanID] { wanted.append((row, stored)) }
+          if let stored = byID[view.rows.pointer(at: row).pointee.spanID] { wanted.append((row, stored)) }
         }
         guard !wanted.isEmpty else { continue }
         let storedRows = Array(Set(wanted.flatMap(\.stored))).sorted()
@@ -75,14 +77,15 @@ extension SpanTable.View {
   /// The rows of each trace, ascending, in the order in which the traces first came.
   func traceRows() -> [(id: TraceID, rows: [Int])] {
     var traces: [(id: TraceID, rows: [Int])] = []
-    var places: [UInt32: Int] = [:]
+    var places = [UInt32](repeating: .max, count: rows.count)
     for index in 0..<rows.count {
-      let row = rows[index]
-      if let place = places[row.trace] {
-        traces[place].rows.append(index)
+      let row = rows.pointer(at: index)
+      let trace = Int(row.pointee.trace)
+      if places[trace] < .max {
+        traces[Int(places[trace])].rows.append(index)
       } else {
-        places[row.trace] = traces.count
-        traces.append((TraceID(high: row.traceHigh, low: row.traceLow), [index]))
+        places[trace] = UInt32(traces.count)
+        traces.append((TraceID(high: row.pointee.traceHigh, low: row.pointee.traceLow), [index]))
       }
     }
     return traces

@@ -18,8 +18,7 @@ package struct BatchAppender {
   private let rawScopes: ByteDictionary
   private var resourceIndices: [UInt32] = [0]
   private var scopeIndices: [UInt32] = [0]
-  private var slots: [UInt32] = []
-  private var words: [UInt64] = []
+  private let lists = AttributeLists()
   private var key: [UInt8] = []
 
   package init(table: SpanTable, endZeroMeansOpen: Bool, hash: SeededHash = .process) {
@@ -40,19 +39,21 @@ package struct BatchAppender {
     // Unreadable resources must refuse the batch before the first row of it stands in the table.
     for index in 0..<batch.resources.count { resources.append(try resourceIndex(batch, batch.resources[index])) }
     for index in 0..<batch.scopes.count { scopes.append(try scopeIndex(batch, batch.scopes[index])) }
-    for index in 0..<batch.spans.count {
-      let row = makeRow(batch, batch.spans[index], resources: resources, scopes: scopes)
+    var row = SpanRow()
+    for span in batch.spans {
+      fill(&row, batch, span, resources: resources, scopes: scopes)
       let slab = table.rowCount >> Memtable.stripeShift
       if slab == bounds.count { bounds.append(StripeBounds()) }
       bounds[slab].include(start: row.start, end: row.end)
-      table.appendRow(row)
+      _ = table.appendRow(copying: &row)
     }
   }
 
-  private mutating func makeRow(
-    _ batch: SpanBatch, _ span: BatchSpan, resources: [UInt32], scopes: [UInt32]
-  ) -> SpanRow {
-    var row = SpanRow()
+  /// Makes the row of a span, except for its place in its trace.
+  private mutating func fill(
+    _ row: inout SpanRow, _ batch: SpanBatch, _ span: BatchSpan, resources: [UInt32], scopes: [UInt32]
+  ) {
+    row.marks = []
     row.traceHigh = span.traceHigh
     row.traceLow = span.traceLow
     row.spanID = span.spanID
@@ -109,7 +110,6 @@ package struct BatchAppender {
       (stored.shape, stored.firstValue) = appendAttributes()
       table.appendLink(stored)
     }
-    return row
   }
 
   @inline(__always)
@@ -119,32 +119,34 @@ package struct BatchAppender {
 
   /// Fills `slots` and `words`; true when the attributes flag the record as partial.
   private mutating func internAttributes(_ batch: SpanBatch, first: UInt32, count: UInt32) -> Bool {
-    slots.removeAll(keepingCapacity: true)
-    words.removeAll(keepingCapacity: true)
+    lists.reserve(Int(count))
+    let (slots, words) = (lists.slots, lists.words)
+    let attributes = batch.attributes
+    var found = 0
     var isPartial = false
     var index = Int(first)
     let end = index &+ Int(count)
     while index < end {
-      let attribute = batch.attributes[index]
+      let attribute = attributes[index]
       index &+= 1
-      let key = intern(batch, attribute.key)
+      // Spans that follow each other mostly have the same keys in the same order.
+      let guess = ShapeSlot(rawValue: slots[found]).key
+      let key = table.strings.intern(batch.bytes(attribute.key), guess: guess)
       if key == stateKey { continue }
       if key == partialKey, attribute.type == .bool, attribute.value != 0 { isPartial = true }
-      slots.append(ShapeSlot(key: key, type: attribute.type).rawValue)
-      if attribute.type.isText {
-        words.append(UInt64(intern(batch, attribute.range)))
-      } else {
-        words.append(attribute.value)
-      }
+      slots[found] = ShapeSlot(key: key, type: attribute.type).rawValue
+      words[found] = attribute.type.isText ? UInt64(intern(batch, attribute.range)) : attribute.value
+      found &+= 1
     }
+    lists.count = found
     return isPartial
   }
 
-  private mutating func appendAttributes() -> (shape: UInt32, firstValue: UInt32) {
+  private func appendAttributes() -> (shape: UInt32, firstValue: UInt32) {
     let first = table.nextValueIndex
-    if slots.isEmpty { return (0, first) }
-    words.withUnsafeBufferPointer { table.appendValues($0) }
-    return (slots.withUnsafeBytes { table.shapes.intern($0) }, first)
+    if lists.count == 0 { return (0, first) }
+    table.appendValues(UnsafeBufferPointer(start: lists.words, count: lists.count))
+    return (table.shapes.intern(UnsafeRawBufferPointer(start: lists.slots, count: 4 * lists.count)), first)
   }
 
   private mutating func resourceIndex(_ batch: SpanBatch, _ resource: BatchResource) throws -> UInt32 {
@@ -179,5 +181,37 @@ package struct BatchAppender {
       key.append(contentsOf: batch.bytes(part))
     }
     return key
+  }
+}
+
+/// The attribute list that is being interned: memory that is used again for every one. Until they are written over,
+/// slots are those of the list before, or empty.
+private final class AttributeLists {
+  private(set) var slots: UnsafeMutablePointer<UInt32>
+  private(set) var words: UnsafeMutablePointer<UInt64>
+  var count = 0
+  private var capacity = 64
+
+  init() {
+    slots = .allocate(capacity: capacity)
+    slots.initialize(repeating: 0, count: capacity)
+    words = .allocate(capacity: capacity)
+  }
+
+  deinit {
+    slots.deallocate()
+    words.deallocate()
+  }
+
+  /// Room for a list.
+  func reserve(_ newCount: Int) {
+    count = 0
+    guard newCount > capacity else { return }
+    slots.deallocate()
+    words.deallocate()
+    capacity = 2 * newCount
+    slots = .allocate(capacity: capacity)
+    slots.initialize(repeating: 0, count: capacity)
+    words = .allocate(capacity: capacity)
   }
 }

@@ -145,7 +145,8 @@ package struct BatchScope: Sendable, BitwiseCopyable {
 /// The caller owns the batch and reuses it; decoding into it keeps its memory. It borrows the request: texts and bytes
 /// are ranges of it, so read the batch only while the request's memory lives. Not thread-safe.
 package final class SpanBatch {
-  package var storage = BatchStorage()
+  // The checks of exclusive access, several for every attribute, were 5 % of an import.
+  @exclusivity(unchecked) package var storage = BatchStorage()
 
   package init() {}
 

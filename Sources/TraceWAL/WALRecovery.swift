@@ -31,15 +31,30 @@ package enum WALRecovery {
     fileSystem: any FileSystem, directory: String, storeID: StoreID, minimumSequence: UInt64 = 1,
     _ body: (WALRecord) throws -> Void
   ) throws -> WALRecoveryReport {
+    try run(
+      fileSystem: fileSystem, directory: directory, storeID: storeID, minimumSequence: minimumSequence,
+      readingAll: { reader in
+        var frameCount = 0
+        while let record = try reader.next() {
+          frameCount += 1
+          try body(record)
+        }
+        return frameCount
+      })
+  }
+
+  /// The same for those that read by themselves.
+  ///
+  /// - Parameter readAll: reads to the end and returns how many frames there were.
+  package static func run(
+    fileSystem: any FileSystem, directory: String, storeID: StoreID, minimumSequence: UInt64 = 1,
+    readingAll readAll: (inout WALReader) throws -> Int
+  ) throws -> WALRecoveryReport {
     try fileSystem.createDirectory(directory)
     var reader = try WALReader(
       fileSystem: fileSystem, directory: directory, storeID: storeID, mode: .everything,
       from: WALCursor(minimumSequence: minimumSequence))
-    var frameCount = 0
-    while let record = try reader.next() {
-      frameCount += 1
-      try body(record)
-    }
+    let frameCount = try readAll(&reader)
     var byteCounts: [UInt64: UInt64] = [:]
     for source in reader.sources { byteCounts[source.fileNumber] = source.byteCount }
     if let tail = reader.tail {
