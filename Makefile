@@ -9,7 +9,7 @@ BIN := $(RELEASE)/release
 SOURCES := Package.swift Sources Tests Benchmarks
 DOCUMENTED := TraceEngine TraceModel TracestoreV2 TraceOTLP TracestoreTesting
 
-.PHONY: all deps build release demo test bench bench-peers guard oracle fuzz embedding format lint docs clean
+.PHONY: all deps build release demo test bench bench-peers bench-scale guard oracle fuzz embedding format lint docs clean
 
 all: build
 
@@ -38,6 +38,10 @@ bench: deps
 bench-peers: deps
 	@NEED_VENV=1 .ci/deps
 	@SWIFT=$(SWIFT) RELEASE=$(RELEASE) Benchmarks/Peers/run
+
+# The same questions to stores of 1, 3 and 10 million spans: what they cost, and what they read.
+bench-scale: deps
+	@SWIFT=$(SWIFT) RELEASE=$(RELEASE) Benchmarks/Peers/run-scale
 
 # Instructions of the inner loops and bytes a span, against limits. Linux only: it needs valgrind.
 guard: release

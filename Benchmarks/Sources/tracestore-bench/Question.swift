@@ -50,22 +50,25 @@ struct Question: Decodable {
   /// Asks once; the clock runs from the call to the last result.
   func answer(_ variant: Variant, from store: TraceStore) async throws -> Answer {
     let query = variant.query
+    let readBefore = readByteCount()
     let started = ContinuousClock.now
+    func answer(_ found: [String]) -> Answer {
+      let elapsed = ContinuousClock.now - started
+      return Answer(elapsed, found, readByteCount: readByteCount() - readBefore)
+    }
     switch kind {
     case .trace:
       var spanCount = 0
       for try await chunk in try await store.getTraces([variant.identifier]) { spanCount += chunk.data.spanCount }
-      return Answer(ContinuousClock.now - started, ["\(spanCount)"])
+      return answer(["\(spanCount)"])
     case .search:
       var traces: [FoundTrace] = []
       for try await trace in try await store.findTraceIDs(query) { traces.append(trace) }
-      return Answer(ContinuousClock.now - started, traces.map(\.traceID.description))
+      return answer(traces.map(\.traceID.description))
     case .summaries:
       var summaries: [TraceSummary] = []
       for try await summary in try await store.findTraceSummaries(query) { summaries.append(summary) }
-      return Answer(
-        ContinuousClock.now - started,
-        summaries.map { "\($0.traceID) \($0.spanCount) \($0.errorSpanCount) \($0.rootServiceName)" })
+      return answer(summaries.map { "\($0.traceID) \($0.spanCount) \($0.errorSpanCount) \($0.rootServiceName)" })
     }
   }
 }
@@ -82,13 +85,26 @@ extension Question.Variant {
   }
 }
 
-/// What came back and how long it took.
+/// What came back, how long it took, and how many bytes were read from files meanwhile.
 struct Answer: Encodable {
   var nanoseconds: Int64
+  var readByteCount: Int
   var found: [String]
 
-  init(_ elapsed: Duration, _ found: [String]) {
+  init(_ elapsed: Duration, _ found: [String], readByteCount: Int) {
     nanoseconds = elapsed.components.seconds * 1_000_000_000 + elapsed.components.attoseconds / 1_000_000_000
+    self.readByteCount = readByteCount
     self.found = found
   }
+}
+
+/// What this process has read so far, cached pages included; 0 where the system does not say.
+private func readByteCount() -> Int {
+  #if os(Linux)
+    let counts = (try? String(contentsOfFile: "/proc/self/io", encoding: .utf8)) ?? ""
+    let line = counts.split(separator: "\n").first { $0.hasPrefix("rchar:") }
+    return line?.split(separator: " ").last.flatMap { Int($0) } ?? 0
+  #else
+    return 0
+  #endif
 }
