@@ -48,7 +48,7 @@ import TraceColumns
       #expect(encoded { IntegerColumn.encode(column, into: &$0, scratch: scratch) } == bytes)
     }
     #expect(encodings == Set(IntegerEncoding.allCases))
-    #expect(pages.count == 10)
+    #expect(pages.count == 11)
   }
 
   @Test func integerColumnOfTwoPages() throws {

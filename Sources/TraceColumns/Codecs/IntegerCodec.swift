@@ -11,25 +11,29 @@ struct IntegerPlan {
   var highWidth = 0
   /// What a delta is reduced by.
   var deltaBase: Int64 = 0
+  /// What steps are counted round.
+  var cycle: UInt64 = 0
 }
 
 /// Chooses the cheapest encoding of a page by exact cost and writes it.
 package enum IntegerCodec {
-  /// Appends the page of `values`, at most 1,024 of them. The choice depends on the values alone.
+  /// Appends the page of `values`, at most 1,024 of them. The choice depends on the values and the cycle alone.
+  ///
+  /// - Parameter cycle: what all values are below, if they may go round it: how many codes there are. 0 if unknown.
   package static func encode(
-    _ values: UnsafeBufferPointer<UInt64>, into writer: inout ByteWriter, scratch: ColumnScratch
+    _ values: UnsafeBufferPointer<UInt64>, cycle: UInt64 = 0, into writer: inout ByteWriter, scratch: ColumnScratch
   ) {
     precondition(values.count <= IntegerPage.maximumCount, "a page holds at most 1,024 values")
     let workspace = scratch.integers
     let statistics = workspace.survey(values)
-    let plan = bestPlan(statistics, workspace)
+    let plan = bestPlan(statistics, workspace, cycle: cycle)
     write(plan, statistics, workspace, into: &writer)
   }
 
   /// What each encoding would take for these values, with header and checksum, cheapest first. For people: it
   /// also costs the encodings that `encode` can rule out early.
   package static func estimates(
-    _ values: UnsafeBufferPointer<UInt64>, scratch: ColumnScratch
+    _ values: UnsafeBufferPointer<UInt64>, cycle: UInt64 = 0, scratch: ColumnScratch
   ) -> [(name: String, byteCount: Int)] {
     precondition(values.count <= IntegerPage.maximumCount, "a page holds at most 1,024 values")
     let workspace = scratch.integers
@@ -39,6 +43,7 @@ package enum IntegerCodec {
       PatchedIntegers.estimate(statistics, workspace), DeltaIntegers.estimate(statistics, workspace),
       RunIntegers.estimate(statistics), DictionaryIntegers.estimate(statistics, workspace, below: .max),
       HuffmanIntegers.estimate(statistics, workspace, below: .max),
+      StepIntegers.estimate(statistics, workspace, cycle: cycle, below: .max),
     ]
     return plans.compactMap { $0 }
       .map { ($0.encoding.name, totalByteCount($0, base: statistics.base)) }
@@ -46,7 +51,9 @@ package enum IntegerCodec {
   }
 
   /// Ties go to the encoding named first: the ones with direct access come before the sequential ones.
-  private static func bestPlan(_ statistics: IntegerStatistics, _ workspace: IntegerWorkspace) -> IntegerPlan {
+  private static func bestPlan(
+    _ statistics: IntegerStatistics, _ workspace: IntegerWorkspace, cycle: UInt64
+  ) -> IntegerPlan {
     if let plan = ConstantIntegers.estimate(statistics) { return plan }
     var best = PackedIntegers.estimate(statistics)
     func consider(_ plan: IntegerPlan?) {
@@ -57,8 +64,10 @@ package enum IntegerCodec {
     consider(DeltaIntegers.estimate(statistics, workspace))
     let dictionary = DictionaryIntegers.estimate(statistics, workspace, below: best.byteCount)
     consider(dictionary)
-    // Entropy coding gives direct access up, so it has to earn an eighth of the page.
-    consider(HuffmanIntegers.estimate(statistics, workspace, below: best.byteCount - best.byteCount / 8))
+    // Entropy coding and steps give direct access up, so they have to earn an eighth of the page.
+    let limit = best.byteCount - best.byteCount / 8
+    consider(HuffmanIntegers.estimate(statistics, workspace, below: limit))
+    consider(StepIntegers.estimate(statistics, workspace, cycle: cycle, below: min(limit, best.byteCount)))
     return best
   }
 
@@ -89,6 +98,7 @@ package enum IntegerCodec {
     case .runs: RunIntegers.encode(plan, statistics, workspace, into: &writer)
     case .dictionary: DictionaryIntegers.encode(plan, statistics, workspace, into: &writer)
     case .huffman: HuffmanIntegers.encode(plan, statistics, workspace, into: &writer)
+    case .steps: StepIntegers.encode(plan, statistics, workspace, into: &writer)
     }
     precondition(writer.count - bodyStart == bodyByteCount, "an encoding missed its own estimate")
     let checksum = writer.bytes.withUnsafeBytes { CRC32C.checksum(UnsafeRawBufferPointer(rebasing: $0[start...])) }

@@ -23,12 +23,14 @@ package struct IntegerColumn: @unchecked Sendable {
 
   /// Appends the column of `values`. Cost: about 5–10 ns a value, and the scratch is the only allocation besides
   /// the output.
+  ///
+  /// - Parameter cycle: what all values are below, if they may go round it; see `IntegerCodec`.
   package static func encode(
-    _ values: UnsafeBufferPointer<UInt64>, into writer: inout ByteWriter, scratch: ColumnScratch
+    _ values: UnsafeBufferPointer<UInt64>, cycle: UInt64 = 0, into writer: inout ByteWriter, scratch: ColumnScratch
   ) {
     precondition(values.count <= maximumCount, "a column holds at most \(maximumCount) values")
     guard values.count > IntegerPage.maximumCount else {
-      IntegerCodec.encode(values, into: &writer, scratch: scratch)
+      IntegerCodec.encode(values, cycle: cycle, into: &writer, scratch: scratch)
       return
     }
     let start = writer.count
@@ -41,7 +43,8 @@ package struct IntegerColumn: @unchecked Sendable {
     for page in 0..<pageCount {
       let first = page * IntegerPage.maximumCount
       let end = min(first + IntegerPage.maximumCount, values.count)
-      IntegerCodec.encode(UnsafeBufferPointer(rebasing: values[first..<end]), into: &writer, scratch: scratch)
+      IntegerCodec.encode(
+        UnsafeBufferPointer(rebasing: values[first..<end]), cycle: cycle, into: &writer, scratch: scratch)
       writer.patch(UInt32(writer.count - base), at: directory + 4 * page)
     }
     let checksum = writer.bytes.withUnsafeBytes {

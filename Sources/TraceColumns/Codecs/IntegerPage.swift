@@ -10,6 +10,7 @@ package enum IntegerEncoding: UInt8, CaseIterable, Sendable {
   case runs = 5
   case dictionary = 6
   case huffman = 7
+  case steps = 8
 
   package var name: String {
     switch self {
@@ -21,6 +22,7 @@ package enum IntegerEncoding: UInt8, CaseIterable, Sendable {
     case .runs: "runs"
     case .dictionary: "dictionary"
     case .huffman: "huffman"
+    case .steps: "steps"
     }
   }
 }
@@ -100,6 +102,7 @@ package struct IntegerPage: @unchecked Sendable {
     case .runs: try RunIntegers.decode(self, into: target)
     case .dictionary: try DictionaryIntegers.decode(self, into: target)
     case .huffman: try HuffmanIntegers.decode(self, into: target)
+    case .steps: try StepIntegers.decode(self, into: target)
     }
     expand(target)
   }
@@ -138,6 +141,7 @@ package struct IntegerPage: @unchecked Sendable {
     case .delta, .zigzagDelta: reduced = try DeltaIntegers.value(at: index, in: self)
     case .runs: reduced = try RunIntegers.value(at: index, in: self)
     case .huffman: reduced = try HuffmanIntegers.value(at: index, in: self)
+    case .steps: reduced = try StepIntegers.value(at: index, in: self)
     }
     return reduced &* scale.factor &+ base
   }
@@ -168,7 +172,7 @@ package struct IntegerPage: @unchecked Sendable {
   package var hasDirectAccess: Bool {
     switch encoding {
     case .constant, .packed, .patched, .dictionary: true
-    case .delta, .zigzagDelta, .runs, .huffman: false
+    case .delta, .zigzagDelta, .runs, .huffman, .steps: false
     }
   }
 
@@ -183,6 +187,7 @@ package struct IntegerPage: @unchecked Sendable {
       case .runs: RunIntegers.describe(self)
       case .dictionary: DictionaryIntegers.describe(self)
       case .huffman: HuffmanIntegers.describe(self)
+      case .steps: StepIntegers.describe(self)
       }
     let scaleText = scale.factor == 1 ? "" : " scale \(scale.factor)"
     return "\(encoding.name)\(detail)\(scaleText): \(count) values, \(byteCount) bytes"

@@ -54,6 +54,8 @@ final class IntegerWorkspace {
   @exclusivity(unchecked) var dictionary = SmallDictionary()
   /// Whether `dictionary` and the indices in `second` describe the page at hand.
   var hasDictionary = false
+  /// The steps of the plan that `StepIntegers` proposed last.
+  let steps = StepTable()
   /// The code lengths of the plan that the Huffman encoding proposed last.
   let codeLengths: UnsafeMutablePointer<UInt64>
 

@@ -102,7 +102,9 @@ extension StripeEncoder {
       }
     }
     var body = ByteWriter()
-    IntegerColumn.encode(UnsafeBufferPointer(start: indices, count: codes.count), into: &body, scratch: scratch)
+    IntegerColumn.encode(
+      UnsafeBufferPointer(start: indices, count: codes.count), cycle: UInt64(distinct.count), into: &body,
+      scratch: scratch)
     let indicesByteCount = body.count
     let strings = local
     SortedTextList.encode(count: strings.count, text: { view.bytes(strings[$0]) }, into: &body, scratch: scratch)
