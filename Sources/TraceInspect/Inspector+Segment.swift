@@ -132,7 +132,7 @@ extension Inspector {
 
   // MARK: Content
 
-  private func withSegment<Result>(_ path: String, _ body: (Segment) throws -> Result) throws -> Result {
+  func withSegment<Result>(_ path: String, _ body: (Segment) throws -> Result) throws -> Result {
     let file = try fileSystem.open(path, .read)
     defer { file.close() }
     return try body(

@@ -1,5 +1,5 @@
 import TraceBytes
-import TraceColumns
+package import TraceColumns
 
 /// Encodes the values of a `double` attribute.
 struct DoubleChunkEncoder: ~Copyable {
@@ -41,42 +41,63 @@ struct DoubleChunkEncoder: ~Copyable {
 
   /// Appends the chunk of the values with these bits.
   mutating func encode(_ bits: UnsafeBufferPointer<UInt64>, into writer: inout ByteWriter, scratch: ColumnScratch) {
-    var plain = ByteWriter()
-    IntegerColumn.encode(bits, into: &plain, scratch: scratch)
-    var head = DoubleChunkHead(
-      form: .bits, exponent: 0, valuesByteCount: plain.count, positionsByteCount: 0, bitsByteCount: 0)
-    var body = plain
-    if let exponent = Self.exponent(bits) {
-      let power = DoubleChunkHead.powers[exponent]
-      let words = integers.reserve(bits.count)
-      positions.removeAll(keepingCapacity: true)
-      escapes.removeAll(keepingCapacity: true)
-      for index in 0..<bits.count {
-        if let integer = Self.integer(bits[index], power: power) {
-          words[index] = zigzag(integer)
-        } else {
-          words[index] = 0
-          positions.append(UInt64(index))
-          escapes.append(bits[index])
-        }
-      }
-      var decimal = ByteWriter()
-      IntegerColumn.encode(UnsafeBufferPointer(start: words, count: bits.count), into: &decimal, scratch: scratch)
-      let valuesByteCount = decimal.count
-      var positionsByteCount = 0
-      if !positions.isEmpty {
-        IntegerColumn.encode(positions, into: &decimal, scratch: scratch)
-        positionsByteCount = decimal.count - valuesByteCount
-        IntegerColumn.encode(escapes, into: &decimal, scratch: scratch)
-      }
-      if decimal.count < plain.count {
-        head = DoubleChunkHead(
-          form: .decimal, exponent: exponent, valuesByteCount: valuesByteCount, positionsByteCount: positionsByteCount,
-          bitsByteCount: decimal.count - valuesByteCount - positionsByteCount)
-        body = decimal
+    var best = asBits(bits, scratch)
+    if let decimal = asDecimals(bits, scratch), decimal.body.count < best.body.count { best = decimal }
+    best.head.encode(into: &writer)
+    writer.append(best.body.bytes)
+  }
+
+  fileprivate func asBits(
+    _ bits: UnsafeBufferPointer<UInt64>, _ scratch: ColumnScratch
+  ) -> (head: DoubleChunkHead, body: ByteWriter) {
+    var body = ByteWriter()
+    IntegerColumn.encode(bits, into: &body, scratch: scratch)
+    let head = DoubleChunkHead(
+      form: .bits, exponent: 0, valuesByteCount: body.count, positionsByteCount: 0, bitsByteCount: 0)
+    return (head, body)
+  }
+
+  /// Nil when too many values are no short decimals.
+  fileprivate mutating func asDecimals(
+    _ bits: UnsafeBufferPointer<UInt64>, _ scratch: ColumnScratch
+  ) -> (head: DoubleChunkHead, body: ByteWriter)? {
+    guard let exponent = Self.exponent(bits) else { return nil }
+    let power = DoubleChunkHead.powers[exponent]
+    let words = integers.reserve(bits.count)
+    positions.removeAll(keepingCapacity: true)
+    escapes.removeAll(keepingCapacity: true)
+    for index in 0..<bits.count {
+      if let integer = Self.integer(bits[index], power: power) {
+        words[index] = zigzag(integer)
+      } else {
+        words[index] = 0
+        positions.append(UInt64(index))
+        escapes.append(bits[index])
       }
     }
-    head.encode(into: &writer)
-    writer.append(body.bytes)
+    var body = ByteWriter()
+    IntegerColumn.encode(UnsafeBufferPointer(start: words, count: bits.count), into: &body, scratch: scratch)
+    let valuesByteCount = body.count
+    var positionsByteCount = 0
+    if !positions.isEmpty {
+      IntegerColumn.encode(positions, into: &body, scratch: scratch)
+      positionsByteCount = body.count - valuesByteCount
+      IntegerColumn.encode(escapes, into: &body, scratch: scratch)
+    }
+    let head = DoubleChunkHead(
+      form: .decimal, exponent: exponent, valuesByteCount: valuesByteCount, positionsByteCount: positionsByteCount,
+      bitsByteCount: body.count - valuesByteCount - positionsByteCount)
+    return (head, body)
+  }
+}
+
+extension DoubleForm {
+  /// What the chunk of the values with these bits would take in each form. For people.
+  package static func estimates(
+    _ bits: UnsafeBufferPointer<UInt64>, scratch: ColumnScratch
+  ) -> [(name: String, byteCount: Int)] {
+    var encoder = DoubleChunkEncoder()
+    return [encoder.asBits(bits, scratch), encoder.asDecimals(bits, scratch)].compactMap { $0 }
+      .map { ("\($0.head.form)", DoubleChunkHead.byteCount + $0.body.count) }
   }
 }

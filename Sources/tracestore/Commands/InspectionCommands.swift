@@ -49,11 +49,15 @@ struct DumpCommand: AsyncParsableCommand {
   var rows = false
   @Option(help: ArgumentHelp("256 bytes from here on, as numbers and characters.", valueName: "offset")) var hex:
     UInt64?
+  @Flag(
+    name: .customLong("try"),
+    help: "What each encoding would have taken for every column of a segment, or of all segments of a store.")
+  var triesEncodings = false
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    if [dictionary != nil, rows, hex != nil].count(where: { $0 }) > 1 {
-      throw ValidationError("--dictionary, --rows and --hex exclude each other")
+    if [dictionary != nil, rows, hex != nil, triesEncodings].count(where: { $0 }) > 1 {
+      throw ValidationError("--dictionary, --rows, --hex and --try exclude each other")
     }
   }
 
@@ -62,6 +66,7 @@ struct DumpCommand: AsyncParsableCommand {
     if let hex { return try writeHex(inspector, hex) }
     if let dictionary { return try writeDictionary(inspector, dictionary) }
     if rows { return try writeRows(inspector) }
+    if triesEncodings { return try writeTrials(inspector) }
     let explanation = try inspector.explain(path, pages ? .pages : columns ? .columns : .overview)
     if output.json {
       StandardOutput.shared.writeLine(explanation.json.text)
@@ -101,6 +106,21 @@ struct DumpCommand: AsyncParsableCommand {
       for value in values { table.add([Figure.count(value.count), value.text]) }
       table.print()
     }
+  }
+
+  private func writeTrials(_ inspector: Inspector) throws {
+    var progress: ProgressLine?
+    let report = try inspector.tryEncodings(path) { done, total in
+      var line = progress ?? ProgressLine(total: total)
+      line.update(done: done) { "\(Figure.count(done)) of \(Figure.count(total)) spans tried  \($0)" }
+      progress = line
+    }
+    Terminal.clearProgress()
+    if output.json { StandardOutput.shared.writeLine(report.json(path).text) } else { report.print() }
+    guard !report.damages.isEmpty else { return }
+    StandardOutput.shared.flush()
+    for damage in report.damages { StandardError.writeLine("damaged: \(Sanitized.line(damage.line))") }
+    throw QuietExit(status: .refused)
   }
 
   private func writeRows(_ inspector: Inspector) throws {
