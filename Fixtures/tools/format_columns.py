@@ -171,6 +171,26 @@ def huffman(reader, count):
     return out
 
 
+def steps(reader, count, width):
+    cycle, values = reader.varint(), [reader.varint()]
+    step_width = reader.integer(1)
+    known = bit_run(reader, reader.varint(), step_width)
+    codes = bit_run(reader, count - 1, width)
+    rare = iter(bit_run(reader, sum(code == len(known) for code in codes), step_width))
+    need(cycle <= 2**62 and values[0] < cycle and len(known) <= 255, "steps beyond their limits")
+    for code in codes:
+        need(code <= len(known), "a step that is not there")
+        step = known[code] if code < len(known) else next(rare)
+        need(step < cycle, "a step past its cycle")
+        values.append((values[-1] + step) % cycle)
+    return values
+
+
+def text_order(text):
+    """The key that sorts texts as a sorted text list has them."""
+    return len(text), text
+
+
 def integer_page(reader):
     start = reader.offset
     encoding, scale, width, count = (reader.integer(size) for size in (1, 1, 1, 2))
@@ -207,6 +227,8 @@ def integer_page(reader):
         values = [distinct[index] for index in indices]
     elif encoding == 7:
         values = huffman(body, count)
+    elif encoding == 8:
+        values = steps(body, count, width)
     else:
         raise Damaged(f"integer encoding {encoding}")
     body.end()
@@ -249,11 +271,15 @@ def text_block(reader, text_byte_count, stored_byte_count):
 def sorted_text_list(reader):
     start = reader.offset
     count, chunk_count = reader.varint(), reader.varint()
-    chunks = [(reader.varint(), reader.varint(), reader.varint(), reader.block()) for _ in range(chunk_count)]
+    chunks = [
+        (reader.varint(), reader.varint(), reader.varint(), reader.varint(), reader.block()) for _ in range(chunk_count)
+    ]
     reader.checksum(start)
     need(sum(chunk[0] for chunk in chunks) == count, "the chunks of a text list disagree about its count")
     texts = []
-    for entry_count, text_count, stored_count, separator in chunks:
+    for entry_count, text_count, stored_count, separator_byte_count, prefix in chunks:
+        separator = (separator_byte_count, prefix.ljust(separator_byte_count, b"\0"))
+        need(len(prefix) <= separator_byte_count, "a separator longer than it says")
         block = Reader(text_block(reader, text_count, stored_count))
         groups = (entry_count + 15) // 16
         sizes = [block.varint() for _ in range(groups - 1)]
@@ -266,9 +292,9 @@ def sorted_text_list(reader):
                 chunk.append((chunk[-1][:shared] if index else b"") + block.block())
             need(group == groups - 1 or block.offset - from_offset == sizes[group], "a group of another size")
         block.end()
-        need(not texts or texts[-1] < separator <= chunk[0], "a separator that does not separate")
+        need(not texts or text_order(texts[-1]) < separator <= text_order(chunk[0]), "a separator that does not separate")
         texts += chunk
-    need(all(left < right for left, right in zip(texts, texts[1:])), "a text list out of order")
+    need(all(text_order(left) < text_order(right) for left, right in zip(texts, texts[1:])), "a text list out of order")
     return texts
 
 

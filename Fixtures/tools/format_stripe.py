@@ -4,7 +4,7 @@ import struct
 
 from format_columns import (
     MASK, Filter, Reader, ascending_list, compressed_block, crc, hash128, integer_column, mix, need, signed,
-    sorted_text_list, text_column, text_hash, unzigzag, whole)
+    sorted_text_list, text_column, text_hash, text_order, unzigzag, whole)
 from format_messages import (
     BOOL, BYTES, DOUBLE, INT, STRING, TEXT_TYPES, bytes_field, content_hash, fixed32_field, fixed64_field, key_value,
     number_field)
@@ -299,7 +299,10 @@ class Stripe:
     # What follows from the rows
 
     def check_order(self, rows):
-        order = [(row.service, row.name, row.kind, row.start, row.trace_id, row.span_id) for row in rows]
+        order = [
+            (text_order(row.service), text_order(row.name), row.kind, row.start, row.trace_id, row.span_id)
+            for row in rows
+        ]
         need(order == sorted(order), "rows out of order")
         durations = [lasting(row) for row in rows]
         starts = [row.start for row in rows]
@@ -307,8 +310,8 @@ class Stripe:
         need(self.record.bounds == bounds, "other bounds in the stripe index")
         strings = self.segment.strings
         zigzags = {(kind << 1 ^ kind >> 63) & MASK for kind in (row.kind for row in rows)}
-        need([strings[place] for place in self.record.services] == sorted({row.service for row in rows})
-             and [strings[place] for place in self.record.names] == sorted({row.name for row in rows})
+        need([strings[place] for place in self.record.services] == sorted({row.service for row in rows}, key=text_order)
+             and [strings[place] for place in self.record.names] == sorted({row.name for row in rows}, key=text_order)
              and self.record.kinds == sorted(zigzags), "other services, names or kinds in the stripe index")
         need(self.record.counts[5] == sum(row.is_error for row in rows), "another error count in the stripe index")
 

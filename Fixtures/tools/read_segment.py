@@ -18,7 +18,7 @@ import sys
 
 from format_columns import (
     MASK, Damaged, Filter, Reader, crc, hash128, integer_column, integer_page, need, part_list, signed,
-    sorted_text_list, text_column, unzigzag, whole)
+    sorted_text_list, text_column, text_order, unzigzag, whole)
 from format_messages import LEVELS, OPAQUE_ATTRIBUTE, as_json, bytes_field, fields
 from format_stripe import Row, Stripe, StripeRecord, lasting, trace_hash
 
@@ -194,7 +194,8 @@ def check_operations(segment, rows):
     columns = [whole(integer_column, part) for part in part_list(segment.section(9), 5)]
     listed = [((segment.strings[service], segment.strings[name], signed(unzigzag(kind))), [calls, errors])
               for service, name, kind, calls, errors in zip(*columns, strict=True)]
-    need(listed == sorted(operations.items()), "other operations than the rows have")
+    expected = sorted(operations.items(), key=lambda item: (text_order(item[0][0]), text_order(item[0][1]), item[0][2]))
+    need(listed == expected, "other operations than the rows have")
 
 
 def check_counts(segment, stripes, rows):

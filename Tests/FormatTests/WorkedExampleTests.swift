@@ -60,7 +60,7 @@ import TraceColumns
   @Test func textLists() throws {
     let shown = try spans("Sorted text list")
     let scratch = ColumnScratch()
-    let texts = ["abc", "abd", "b"].map { Array($0.utf8) }
+    let texts = ["b", "abc", "abd"].map { Array($0.utf8) }
     #expect(shown == [encoded { SortedTextList.encode(texts, into: &$0, scratch: scratch) }])
   }
 

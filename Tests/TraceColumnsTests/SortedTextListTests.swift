@@ -3,8 +3,6 @@ import TraceBytes
 
 @testable import TraceColumns
 
-func isAscending(_ left: [UInt8], _ right: [UInt8]) -> Bool { left.lexicographicallyPrecedes(right) }
-
 struct SortedTextListTests {
   let scratch = ColumnScratch()
 
@@ -25,7 +23,7 @@ struct SortedTextListTests {
       default: texts.insert([UInt8](repeating: 0xff, count: random.below(40)) + [UInt8(random.below(256))])
       }
     }
-    return texts.sorted(by: isAscending)
+    return texts.sorted { TextOrder.precedes($0, $1) }
   }
 
   @Test func everyStringIsFoundByIndexAndByText() throws {
@@ -59,17 +57,38 @@ struct SortedTextListTests {
     }
   }
 
-  @Test func prefixRangesMatchAScan() throws {
-    let texts = sample(3000, seed: 7)
-    let prefixes: [[UInt8]] = [
-      [], [0], [0xff], [0xff, 0xff], Array("/".utf8), Array("/api/v3/".utf8), Array("service-1".utf8), Array("zz".utf8),
-    ]
+  @Test func `texts that are numbered stand in the order of their numbers`() {
+    let texts = (0..<1200).map { Array("host-\($0)".utf8) }
+    #expect(texts.reversed().sorted { TextOrder.precedes($0, $1) } == texts)
+    // Equal byte counts are told apart by the first byte that differs, wherever it stands.
+    for place in 0..<20 {
+      var less = [UInt8](repeating: 0x80, count: 20)
+      less[place] = 0x7f
+      #expect(TextOrder.precedes(less, [UInt8](repeating: 0x80, count: 20)), "byte \(place)")
+      #expect(!TextOrder.precedes([UInt8](repeating: 0x80, count: 20), less), "byte \(place)")
+    }
+    let bytes = [UInt8](repeating: 0x80, count: 20)
+    #expect(!TextOrder.precedes(bytes, bytes))
+  }
+
+  @Test func `texts that are not in the list are not found, on either side of every chunk`() throws {
+    let texts = sample(4000, seed: 13)
+    let known = Set(texts)
     try encoded(texts).withUnsafeBytes { raw in
       let list = try SortedTextList(raw)
-      for prefix in prefixes {
-        let range = try list.range(prefix: prefix, scratch: scratch)
-        let expected = texts.indices.filter { texts[$0].starts(with: prefix) }
-        #expect(Array(range) == expected, "\(prefix)")
+      #expect(list.chunks.count > 4)
+      for chunk in list.chunks {
+        for index in max(0, chunk.firstIndex - 2)..<min(texts.count, chunk.firstIndex + 2) {
+          var other = texts[index]
+          for change in [-1, 1] where !other.isEmpty {
+            other = texts[index]
+            other[other.count - 1] = UInt8(truncatingIfNeeded: Int(other[other.count - 1]) + change)
+            if known.contains(other) { continue }
+            let bound = try other.withUnsafeBytes { try list.lowerBound(of: $0, scratch: scratch) }
+            #expect(!bound.isEqual)
+            #expect(bound.index == texts.firstIndex { TextOrder.precedes(other, $0) } ?? texts.count, "\(other)")
+          }
+        }
       }
     }
   }

@@ -64,8 +64,8 @@ import TraceSource
       #expect(stripe.summary.offset % 64 == 0)
       let keys = stripe.spans.map { placed in
         [
-          Array(placed.resource.serviceName.utf8).map { UInt64($0) + 1 } + [0],
-          Array(placed.span.name.utf8).map { UInt64($0) + 1 } + [0],
+          [UInt64(placed.resource.serviceName.utf8.count)] + placed.resource.serviceName.utf8.map { UInt64($0) },
+          [UInt64(placed.span.name.utf8.count)] + placed.span.name.utf8.map { UInt64($0) },
           [UInt64(bitPattern: Int64(placed.span.kind.rawValue)) ^ 1 << 63, placed.span.start.nanoseconds],
           [placed.span.traceID.high, placed.span.traceID.low, placed.span.spanID.rawValue],
         ].flatMap { $0 }

@@ -12,7 +12,7 @@ struct DictionaryText {
 
   static func encode(_ distinct: DistinctTexts, into writer: inout ByteWriter, scratch: ColumnScratch) {
     let order = distinct.arena.withTexts { text in
-      (0..<distinct.arena.count).sorted { text($0).precedes(text($1)) }
+      (0..<distinct.arena.count).sorted { TextOrder.precedes(text($0), text($1)) }
     }
     var ranks = [UInt64](repeating: 0, count: order.count)
     for (rank, index) in order.enumerated() { ranks[index] = UInt64(rank) }

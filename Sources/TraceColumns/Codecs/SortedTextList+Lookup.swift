@@ -83,28 +83,12 @@ extension SortedTextList {
     try text.withRawBytes { text throws(BytesError) in try index(of: text, scratch: scratch) }
   }
 
-  /// The indices of the strings that begin with `prefix`.
-  package func range(prefix: [UInt8], scratch: ColumnScratch) throws(BytesError) -> Range<Int> {
-    let lower = try prefix.withRawBytes { text throws(BytesError) in
-      try lowerBound(of: text, scratch: scratch).index
-    }
-    // The least string after all that begin with the prefix: drop trailing 0xff bytes and raise the last one.
-    var successor = prefix
-    while successor.last == 0xff { successor.removeLast() }
-    guard let last = successor.last else { return lower..<count }
-    successor[successor.count - 1] = last + 1
-    let upper = try successor.withRawBytes { text throws(BytesError) in
-      try lowerBound(of: text, scratch: scratch).index
-    }
-    return lower..<max(lower, upper)
-  }
-
   /// The index of the first string not less than `text`, and whether it is `text`.
   package func lowerBound(
     of text: UnsafeRawBufferPointer, scratch: ColumnScratch
   ) throws(BytesError) -> (index: Int, isEqual: Bool) {
     guard count > 0 else { return (0, false) }
-    let chunk = chunks[lastChunk { !text.precedes($0.separator) }]
+    let chunk = chunks[lastChunk { !$0.separator.isAfter(text) }]
     return try withContent(of: chunk, scratch: scratch) { content throws(BytesError) in
       // The last group whose head is not greater than the text, or the first.
       var lower = 0
@@ -112,7 +96,7 @@ extension SortedTextList {
       while upper - lower > 1 {
         let middle = (lower + upper) / 2
         var reader = ByteReader(try content.group(middle))
-        if text.precedes(try reader.readLengthPrefixedBytes()) { upper = middle } else { lower = middle }
+        if TextOrder.precedes(text, try reader.readLengthPrefixedBytes()) { upper = middle } else { lower = middle }
       }
       var cursor = GroupCursor(scratch.takeBuffer())
       defer { scratch.giveBack(&cursor.text) }
@@ -121,7 +105,7 @@ extension SortedTextList {
       if first < end { try cursor.enter(try content.group(lower)) }
       for place in first..<end {
         try cursor.advance()
-        let order = cursor.text.withRawBytes { $0.compare(text) }
+        let order = cursor.text.withRawBytes { TextOrder.compare($0, text) }
         if order >= 0 { return (chunk.firstIndex + place, order == 0) }
       }
       return (chunk.firstIndex + end, false)

@@ -1,11 +1,11 @@
 package import TraceBytes
 
-/// Distinct byte strings in ascending order, front coded: what a dictionary is made of.
+/// Distinct byte strings, the shorter ones first and then byte by byte (`TextOrder`), front coded: what a dictionary is
+/// made of.
 ///
 /// Head: count varint, chunk count varint; per chunk entry count varint, text byte count varint, stored byte count
-/// varint, separator (varint length and bytes: greater than every string before the chunk, at most its first one;
-/// empty for the first chunk); crc32c of the head. Then the chunks, each a `TextBlock` of about 8 KiB of text: the byte
-/// counts of its entry groups but the last (varints), then the groups. A group is up to 16 strings; the first is a
+/// varint, `Separator`; crc32c of the head. Then the chunks, each a `TextBlock` of about 8 KiB of text: the byte counts
+/// of its entry groups but the last (varints), then the groups. A group is up to 16 strings; the first is a
 /// varint length and its bytes, each other one how many bytes it shares with the one before (varint), how many follow
 /// (varint), and those.
 ///
@@ -22,7 +22,44 @@ package struct SortedTextList: @unchecked Sendable {
     var textByteCount: Int
     /// The stored bytes and their checksum.
     var block: UnsafeRawBufferPointer
-    var separator: UnsafeRawBufferPointer
+    var separator: Separator
+  }
+
+  /// A text above every string before a chunk and at most the chunk's first one: as long as that one, it begins with a
+  /// prefix and goes on with zeros. For the first chunk it is empty.
+  ///
+  /// On disk: byte count varint, prefix with its varint byte count.
+  struct Separator {
+    let byteCount: Int
+    let prefix: UnsafeRawBufferPointer
+
+    static func encode(
+      before next: UnsafeRawBufferPointer, after last: UnsafeRawBufferPointer?, into writer: inout ByteWriter
+    ) {
+      guard let last else {
+        writer.appendVarint(0)
+        writer.appendVarint(0)
+        return
+      }
+      writer.appendVarint(next.count)
+      // Where lengths differ, the length alone separates.
+      let prefixByteCount = next.count > last.count ? 0 : min(next.count, next.commonPrefixByteCount(last) + 1)
+      writer.appendLengthPrefixed(UnsafeRawBufferPointer(rebasing: next[..<prefixByteCount]))
+    }
+
+    init(_ reader: inout ByteReader) throws(BytesError) {
+      byteCount = try reader.readCount(limit: TextBlock.maximumTextByteCount)
+      prefix = try reader.readLengthPrefixedBytes()
+      guard prefix.count <= byteCount else {
+        throw BytesError(offset: reader.offset, reason: "a separator of a text list is longer than it says")
+      }
+    }
+
+    func isAfter(_ text: UnsafeRawBufferPointer) -> Bool {
+      if text.count != byteCount { return text.count < byteCount }
+      // No byte is below the zeros that follow the prefix.
+      return TextOrder.precedes(UnsafeRawBufferPointer(rebasing: text[..<prefix.count]), prefix)
+    }
   }
 
   /// How many strings the list holds.
@@ -32,7 +69,7 @@ package struct SortedTextList: @unchecked Sendable {
   let isVerifying: Bool
   let chunks: [Chunk]
 
-  /// Appends the list. The strings must be distinct and ascend by their bytes, each at most 64 MiB; the pointers
+  /// Appends the list. The strings must be distinct and ascend, each at most 64 MiB; the pointers
   /// must stay valid during the call.
   package static func encode(
     count: Int, text: (Int) -> UnsafeRawBufferPointer, into writer: inout ByteWriter, scratch: ColumnScratch
@@ -46,13 +83,7 @@ package struct SortedTextList: @unchecked Sendable {
       head.appendVarint(end - first)
       head.appendVarint(content.count)
       head.appendVarint(content.withUnsafeBytes { TextBlock.encode($0, into: &blocks, scratch: scratch) })
-      if first == 0 {
-        head.appendVarint(0)
-      } else {
-        let next = text(first)
-        let shared = next.commonPrefixByteCount(text(first - 1))
-        head.appendLengthPrefixed(UnsafeRawBufferPointer(rebasing: next[..<min(next.count, shared + 1)]))
-      }
+      Separator.encode(before: text(first), after: first == 0 ? nil : text(first - 1), into: &head)
       chunkCount += 1
       first = end
     }
@@ -87,7 +118,7 @@ package struct SortedTextList: @unchecked Sendable {
         groups.appendLengthPrefixed(bytes)
       } else {
         let previous = text(index - 1)
-        precondition(previous.precedes(bytes), "the strings of a list ascend and are distinct")
+        precondition(TextOrder.precedes(previous, bytes), "the strings of a list ascend and are distinct")
         let shared = bytes.commonPrefixByteCount(previous)
         groups.appendVarint(shared)
         groups.appendLengthPrefixed(UnsafeRawBufferPointer(rebasing: bytes[shared...]))
@@ -103,8 +134,8 @@ package struct SortedTextList: @unchecked Sendable {
     isVerifying = verifying
     var reader = ByteReader(bytes)
     count = try reader.readCount(limit: Self.maximumCount)
-    // Four bytes are the least that a chunk takes in the head.
-    let chunkCount = try reader.readCount(limit: reader.remaining / 4)
+    // Five bytes are the least that a chunk takes in the head.
+    let chunkCount = try reader.readCount(limit: reader.remaining / 5)
     var chunks: [Chunk] = []
     chunks.reserveCapacity(chunkCount)
     var storedByteCounts: [Int] = []
@@ -114,7 +145,7 @@ package struct SortedTextList: @unchecked Sendable {
       let entryCount = try reader.readCount(limit: count &- firstIndex)
       let textByteCount = try reader.readCount(limit: TextBlock.maximumByteCount)
       storedByteCounts.append(try reader.readCount(limit: reader.remaining))
-      let separator = try reader.readLengthPrefixedBytes()
+      let separator = try Separator(&reader)
       chunks.append(
         Chunk(
           firstIndex: firstIndex, count: entryCount, textByteCount: textByteCount,

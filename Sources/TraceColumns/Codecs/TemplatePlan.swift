@@ -7,7 +7,7 @@ struct TemplatePlan {
   /// The most templates that a column keeps.
   static let maximumCount = 1024
 
-  /// The templates that are kept, ascending by their bytes.
+  /// The templates that are kept, ascending.
   private(set) var templates: [[UInt8]] = []
   /// The template of each row; `templates.count` where none is kept.
   private(set) var rows: [UInt64] = []
@@ -76,15 +76,18 @@ struct TemplatePlan {
     return UnsafeRawBufferPointer(start: base, count: byteCount).hasEqualBytes(text)
   }
 
-  /// The candidates to keep, ascending by their bytes.
+  /// The candidates to keep, ascending.
   private static func choose(_ candidates: TextArena, rowCounts: [Int], slotCounts: [Int]) -> [Int] {
     candidates.withTexts { text in
       var worthy = (0..<candidates.count).filter { rowCounts[$0] >= minimumRowCount * (1 + slotCounts[$0]) }
       if worthy.count > maximumCount {
-        worthy.sort { rowCounts[$0] != rowCounts[$1] ? rowCounts[$0] > rowCounts[$1] : text($0).precedes(text($1)) }
+        worthy.sort {
+          rowCounts[$0] != rowCounts[$1]
+            ? rowCounts[$0] > rowCounts[$1] : TextOrder.precedes(text($0), text($1))
+        }
         worthy.removeLast(worthy.count - maximumCount)
       }
-      return worthy.sorted { text($0).precedes(text($1)) }
+      return worthy.sorted { TextOrder.precedes(text($0), text($1)) }
     }
   }
 

@@ -29,7 +29,7 @@ struct TextArena {
   func isEqual(at index: Int, to text: UnsafeRawBufferPointer) -> Bool {
     let range = range(of: index)
     return range.count == text.count
-      && bytes.withUnsafeBytes { UnsafeRawBufferPointer(rebasing: $0[range]).compare(text) == 0 }
+      && bytes.withUnsafeBytes { UnsafeRawBufferPointer(rebasing: $0[range]).hasEqualBytes(text) }
   }
 
   /// Hands a function to `body` that gives each string, borrowed for the call.

@@ -85,27 +85,7 @@ enum TextBlock {
 }
 
 extension UnsafeRawBufferPointer {
-  /// Byte for byte, the shorter one first where one continues the other.
-  func precedes(_ other: UnsafeRawBufferPointer) -> Bool { compare(other) < 0 }
-
-  /// Negative, zero or positive, as the bytes are less, equal or greater.
-  func compare(_ other: UnsafeRawBufferPointer) -> Int {
-    let common = Swift.min(count, other.count)
-    var index = 0
-    while index &+ 8 <= common {
-      let left = UInt64(bigEndian: loadUnaligned(fromByteOffset: index, as: UInt64.self))
-      let right = UInt64(bigEndian: other.loadUnaligned(fromByteOffset: index, as: UInt64.self))
-      if left != right { return left < right ? -1 : 1 }
-      index &+= 8
-    }
-    while index < common {
-      if self[index] != other[index] { return self[index] < other[index] ? -1 : 1 }
-      index &+= 1
-    }
-    return count - other.count
-  }
-
-  func hasEqualBytes(_ other: UnsafeRawBufferPointer) -> Bool { count == other.count && compare(other) == 0 }
+  func hasEqualBytes(_ other: UnsafeRawBufferPointer) -> Bool { TextOrder.compare(self, other) == 0 }
 
   /// How many bytes both begin with.
   func commonPrefixByteCount(_ other: UnsafeRawBufferPointer) -> Int {

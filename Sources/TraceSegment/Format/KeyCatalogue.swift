@@ -5,7 +5,7 @@ package import TraceSource
 /// Section `keys`: every (level, key, type) of an attribute in the segment, ascending by level, key code, type.
 ///
 /// Entry count (varint), then for each entry: level (1), key's string code (varint), type (1), value count (varint).
-/// Codes are ranks, so keys ascend by their bytes. A value of a resource or scope counts once for each span under it.
+/// Codes are ranks, so keys ascend as texts do (`TextOrder`). A value of a resource or scope counts once for each span under it.
 package struct KeyCatalogue: Hashable, Sendable {
   package struct Entry: Hashable, Sendable {
     package var level: ColumnLevel

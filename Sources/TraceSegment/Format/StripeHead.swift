@@ -31,7 +31,7 @@ package struct ChunkEntry: Hashable, Sendable {
 /// | 16 each | chunk: id, offset from the start of the stripe, byte count, CRC-32C; ascending by id |
 /// | 4 | CRC-32C of all bytes before |
 ///
-/// Rows ascend by (service bytes, name bytes, kind, start, trace id, span id), with ties in the order they were
+/// Rows ascend by (service, name, kind, start, trace id, span id), with ties in the order they were
 /// written. Traces ascend by (least start in the stripe, id); a trace's ordinal is its place. Rows with the status
 /// of an error are those with status code 2.
 package struct StripeHead: Hashable, Sendable {

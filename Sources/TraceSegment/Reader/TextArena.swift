@@ -1,6 +1,7 @@
 import TraceBytes
+import TraceColumns
 
-/// Byte strings side by side in memory, sorted ascending by their bytes.
+/// Byte strings side by side in memory, ascending.
 final class TextArena: Sendable {
   private let bytes: [UInt8]
   /// The end of each text.
@@ -28,7 +29,7 @@ final class TextArena: Sendable {
     var high = count
     while low < high {
       let middle = (low + high) / 2
-      switch withText(middle, { text in needle.withUnsafeBytes { compareBytes(text, $0) } }) {
+      switch withText(middle, { text in needle.withUnsafeBytes { TextOrder.compare(text, $0) } }) {
       case 0: return middle
       case ..<0: low = middle + 1
       default: high = middle
@@ -36,16 +37,4 @@ final class TextArena: Sendable {
     }
     return nil
   }
-}
-
-/// Negative, zero or positive as `left` stands before, at or after `right` in byte order.
-func compareBytes(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Int {
-  let count = min(left.count, right.count)
-  var place = 0
-  while place < count {
-    let (a, b) = (left[place], right[place])
-    if a != b { return a < b ? -1 : 1 }
-    place &+= 1
-  }
-  return left.count - right.count
 }

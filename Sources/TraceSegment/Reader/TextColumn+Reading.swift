@@ -37,8 +37,8 @@ extension TextArena {
       let isAscending =
         index == 0
         || texts.withUnsafeBytes { all in
-          compareBytes(
-            UnsafeRawBufferPointer(rebasing: all[previous]), UnsafeRawBufferPointer(rebasing: all[start...])) < 0
+          TextOrder.precedes(
+            UnsafeRawBufferPointer(rebasing: all[previous]), UnsafeRawBufferPointer(rebasing: all[start...]))
         }
       guard isAscending else { throw BytesError(offset: 0, reason: "the strings of a list do not ascend") }
       previous = start..<texts.count

@@ -60,7 +60,7 @@ final class SegmentKeys {
     }
     let sorted = counts.keys.sorted { left, right in
       if left.level != right.level { return left.level < right.level }
-      if left.key != right.key { return left.key.lexicographicallyPrecedes(right.key) }
+      if left.key != right.key { return TextOrder.precedes(left.key, right.key) }
       return left.type < right.type
     }
     var indices: [Key: UInt32] = [:]

@@ -121,7 +121,7 @@ final class SegmentPlan {
     self.shapeCounts = (0..<3).map { Array(shapeCounts[$0 * shapeCount..<($0 + 1) * shapeCount]) }
   }
 
-  /// Sorts the operations by (service bytes, name bytes, kind); returns the new place of each.
+  /// Sorts the operations by (service, name, kind); returns the new place of each.
   private func rankOperations() -> [UInt32] {
     var codes: [UInt32] = []
     for operation in operations {
@@ -131,7 +131,7 @@ final class SegmentPlan {
     codes.sort()
     var distinct: [UInt32] = []
     for code in codes where distinct.last != code { distinct.append(code) }
-    ByteOrder.sort(&distinct) { view.bytes($0) }
+    TextOrder.sort(&distinct) { view.bytes($0) }
     var rank: [UInt32: UInt32] = [:]
     for (index, code) in distinct.enumerated() { rank[code] = UInt32(index) }
     func key(_ operation: Operation) -> (UInt32, UInt32, Int32) {

@@ -61,7 +61,7 @@ final class SegmentStrings: @unchecked Sendable {
     var needed: [UInt32] = []
     for code in 0..<UInt32(isNeeded.count) where isNeeded[Int(code)] { needed.append(code) }
     for extra in extraCodes { needed.append(extra + UInt32(view.strings.count)) }
-    ByteOrder.sort(&needed) { self.bytes($0) }
+    TextOrder.sort(&needed) { self.bytes($0) }
     ids = needed
     codes = [UInt32](repeating: .max, count: view.strings.count + extras.count)
     for (code, id) in ids.enumerated() { codes[Int(id)] = UInt32(code) }

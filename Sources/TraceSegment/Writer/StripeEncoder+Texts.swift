@@ -89,8 +89,8 @@ extension StripeEncoder {
     var shared: [UInt32] = []
     shared.reserveCapacity(distinct.count - local.count)
     for code in distinct where context.strings.isShared(code) { shared.append(code) }
-    ByteOrder.sort(&shared) { view.bytes($0) }
-    ByteOrder.sort(&local) { view.bytes($0) }
+    TextOrder.sort(&shared) { view.bytes($0) }
+    TextOrder.sort(&local) { view.bytes($0) }
     for (index, code) in shared.enumerated() { stamps.set(code, UInt32(index)) }
     for (index, code) in local.enumerated() { stamps.set(code, UInt32(shared.count + index)) }
     let indices = sortedCodes.reserve(codes.count)

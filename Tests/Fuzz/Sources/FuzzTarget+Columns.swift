@@ -53,7 +53,6 @@ extension FuzzTarget {
     let list = try SortedTextList(bytes)
     _ = list.describe()
     _ = try list.index(of: Array("user-500".utf8), scratch: scratch)
-    _ = try list.range(prefix: Array("user".utf8), scratch: scratch)
     if list.count > 0 { _ = try list.text(at: list.count - 1, scratch: scratch) }
     var count = 0
     try list.forEach(scratch: scratch) { _, _ in count += 1 }

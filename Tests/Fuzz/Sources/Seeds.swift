@@ -159,7 +159,7 @@ struct Seeds {
         TextColumn.encode(values, into: &writer, scratch: scratch)
         try add(.texts, "\(name)-\(count)", writer.bytes)
         writer = ByteWriter()
-        let sorted = Set(values).sorted { $0.lexicographicallyPrecedes($1) }
+        let sorted = Set(values).sorted { TextOrder.precedes($0, $1) }
         SortedTextList.encode(sorted, into: &writer, scratch: scratch)
         try add(.list, "\(name)-\(count)", writer.bytes)
       }
