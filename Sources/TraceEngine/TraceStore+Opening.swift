@@ -87,7 +87,7 @@ struct StoreOpening {
     let sealer = Sealer(manifest: manifest, files: files, parallel: Concurrency.perform)
     let (memtable, report) = try recover(manifest, sealer, &segments)
     damage += report.gaps.filter(\.isDamage).map { "\($0.path) at byte \($0.offset): \($0.reason)" }
-    damage.forEach { options.observer?(.damaged($0)) }
+    for place in damage { options.observer?(.damaged(place)) }
     let current = manifest.current.settings
     let log = try WALWriter(
       fileSystem: fileSystem, directory: logDirectory, storeID: current.storeID, after: report,

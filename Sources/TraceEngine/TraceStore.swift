@@ -82,21 +82,21 @@ public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sen
 
   // MARK: Catalogue
 
-  public func getServices() async throws -> [String] {
-    try await core.read { try Catalogue($0).services() }
+  public func getServices() async throws -> ResultList<String> {
+    try await core.read { Catalogue($0).services() }
   }
 
-  public func getOperations(_ query: OperationQuery) async throws -> [Operation] {
-    try await core.read { try Catalogue($0).operations(query) }
+  public func getOperations(_ query: OperationQuery) async throws -> ResultList<Operation> {
+    try await core.read { Catalogue($0).operations(query) }
   }
 
-  public func getAttributeKeys(_ query: AttributeKeyQuery) async throws -> [AttributeKeyInfo] {
-    try await core.read { try Catalogue($0).attributeKeys(query) }
+  public func getAttributeKeys(_ query: AttributeKeyQuery) async throws -> ResultList<AttributeKeyInfo> {
+    try await core.read { Catalogue($0).attributeKeys(query) }
   }
 
   public func getAttributeValues(_ query: AttributeValueQuery) async throws -> ResultStream<AttributeValueInfo> {
-    let (values, isTruncated) = try await core.read { try Catalogue($0).attributeValues(query) }
-    return ResultStream(values, summary: ResultSummary(isTruncated: isTruncated))
+    let values = try await core.read { try Catalogue($0).attributeValues(query) }
+    return ResultStream(values.elements, summary: values.summary)
   }
 
   // MARK: Lifecycle

@@ -40,36 +40,51 @@ package struct SealSelection: Sendable {
   }
 
   /// Drops the rows whose record stands in a live source. A source without the trace costs one probe of its filter.
+  ///
+  /// What cannot be read is not known to be live: the rows stay, for the damage of one segment must not keep a memtable
+  /// from being sealed, and with it every write.
   private static func drop(
     _ isDropped: inout RowMask, _ droppedCount: inout Int, _ view: SpanTable.View,
     _ traces: [(id: TraceID, rows: [Int])], liveIn source: any SpanSource
   ) throws {
     guard !source.stripes.isEmpty else { return }
     for trace in traces {
-      for located in try source.rows(of: trace.id) {
-        let storedIDs = try located.stripe.spanIDs(located.rows)
-        var byID: [UInt64: [Int]] = [:]
-        for (offset, id) in storedIDs.enumerated() { byID[id, default: []].append(located.rows[offset]) }
-        var wanted: [(row: Int, stored: [Int])] = []
-        for row in trace.rows where !isDropped[row] {
-          if let stored = byID[view.rows.pointer(at: row).pointee.spanID] { wanted.append((row, stored)) }
-        }
-        guard !wanted.isEmpty else { continue }
-        let storedRows = Array(Set(wanted.flatMap(\.stored))).sorted()
-        var contents: [Int: [UInt8]] = [:]
-        for (row, record) in zip(storedRows, try located.stripe.records(storedRows)) {
-          contents[row] = ContentHash.canonicalBytes(
-            resource: record.resource, scope: record.scope, span: record.span)
-        }
-        for (row, stored) in wanted {
-          let content = try view.canonicalBytes(row)
-          if stored.contains(where: { contents[$0] == content }) {
-            isDropped.set(row)
-            droppedCount += 1
-          }
-        }
+      let fragments = try unlessDamaged { try source.rows(of: trace.id) } ?? []
+      for located in fragments {
+        try unlessDamaged { try drop(&isDropped, &droppedCount, view, trace.rows, liveIn: located) }
       }
     }
+  }
+
+  private static func drop(
+    _ isDropped: inout RowMask, _ droppedCount: inout Int, _ view: SpanTable.View, _ rows: [Int],
+    liveIn located: LocatedRows
+  ) throws {
+    let storedIDs = try located.stripe.spanIDs(located.rows)
+    var byID: [UInt64: [Int]] = [:]
+    for (offset, id) in storedIDs.enumerated() { byID[id, default: []].append(located.rows[offset]) }
+    var wanted: [(row: Int, stored: [Int])] = []
+    for row in rows where !isDropped[row] {
+      if let stored = byID[view.rows.pointer(at: row).pointee.spanID] { wanted.append((row, stored)) }
+    }
+    guard !wanted.isEmpty else { return }
+    let storedRows = Array(Set(wanted.flatMap(\.stored))).sorted()
+    var contents: [Int: [UInt8]] = [:]
+    for (row, record) in zip(storedRows, try located.stripe.records(storedRows)) {
+      contents[row] = ContentHash.canonicalBytes(resource: record.resource, scope: record.scope, span: record.span)
+    }
+    for (row, stored) in wanted {
+      let content = try view.canonicalBytes(row)
+      if stored.contains(where: { contents[$0] == content }) {
+        isDropped.set(row)
+        droppedCount += 1
+      }
+    }
+  }
+
+  @discardableResult
+  private static func unlessDamaged<Result>(_ body: () throws -> Result) throws -> Result? {
+    do { return try body() } catch let error as TracestoreError where error.code == .corrupt { return nil }
   }
 }
 

@@ -13,6 +13,8 @@ package struct ManifestFileKind: RawRepresentable, Hashable, Sendable {
   package static let configuration = ManifestFileKind(rawValue: 6)
 
   package var isKnown: Bool { (1...6).contains(rawValue) }
+  /// Whether files belong to another one, and are written again under the same number.
+  var hasEditions: Bool { self != .segment && self != .metricsSegment }
 }
 
 /// The identity of a file. A number is never given twice; side files bear the number of what they belong to and
@@ -87,4 +89,19 @@ package struct ManifestFile: Hashable, Sendable {
   package var attributes = ManifestAttributes()
 
   package init(key: ManifestFileKey) { self.key = key }
+
+  /// Why the entry can be of no file that there is; nil when it can. Whoever adds up figures of entries that were
+  /// checked, or opens their files side by side, needs no care.
+  var fault: String? {
+    let name = StoreLayout.fileName(key)
+    if key.number >= ManifestFormat.maximumNumber { return "the number of \(name) is too great" }
+    guard key.kind.isKnown else { return nil }
+    if key.edition != 0, !key.kind.hasEditions { return "\(name) has the edition \(key.edition)" }
+    for (count, what) in [
+      (byteCount, "bytes"), (rowCount, "rows"), (partialRecordCount, "partial records"), (traceCount, "traces"),
+    ] where count > ManifestFormat.maximumCount {
+      return "\(name) is said to have \(count) \(what)"
+    }
+    return nil
+  }
 }

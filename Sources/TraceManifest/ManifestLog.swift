@@ -15,6 +15,10 @@ package enum ManifestFormat {
   /// A manifest is read whole when a store opens.
   package static let maximumFileByteCount = 256 << 20
   static let sectorByteCount: UInt64 = 512
+  /// What numbers of files and sequences of edits and frames stay below: each has a successor.
+  package static let maximumNumber: UInt64 = 1 << 62
+  /// The most bytes, rows, partial records and traces of a file: sums over files stay inside 63 bits.
+  package static let maximumCount: UInt64 = 1 << 48
 }
 
 /// The first 64 bytes of a manifest file.

@@ -62,7 +62,9 @@ extension ManifestStore {
       TracestoreError(.corrupt, "the manifest makes no sense: \(reason)", path: path, offset: offset, cause: cause)
     }
     let expected = version.map { $0.sequence &+ 1 } ?? header.firstSequence
-    guard sequence == expected else { throw corrupt("edit \(sequence) stands where \(expected) should") }
+    guard sequence == expected, sequence < ManifestFormat.maximumNumber else {
+      throw corrupt("edit \(sequence) stands where \(expected) should")
+    }
     do {
       let edit = try ManifestEdit.decode(bytes)
       guard let version else {

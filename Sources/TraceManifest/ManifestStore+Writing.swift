@@ -43,7 +43,9 @@ extension ManifestStore {
     var next = current.version.nextFileNumber
     var isChanged = false
     for name in try fileSystem.contents(ofDirectory: directory) {
-      if let key = StoreLayout.fileKey(stem(name)), key.number < .max { next = max(next, key.number + 1) }
+      if let key = StoreLayout.fileKey(stem(name)), key.number < ManifestFormat.maximumNumber {
+        next = max(next, key.number + 1)
+      }
       guard isLeftover(name, current) else { continue }
       try fileSystem.remove(joinedPath(directory, name))
       isChanged = true

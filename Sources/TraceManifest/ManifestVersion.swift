@@ -45,7 +45,7 @@ package struct ManifestVersion: Hashable, Sendable {
       guard index == files.count || files[index].key != file.key else {
         throw ManifestDecodingError.malformed("the file \(StoreLayout.fileName(file.key)) is added twice")
       }
-      guard file.key.number < .max else { throw ManifestDecodingError.malformed("file numbers are used up") }
+      if let fault = file.fault { throw ManifestDecodingError.malformed(fault) }
       files.insert(file, at: index)
       nextFileNumber = max(nextFileNumber, file.key.number + 1)
     case .removeFile(let key, _):
@@ -54,8 +54,10 @@ package struct ManifestVersion: Hashable, Sendable {
         throw ManifestDecodingError.malformed("the file \(StoreLayout.fileName(key)) is removed and was not there")
       }
       files.remove(at: index)
-    case .nextFileNumber(let number): nextFileNumber = max(nextFileNumber, number)
-    case .walTrimmedBelow(let sequence): walTrimmedBelow = max(walTrimmedBelow, sequence)
+    case .nextFileNumber(let number):
+      nextFileNumber = max(nextFileNumber, try Self.checked(number, "the next file number"))
+    case .walTrimmedBelow(let sequence):
+      walTrimmedBelow = max(walTrimmedBelow, try Self.checked(sequence, "the first frame of the log"))
     case .featureBits(let mustUnderstand, let optional):
       let unknown = mustUnderstand & ~Self.knownFeatureBits
       guard unknown == 0 else { throw ManifestDecodingError.unsupported("the feature bits \(unknown)") }
@@ -63,6 +65,13 @@ package struct ManifestVersion: Hashable, Sendable {
       optionalFeatureBits |= optional
     case .unknown: preservedEntries.append(entry)
     }
+  }
+
+  private static func checked(_ number: UInt64, _ what: String) throws -> UInt64 {
+    guard number <= ManifestFormat.maximumNumber else {
+      throw ManifestDecodingError.malformed("\(what) is \(number)")
+    }
+    return number
   }
 
   /// One edit that makes this version out of nothing.

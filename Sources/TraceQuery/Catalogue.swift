@@ -6,38 +6,49 @@ package import TracestoreV2
 
 /// The lists of names: services, operations, attribute keys and values, added up over all sources.
 ///
-/// Lists without a service come from dictionaries and stored counts; lists of one service from scanning codes.
+/// Lists without a service come from dictionaries and stored counts; lists of one service from scanning codes. A source
+/// whose part is damaged does not keep the others out: what it lacks is named in the summary.
 package struct Catalogue {
   private let snapshot: QuerySnapshot
 
   package init(_ snapshot: QuerySnapshot) { self.snapshot = snapshot }
 
-  package func services() throws -> [String] {
+  package func services() -> ResultList<String> {
     var names: Set<[UInt8]> = []
+    var damage = DamageReport(snapshot.damage)
     for source in snapshot.sources {
-      try source.forEachService { name, _ in if !name.isEmpty { names.insert(Array(name.utf8)) } }
+      damage.collect {
+        try source.forEachService { name, _ in if !name.isEmpty { names.insert(Array(name.utf8)) } }
+      }
     }
-    return names.sorted { $0.lexicographicallyPrecedes($1) }.map { String(decoding: $0, as: UTF8.self) }
+    return ResultList(
+      names.sorted { $0.lexicographicallyPrecedes($1) }.map { String(decoding: $0, as: UTF8.self) },
+      summary: ResultSummary(damage: damage.messages))
   }
 
-  package func operations(_ query: OperationQuery) throws -> [Operation] {
+  package func operations(_ query: OperationQuery) -> ResultList<Operation> {
     struct Key: Hashable {
       var name: [UInt8]
       var kind: Int32
     }
     var keys: Set<Key> = []
+    var damage = DamageReport(snapshot.damage)
     for source in snapshot.sources {
-      try source.forEachOperation(service: query.serviceName) { name, kind, _ in
-        if query.spanKind == nil || query.spanKind == kind {
-          keys.insert(Key(name: Array(name.utf8), kind: kind.rawValue))
+      damage.collect {
+        try source.forEachOperation(service: query.serviceName) { name, kind, _ in
+          if query.spanKind == nil || query.spanKind == kind {
+            keys.insert(Key(name: Array(name.utf8), kind: kind.rawValue))
+          }
         }
       }
     }
-    return keys.sorted { $0.name != $1.name ? $0.name.lexicographicallyPrecedes($1.name) : $0.kind < $1.kind }
-      .map { Operation(name: String(decoding: $0.name, as: UTF8.self), spanKind: SpanKind(rawValue: $0.kind)) }
+    return ResultList(
+      keys.sorted { $0.name != $1.name ? $0.name.lexicographicallyPrecedes($1.name) : $0.kind < $1.kind }
+        .map { Operation(name: String(decoding: $0.name, as: UTF8.self), spanKind: SpanKind(rawValue: $0.kind)) },
+      summary: ResultSummary(damage: damage.messages))
   }
 
-  package func attributeKeys(_ query: AttributeKeyQuery) throws -> [AttributeKeyInfo] {
+  package func attributeKeys(_ query: AttributeKeyQuery) -> ResultList<AttributeKeyInfo> {
     struct Key: Hashable {
       var key: [UInt8]
       var level: TracestoreV2.AttributeLevel
@@ -52,15 +63,15 @@ package struct Catalogue {
         entry.valueCount)
     }
     var envelopes: Set<SpanEnvelope> = []
-    try forEachSelection(
+    let damage = forEachSelection(
       query.serviceName, query.startMinimum, query.startMaximum,
-      whole: {
-        try $0.forEachAttributeKey(add)
-        try $0.forEachEnvelope { envelopes.insert($0) }
+      whole: { source, damage in
+        damage.collect { try source.forEachAttributeKey(add) }
+        damage.collect { try source.forEachEnvelope { envelopes.insert($0) } }
       },
-      rows: {
-        try $0.forEachAttributeKey(in: $1, add)
-        try $0.forEachEnvelope(in: $1) { envelopes.insert($0) }
+      rows: { stripe, mask, damage in
+        damage.collect { try stripe.forEachAttributeKey(in: mask, add) }
+        damage.collect { try stripe.forEachEnvelope(in: mask) { envelopes.insert($0) } }
       })
     for envelope in envelopes {
       for attribute in envelope.attributes {
@@ -70,16 +81,18 @@ package struct Catalogue {
             valueCount: 1))
       }
     }
-    return counts.sorted { left, right in
+    let sorted = counts.sorted { left, right in
       if left.key.key != right.key.key { return left.key.key.lexicographicallyPrecedes(right.key.key) }
       return left.key.level != right.key.level ? left.key.level < right.key.level : left.key.type < right.key.type
-    }.map {
-      AttributeKeyInfo(
-        key: String(decoding: $0.key.key, as: UTF8.self), level: $0.key.level, type: $0.key.type, count: $0.value)
     }
+    return ResultList(
+      sorted.map {
+        AttributeKeyInfo(
+          key: String(decoding: $0.key.key, as: UTF8.self), level: $0.key.level, type: $0.key.type, count: $0.value)
+      }, summary: ResultSummary(damage: damage))
   }
 
-  package func attributeValues(_ query: AttributeValueQuery) throws -> ([AttributeValueInfo], isTruncated: Bool) {
+  package func attributeValues(_ query: AttributeValueQuery) throws -> ResultList<AttributeValueInfo> {
     guard query.limit >= 1 else {
       throw TracestoreError(.invalidArgument, "The limit is \(query.limit); it must be at least 1.")
     }
@@ -95,19 +108,22 @@ package struct Catalogue {
     }
     let levels = ColumnLevel.allCases.filter { query.level == nil || $0.attributeLevel == query.level }
     var envelopes: Set<SpanEnvelope> = []
-    try forEachSelection(
+    let damage = forEachSelection(
       query.serviceName, query.startMinimum, query.startMaximum,
-      whole: { source in
+      whole: { source, damage in
         for level in levels where level != .resource && level != .scope {
-          let isMore = try source.forEachAttributeValue(
-            key: query.key, level: level, limit: Self.maximumValueCount, add)
-          isCut = isCut || isMore
+          let isMore = damage.collect {
+            try source.forEachAttributeValue(key: query.key, level: level, limit: Self.maximumValueCount, add)
+          }
+          isCut = isCut || isMore == true
         }
-        try source.forEachEnvelope { envelopes.insert($0) }
+        damage.collect { try source.forEachEnvelope { envelopes.insert($0) } }
       },
-      rows: { stripe, mask in
-        for record in try stripe.records(mask.rows) { record.forEachValue(of: query.key, levels) { add($0, 1) } }
-        try stripe.forEachEnvelope(in: mask) { envelopes.insert($0) }
+      rows: { stripe, mask, damage in
+        damage.salvage(LocatedRows(stripe: stripe, rows: Array(mask.rows))) { located in
+          for record in try stripe.records(located.rows) { record.forEachValue(of: query.key, levels) { add($0, 1) } }
+        }
+        damage.collect { try stripe.forEachEnvelope(in: mask) { envelopes.insert($0) } }
       })
     for envelope in envelopes where levels.contains(envelope.level) {
       for attribute in envelope.attributes where attribute.key.utf8.elementsEqual(query.key.utf8) {
@@ -117,23 +133,25 @@ package struct Catalogue {
     let sorted = counts.map { (text: Array($0.key.text.utf8), value: $0.key, count: $0.value) }.sorted {
       $0.count != $1.count ? $0.count > $1.count : $0.text.lexicographicallyPrecedes($1.text)
     }
-    return (
+    return ResultList(
       sorted.prefix(query.limit).map { AttributeValueInfo(value: $0.value, count: $0.count) },
-      isCut || sorted.count > query.limit
-    )
+      summary: ResultSummary(isTruncated: isCut || sorted.count > query.limit, damage: damage))
   }
 
   /// Distinct values counted at most: a key of unique ids must not fill the memory of a listing.
   private static let maximumValueCount = 100_000
 
   /// Whole sources where nothing narrows the list, else the rows of the service in stripes that overlap the window.
+  ///
+  /// - Returns: what had to be left out.
   private func forEachSelection(
-    _ service: String, _ minimum: Timestamp?, _ maximum: Timestamp?, whole: (any SpanSource) throws -> Void,
-    rows: (any SpanStripe, RowMask) throws -> Void
-  ) throws {
+    _ service: String, _ minimum: Timestamp?, _ maximum: Timestamp?,
+    whole: (any SpanSource, inout DamageReport) -> Void, rows: (any SpanStripe, RowMask, inout DamageReport) -> Void
+  ) -> [String] {
+    var damage = DamageReport(snapshot.damage)
     for source in snapshot.sources {
       if service.isEmpty, minimum == nil, maximum == nil {
-        try whole(source)
+        whole(source, &damage)
         continue
       }
       for stripe in source.stripes {
@@ -142,11 +160,14 @@ package struct Catalogue {
         var mask = RowMask(count: stripe.rowCount, filled: true)
         let window = SpanLeaf.start(
           (minimum?.nanoseconds ?? 0)...max(minimum?.nanoseconds ?? 0, maximum?.nanoseconds ?? .max))
-        if minimum != nil || maximum != nil { try stripe.filter(&mask, by: window) }
-        if !service.isEmpty { try SpanPredicate.leaf(.service(Array(service.utf8))).filter(&mask, in: stripe) }
-        if !mask.isEmpty { try rows(stripe, mask) }
+        let selected: Void? = damage.collect {
+          if minimum != nil || maximum != nil { try stripe.filter(&mask, by: window) }
+          if !service.isEmpty { try SpanPredicate.leaf(.service(Array(service.utf8))).filter(&mask, in: stripe) }
+        }
+        if selected != nil, !mask.isEmpty { rows(stripe, mask, &damage) }
       }
     }
+    return damage.messages
   }
 }
 

@@ -5,6 +5,9 @@ import TraceSource
 struct DamageReport {
   private(set) var messages: [String] = []
 
+  /// - Parameter known: what had to be left out before the query began.
+  init(_ known: [String] = []) { messages = known }
+
   mutating func add(_ error: TracestoreError) {
     let message = error.description
     if !messages.contains(message) { messages.append(message) }

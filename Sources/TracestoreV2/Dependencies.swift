@@ -3,7 +3,7 @@ public import TraceModel
 /// Reads the graph of services that call each other.
 public protocol DependencyReader: Sendable {
   /// The links that were seen in a window, one for each (parent, child, source), ascending by these texts' UTF-8 bytes.
-  func getDependencies(_ query: DependencyQuery) async throws -> [DependencyLink]
+  func getDependencies(_ query: DependencyQuery) async throws -> ResultList<DependencyLink>
 }
 
 /// Stores links that were computed elsewhere.

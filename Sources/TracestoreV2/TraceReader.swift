@@ -7,7 +7,8 @@ public import TraceModel
 /// - Every returned value belongs to the caller; changing it changes nothing in the store.
 /// - A search is evaluated on single spans: one span has to satisfy every condition of the query. What comes back are
 ///   the whole traces of these spans, spans outside the searched window included.
-/// - Finding nothing is an empty stream, not an error.
+/// - Finding nothing is an empty stream or list, not an error.
+/// - An answer that damage makes incomplete has what remains, and its summary names what is missing.
 ///
 /// Thread-safety: every method may be called from any number of tasks at once.
 public protocol TraceReader: Sendable {
@@ -36,16 +37,16 @@ public protocol TraceReader: Sendable {
   func findSpans(_ query: TraceQuery) async throws -> ResultStream<FoundSpan>
 
   /// The distinct non-empty names of services, ascending by their UTF-8 bytes.
-  func getServices() async throws -> [String]
+  func getServices() async throws -> ResultList<String>
 
   /// The distinct operations of a service, ascending by name (UTF-8 bytes), then by raw kind.
-  func getOperations(_ query: OperationQuery) async throws -> [Operation]
+  func getOperations(_ query: OperationQuery) async throws -> ResultList<Operation>
 
   /// What searches this store can answer. `unsupported` means that it can't tell, and counts as least capable.
   func searchCapabilities() async throws -> SearchCapabilities
 
   /// The attribute keys that occur, ascending by key (UTF-8 bytes), level, type. Default: throws `unsupported`.
-  func getAttributeKeys(_ query: AttributeKeyQuery) async throws -> [AttributeKeyInfo]
+  func getAttributeKeys(_ query: AttributeKeyQuery) async throws -> ResultList<AttributeKeyInfo>
 
   /// The values of one attribute key, most frequent first, ties by their text. Default: throws `unsupported`.
   func getAttributeValues(_ query: AttributeValueQuery) async throws -> ResultStream<AttributeValueInfo>
@@ -70,7 +71,7 @@ extension TraceReader {
     throw TracestoreError.unsupported("span search")
   }
 
-  public func getAttributeKeys(_ query: AttributeKeyQuery) async throws -> [AttributeKeyInfo] {
+  public func getAttributeKeys(_ query: AttributeKeyQuery) async throws -> ResultList<AttributeKeyInfo> {
     throw TracestoreError.unsupported("the listing of attribute keys")
   }
 

@@ -17,7 +17,6 @@ struct Entry {
     // A limit on file sizes is an error like a full disk, with a sentence, not a death.
     signal(SIGXFSZ, SIG_IGN)
     let arguments = Array(CommandLine.arguments.dropFirst())
-    let isJSON = arguments.contains("--json")
     do {
       var command = try TracestoreCommand.parseAsRoot(arguments)
       do {
@@ -27,10 +26,10 @@ struct Entry {
           try command.run()
         }
       } catch let error where isOurs(error) {
-        end(error, isJSON: isJSON)
+        end(error)
       }
     } catch {
-      endParsing(error, isJSON: isJSON)
+      endParsing(error)
     }
     StandardOutput.shared.flush()
     exit(ExitStatus.done.rawValue)
@@ -42,29 +41,27 @@ struct Entry {
       && TracestoreCommand.exitCode(for: error) != .success
   }
 
-  private static func end(_ error: any Error, isJSON: Bool) -> Never {
+  private static func end(_ error: any Error) -> Never {
     if let quiet = error as? QuietExit {
       StandardOutput.shared.flush()
       exit(quiet.status.rawValue)
     }
-    report(CommandFailure(error), isJSON: isJSON)
+    report(CommandFailure(error))
   }
 
-  private static func endParsing(_ error: any Error, isJSON: Bool) -> Never {
+  private static func endParsing(_ error: any Error) -> Never {
     if TracestoreCommand.exitCode(for: error) == .success {
       StandardOutput.shared.write(TracestoreCommand.fullMessage(for: error) + "\n")
       StandardOutput.shared.flush()
       exit(ExitStatus.done.rawValue)
     }
     let message = TracestoreCommand.message(for: error)
-    report(.usage("\(message.isEmpty ? "the arguments are wrong" : message) (see tracestore --help)"), isJSON: isJSON)
+    report(.usage("\(message.isEmpty ? "the arguments are wrong" : message) (see tracestore --help)"))
   }
 
-  private static func report(_ failure: CommandFailure, isJSON: Bool) -> Never {
+  private static func report(_ failure: CommandFailure) -> Never {
     Terminal.clearProgress()
-    if isJSON {
-      StandardOutput.shared.writeLine(JSONValue.object([("error", failure.json)]).text)
-    }
+    if OutputOptions.isJSON { StandardOutput.shared.writeLine(failure.line) }
     StandardOutput.shared.flush()
     StandardError.writeLine("tracestore: " + Sanitized.line(failure.message))
     exit(failure.status.rawValue)

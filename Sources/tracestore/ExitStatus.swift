@@ -51,6 +51,9 @@ struct CommandFailure: Error {
   /// The value of the member "error".
   var json: JSONValue { .object([("code", .string(code)), ("message", .string(message))]) }
 
+  /// What machines read.
+  var line: String { JSONValue.object([("error", json)]).text }
+
   static func usage(_ message: String) -> CommandFailure { CommandFailure(.usage, code: "usage", message) }
 }
 

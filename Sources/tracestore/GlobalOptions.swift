@@ -11,6 +11,9 @@ import ArgumentParser
 struct OutputOptions: ParsableArguments {
   @Flag(name: .long, help: "Write JSON for machines to standard output.")
   var json = false
+
+  /// The same for whoever has no command at hand: arguments that cannot be parsed are to be explained as well.
+  static let isJSON = CommandLine.arguments.dropFirst().contains("--json")
 }
 
 struct StoreLocation: ParsableArguments {

@@ -98,6 +98,46 @@ import Testing
     #expect(run.status == 4 && !run.text.isEmpty)
   }
 
+  @Test(arguments: [
+    ["services"], ["operations", "--service", "pricing"], ["attributes"], ["attributes", "--values", "service.name"],
+    ["search"], ["search", "--format", "ids"], ["search", "--format", "otlp-json"], ["stats"],
+  ])
+  func `an answer of a damaged store is what remains, then one error, with status 1`(_ command: [String]) throws {
+    let program = try Program()
+    try program.run("import", program.generate(300))
+    let names = try FileManager.default.contentsOfDirectory(atPath: program.store)
+    let segment = try #require(names.first { $0.hasSuffix(".seg") }.map { "\(program.store)/\($0)" })
+    try program.run("import", Program.fixture("otlp/shop-small.json"))
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: segment))
+    bytes[bytes.count - 20] ^= 1
+    try bytes.write(to: URL(fileURLWithPath: segment))
+
+    let run = try program.start(command + ["--json"]).end()
+    #expect(run.status == 1)
+    let lines = run.text.split(separator: "\n")
+    #expect(lines.count >= 2 && lines[0].count > 10, "\(run.text)")
+    let last = try JSONSerialization.jsonObject(with: Data(String(lines[lines.count - 1]).utf8))
+    let error = (last as? [String: Any])?["error"] as? [String: String]
+    #expect(error?["code"] == "corrupt" && error?["message"]?.contains(segment) == true, "\(run.text)")
+    expectSentence(run, 1, "damaged: ", segment)
+    let plain = try program.start(command).end()
+    expectSentence(plain, 1, "damaged: ", segment)
+    #expect(!plain.text.contains("error"))
+  }
+
+  @Test func `an import into a damaged store is stored, and what is damaged is named, with status 1`() throws {
+    let program = try Program()
+    try program.run("import", program.generate(300))
+    let names = try FileManager.default.contentsOfDirectory(atPath: program.store)
+    let segment = try #require(names.first { $0.hasSuffix(".seg") }.map { "\(program.store)/\($0)" })
+    try FileManager.default.removeItem(atPath: segment)
+    let run = try program.start(["import", Program.fixture("otlp/shop-small.json")]).end()
+    expectSentence(run, 1, "damaged: ", segment)
+    #expect(run.text.hasPrefix("Stored "))
+    let services = try program.start(["services"]).end()
+    #expect(services.status == 1 && !services.text.isEmpty, "\(services.errors)")
+  }
+
   @Test func `a second writer is refused while the first goes on, and reading works beside it`() throws {
     let program = try Program()
     let frames = try program.frames(of: program.generate(2000))

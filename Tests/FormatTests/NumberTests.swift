@@ -110,7 +110,8 @@ import TraceWAL
         "base granule": SegmentFormat.baseGranuleNanoseconds,
         "stripe rows": UInt64(SegmentFormat.maximumStripeRowCount),
         "stripe children": UInt64(SegmentFormat.maximumChildCount),
-        "footer counts (totals 0 to 6)": SegmentFormat.maximumTotalCount,
+        "footer counts (totals 0 to 6), value counts of `keys`, span counts of `operations` in sum":
+          SegmentFormat.maximumTotalCount,
         "stripe chunks": UInt64(SegmentFormat.maximumChunkCount),
         "stripe bytes": UInt64(SegmentFormat.maximumStripeByteCount),
         "footer bytes": UInt64(SegmentFormat.maximumFooterByteCount),

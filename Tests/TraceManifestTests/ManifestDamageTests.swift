@@ -92,6 +92,36 @@ import TraceModel
     }
   }
 
+  @Test func `entries that no store can have are refused, whatever their checksums say`() throws {
+    let store = try openStore(SimulatedFileSystem())
+    func change(_ change: (inout ManifestFile) -> Void) -> ManifestEdit {
+      var file = segment(5)
+      change(&file)
+      return adding(file)
+    }
+    let paths = [\ManifestFile.byteCount, \.rowCount, \.partialRecordCount, \.traceCount]
+    var edits = paths.flatMap { path in [(1 << 48) + 1, .max].map { count in change { $0[keyPath: path] = count } } }
+    edits += [1 << 62, .max - 1].map { number in change { $0.key.number = number } }
+    // Two editions of a segment would be one file under one number twice.
+    edits.append(change { $0.key.edition = 1 })
+    edits += [.nextFileNumber(.max), .walTrimmedBelow(.max)].map { ManifestEdit([$0]) }
+    for edit in edits {
+      #expect(throws: TracestoreError.self, "\(edit.entries)") { try store.commit(edit) }
+    }
+    #expect(store.current.files.isEmpty && store.current.nextFileNumber == 1)
+    try store.commit(ManifestEdit([.nextFileNumber(1 << 62), .walTrimmedBelow(1 << 62)]))
+  }
+
+  @Test func `a foreign file with the greatest of names takes no number away`() throws {
+    let fileSystem = SimulatedFileSystem()
+    try openStore(fileSystem).close()
+    for name in ["segment-fffffffffffffffe.seg", "segment-ffffffffffffffff.seg", "segment-4000000000000000.seg.tmp"] {
+      _ = try fileSystem.open(joinedPath(directory, name), .create)
+    }
+    let store = try openStore(fileSystem)
+    #expect((0..<3).map { _ in store.allocateFileNumber() } == [1, 2, 3])
+  }
+
   @Test func aManifestOfAnotherNumberOrNoneIsAnError() throws {
     let (fileSystem, _, _) = try small()
     try fileSystem.rename(manifestPath(1), to: manifestPath(2))

@@ -72,6 +72,36 @@ import TraceSource
     }
   }
 
+  @Test func `counts of keys and operations that would not add up are refused`() throws {
+    var catalogue = KeyCatalogue()
+    catalogue.entries = [KeyCatalogue.Entry(level: .span, key: 0, type: .int, valueCount: .max)]
+    var writer = ByteWriter()
+    catalogue.encode(into: &writer)
+    #expect { try writer.bytes.withUnsafeBytes { try KeyCatalogue($0, stringCount: 1, at: 0) } } throws: {
+      ($0 as? TracestoreError)?.code == .corrupt
+    }
+
+    for counts in [[1, .max], [.max], [1 << 48, 1]] as [[UInt64]] {
+      let zeros = [UInt64](repeating: 0, count: counts.count)
+      let columns = [zeros, zeros, zeros, counts, zeros].map { values in
+        var writer = ByteWriter()
+        IntegerColumn.encode(values, into: &writer, scratch: ColumnScratch())
+        return writer.bytes
+      }
+      #expect {
+        try columns[0].withUnsafeBytes { zeros in
+          try columns[3].withUnsafeBytes { counts in
+            try OperationCounts(
+              [zeros, zeros, zeros, counts, zeros], stringCount: 1,
+              place: ChunkPlace(path: "forged.seg", name: "operations", fileOffset: 0))
+          }
+        }
+      } throws: {
+        ($0 as? TracestoreError)?.code == .corrupt
+      }
+    }
+  }
+
   @Test func `stripes that cannot be listed stand for no more rows than a mask may have`() throws {
     var bytes = try forgingTotals { $0.rowCount = SegmentFormat.maximumTotalCount }
     let section = try #require(try footer(of: bytes).section(.stripeIndex))

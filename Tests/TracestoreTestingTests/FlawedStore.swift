@@ -95,15 +95,15 @@ struct FlawedStore: TraceReader, TraceWriter, TracestoreFactory {
     return try await finished(stream)
   }
 
-  func getServices() async throws -> [String] { try await store.getServices() }
+  func getServices() async throws -> ResultList<String> { try await store.getServices() }
 
-  func getOperations(_ query: OperationQuery) async throws -> [TracestoreV2.Operation] {
+  func getOperations(_ query: OperationQuery) async throws -> ResultList<TracestoreV2.Operation> {
     guard flaw == .listsForeignOperations else { return try await store.getOperations(query) }
     var operations: [TracestoreV2.Operation] = []
     for service in try await store.getServices() {
       operations += try await store.getOperations(OperationQuery(serviceName: service, spanKind: query.spanKind))
     }
-    return operations
+    return ResultList(operations)
   }
 
   func searchCapabilities() async throws -> SearchCapabilities {

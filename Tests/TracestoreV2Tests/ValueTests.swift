@@ -14,8 +14,8 @@ private struct MinimalStore: TraceReader, MetricsReader, TracestoreFactory, Trac
   }
   func findTraces(_ query: TraceQuery) async throws -> ResultStream<TraceChunk> { ResultStream([]) }
   func findTraceIDs(_ query: TraceQuery) async throws -> ResultStream<FoundTrace> { ResultStream([]) }
-  func getServices() async throws -> [String] { [] }
-  func getOperations(_ query: OperationQuery) async throws -> [TracestoreV2.Operation] { [] }
+  func getServices() async throws -> ResultList<String> { [] }
+  func getOperations(_ query: OperationQuery) async throws -> ResultList<TracestoreV2.Operation> { [] }
   func searchCapabilities() async throws -> SearchCapabilities { SearchCapabilities() }
 }
 

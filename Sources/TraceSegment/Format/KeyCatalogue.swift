@@ -57,6 +57,9 @@ package struct KeyCatalogue: Hashable, Sendable {
           throw FormatError.unsupported("attribute type \(type)", at: place)
         }
         let entry = Entry(level: level, key: UInt32(key), type: type, valueCount: try reader.readVarint())
+        guard entry.valueCount <= SegmentFormat.maximumTotalCount else {
+          throw FormatError.corrupt("the key catalogue counts \(entry.valueCount) values of a key", at: place)
+        }
         guard key < stringCount, entries.last.map({ $0.order < entry.order }) ?? true else {
           throw FormatError.corrupt("the key catalogue is out of order or names a missing string", at: place)
         }

@@ -15,7 +15,7 @@ extension Segment {
         counts.append((try strings.string(operations.services[index]), 0))
         previous = operations.services[index]
       }
-      counts[counts.count - 1].spanCount += Int(clamping: operations.spanCounts[index])
+      counts[counts.count - 1].spanCount += Int(operations.spanCounts[index])
     }
     for record in try partialRecords() { counts.append((record.resource.serviceName, 1)) }
     for (name, spanCount) in counts { body(name, spanCount) }
@@ -32,7 +32,7 @@ extension Segment {
       found.append(
         (
           try strings.string(operations.names[index]), SpanKind(rawValue: operations.kinds[index]),
-          Int(clamping: operations.spanCounts[index])
+          Int(operations.spanCounts[index])
         ))
     }
     for record in try partialRecords() {
@@ -50,7 +50,7 @@ extension Segment {
     for entry in keys.entries where entry.valueCount > 0 && entry.level != .resource && entry.level != .scope {
       body(
         AttributeKeyCount(
-          key: entry.text, level: entry.level, type: entry.type.rawValue, valueCount: Int(clamping: entry.valueCount)))
+          key: entry.text, level: entry.level, type: entry.type.rawValue, valueCount: Int(entry.valueCount)))
     }
   }
 

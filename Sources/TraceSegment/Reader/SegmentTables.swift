@@ -211,5 +211,10 @@ final class OperationCounts: CachedBlock {
     kinds = columns[2].map { Int32(truncatingIfNeeded: unzigzag($0)) }
     spanCounts = columns[3]
     errorCounts = columns[4]
+    var sum: UInt64 = 0
+    for count in spanCounts {
+      guard count <= SegmentFormat.maximumTotalCount - sum else { throw place.damage("its counts add up to too much") }
+      sum += count
+    }
   }
 }

@@ -64,10 +64,13 @@ package final class SegmentTransfer {
       let (highs, lows) = (try values(ChunkID.traceHigh), try values(ChunkID.traceLow))
       let (bases, spanCounts) = (try values(ChunkID.traceBase), try values(ChunkID.traceSpanCount))
       for ordinal in 0..<count {
+        guard spanCounts[ordinal] <= UInt64(loaded.head.rowCount) else {
+          throw loaded.place(ChunkID.traceSpanCount).damage("a trace has more rows than its stripe")
+        }
         result.append(
           TraceFragment(
             trace: TraceID(high: highs[ordinal], low: lows[ordinal]), start: bases[ordinal],
-            rowCount: Int(clamping: spanCounts[ordinal]), stripe: stripe.index, place: ordinal))
+            rowCount: Int(spanCounts[ordinal]), stripe: stripe.index, place: ordinal))
       }
     }
     guard let partials = try core.partials() else { return result }

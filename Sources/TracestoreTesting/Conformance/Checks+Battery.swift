@@ -12,7 +12,7 @@ extension ConformanceKit {
       },
       ConformanceCheck("operations are listed with their kinds, of the asked service only") { session in
         try await session.write(Fixture.example)
-        let expected = [
+        let expected: ResultList = [
           Operation(name: "example-operation-1"), Operation(name: "example-operation-3", spanKind: .server),
           Operation(name: "example-operation-4", spanKind: .client),
         ]

@@ -21,7 +21,7 @@ extension ConformanceKit {
           ])
       ])
       try await session.write(data)
-      let expected = [
+      let expected: ResultList = [
         AttributeKeyInfo(key: "k", level: .event, type: .bool, count: 2),
         AttributeKeyInfo(key: "k", level: .link, type: .double, count: 1),
         AttributeKeyInfo(key: "k", level: .resource, type: .string, count: 1),

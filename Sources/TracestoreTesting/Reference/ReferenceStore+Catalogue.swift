@@ -3,25 +3,27 @@ import TraceModel
 public import TracestoreV2
 
 extension ReferenceStore {
-  public func getServices() async throws -> [String] {
+  public func getServices() async throws -> ResultList<String> {
     let names = state.withLock { Set($0.records.map { Array($0.resource.serviceName.utf8) }) }
-    return names.filter { !$0.isEmpty }.sorted { $0.lexicographicallyPrecedes($1) }
-      .map { String(decoding: $0, as: UTF8.self) }
+    return ResultList(
+      names.filter { !$0.isEmpty }.sorted { $0.lexicographicallyPrecedes($1) }
+        .map { String(decoding: $0, as: UTF8.self) })
   }
 
-  public func getOperations(_ query: OperationQuery) async throws -> [Operation] {
+  public func getOperations(_ query: OperationQuery) async throws -> ResultList<Operation> {
     let records = state.withLock { $0.records }
     let operations = records.filter {
       $0.resource.serviceName.utf8.elementsEqual(query.serviceName.utf8)
         && (query.spanKind == nil || $0.span.kind == query.spanKind)
     }.map { Operation(name: $0.span.name, spanKind: $0.span.kind) }
-    return Set(operations).sorted {
-      $0.name.utf8.elementsEqual($1.name.utf8)
-        ? $0.spanKind.rawValue < $1.spanKind.rawValue : $0.name.utf8.lexicographicallyPrecedes($1.name.utf8)
-    }
+    return ResultList(
+      Set(operations).sorted {
+        $0.name.utf8.elementsEqual($1.name.utf8)
+          ? $0.spanKind.rawValue < $1.spanKind.rawValue : $0.name.utf8.lexicographicallyPrecedes($1.name.utf8)
+      })
   }
 
-  public func getAttributeKeys(_ query: AttributeKeyQuery) async throws -> [AttributeKeyInfo] {
+  public func getAttributeKeys(_ query: AttributeKeyQuery) async throws -> ResultList<AttributeKeyInfo> {
     var counts: [ContentKey: AttributeKeyInfo] = [:]
     forEachAttribute(query.serviceName, query.startMinimum, query.startMaximum) { level, attribute in
       guard query.level == nil || query.level == level else { return }
@@ -33,10 +35,11 @@ extension ReferenceStore {
       }
       counts[key, default: AttributeKeyInfo(key: attribute.key, level: level, type: type)].count += 1
     }
-    return counts.values.sorted {
-      if !$0.key.utf8.elementsEqual($1.key.utf8) { return $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-      return $0.level != $1.level ? $0.level < $1.level : $0.type < $1.type
-    }
+    return ResultList(
+      counts.values.sorted {
+        if !$0.key.utf8.elementsEqual($1.key.utf8) { return $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+        return $0.level != $1.level ? $0.level < $1.level : $0.type < $1.type
+      })
   }
 
   public func getAttributeValues(_ query: AttributeValueQuery) async throws -> ResultStream<AttributeValueInfo> {

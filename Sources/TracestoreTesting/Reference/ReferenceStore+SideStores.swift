@@ -4,7 +4,7 @@ public import TracestoreV2
 
 extension ReferenceStore: DependencyReader, DependencyWriter {
   /// Only links that were written; nothing is computed from spans.
-  public func getDependencies(_ query: DependencyQuery) async throws -> [DependencyLink] {
+  public func getDependencies(_ query: DependencyQuery) async throws -> ResultList<DependencyLink> {
     var sums: [ContentKey: DependencyLink] = [:]
     for snapshot in state.withLock({ $0.dependencies }) {
       guard snapshot.time >= query.start, snapshot.time < query.end || query.end == .maximum else { continue }
@@ -29,13 +29,14 @@ extension ReferenceStore: DependencyReader, DependencyWriter {
         sums[key] = sum
       }
     }
-    return sums.values.sorted { left, right in
+    let sorted = sums.values.sorted { left, right in
       for (a, b) in [(left.parent, right.parent), (left.child, right.child), (left.source, right.source)]
       where !a.utf8.elementsEqual(b.utf8) {
         return a.utf8.lexicographicallyPrecedes(b.utf8)
       }
       return false
     }
+    return ResultList(sorted)
   }
 
   public func writeDependencies(_ links: [DependencyLink], at time: Timestamp) async throws {

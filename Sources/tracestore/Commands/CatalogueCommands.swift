@@ -20,13 +20,19 @@ func withReader<Result>(
   }
 }
 
-/// Says what an answer had to leave out; a damaged store is exit status 1.
-func reportDamage(_ summary: ResultSummary?) throws {
-  guard let damage = summary?.damage, !damage.isEmpty else { return }
+/// Says what an answer had to leave out, behind what it has; a damaged store is exit status 1.
+func reportDamage(_ damage: [String]) throws {
+  guard !damage.isEmpty else { return }
+  if OutputOptions.isJSON {
+    let failure = CommandFailure(.refused, code: "corrupt", damage.joined(separator: "; "))
+    StandardOutput.shared.writeLine(failure.line)
+  }
   StandardOutput.shared.flush()
   for line in damage { StandardError.writeLine("tracestore: damaged: \(Sanitized.line(line)); run tracestore verify") }
   throw QuietExit(status: .refused)
 }
+
+func reportDamage(_ summary: ResultSummary?) throws { try reportDamage(summary?.damage ?? []) }
 
 struct ServicesCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(commandName: "services", abstract: "List the services.")
@@ -40,6 +46,7 @@ struct ServicesCommand: AsyncParsableCommand {
     } else {
       for service in services { StandardOutput.shared.writeLine(Style.named(service, Sanitized.line(service))) }
     }
+    try reportDamage(services.summary)
   }
 }
 
@@ -65,6 +72,7 @@ struct OperationsCommand: AsyncParsableCommand {
       for operation in operations { table.add([operation.name, operation.spanKind.word]) }
       table.print()
     }
+    try reportDamage(operations.summary)
   }
 }
 
@@ -107,6 +115,7 @@ struct AttributesCommand: AsyncParsableCommand {
       for key in keys { table.add([key.key, key.level.rawValue, key.type.rawValue, Figure.count(key.count)]) }
       table.print()
     }
+    try reportDamage(keys.summary)
   }
 
   private static let maximumValueCount = 1000

@@ -49,7 +49,7 @@ struct ExportCommand: AsyncParsableCommand {
       try file.close()
       Terminal.clearProgress()
       report(counts, file.byteCount)
-      try reportDamage(ResultSummary(damage: counts.damage))
+      try reportDamage(counts.damage)
       if Interruption.isRequested { throw QuietExit(status: .interrupted) }
     }
   }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Synchronization
 import TraceEngine
 import TraceInspect
 import TraceModel
@@ -58,6 +59,11 @@ struct ImportCommand: AsyncParsableCommand {
     let directory = try location.path()
     var options = StoreOptions()
     options.durability = durability.durability
+    let damage = Mutex<[String]>([])
+    options.observer = { event in
+      guard case .damaged(let place) = event else { return }
+      damage.withLock { if !$0.contains(place) { $0.append(place) } }
+    }
     let importer = Importer(isKeepingGoing: keepGoing, framing: inputFormat.framing)
     // A first look at the names, so that a slip of the fingers does not create a store or stop halfway.
     if !keepGoing { for path in files { _ = try InputFile.check(path: path) } }
@@ -80,6 +86,7 @@ struct ImportCommand: AsyncParsableCommand {
     if let known { throw QuietExit(status: known.status) }
     if Interruption.isRequested { throw QuietExit(status: .interrupted) }
     if importer.outcome.status != .done { throw QuietExit(status: importer.outcome.status) }
+    try reportDamage(damage.withLock { $0 })
   }
 
   /// What was stored, also when the import could not go on.

@@ -16,8 +16,7 @@ struct StatsCommand: AsyncParsableCommand {
     } else {
       statistics.print()
     }
-    for damage in statistics.damage { StandardError.writeLine(Sanitized.line("tracestore: \(damage)")) }
-    if !statistics.damage.isEmpty { throw QuietExit(status: .refused) }
+    try reportDamage(statistics.damage)
   }
 }
 
