@@ -72,7 +72,7 @@ struct SortedTextListTests {
   }
 
   @Test func `texts that are not in the list are not found, on either side of every chunk`() throws {
-    let texts = sample(4000, seed: 13)
+    let texts = sample(8000, seed: 13)
     let known = Set(texts)
     try encoded(texts).withUnsafeBytes { raw in
       let list = try SortedTextList(raw)

@@ -93,7 +93,7 @@ import TraceSource
           try columns[3].withUnsafeBytes { counts in
             try OperationCounts(
               [zeros, zeros, zeros, counts, zeros], stringCount: 1,
-              place: ChunkPlace(path: "forged.seg", name: "operations", fileOffset: 0))
+              place: ChunkPlace(path: "forged.seg", subject: .section(.operations), fileOffset: 0))
           }
         }
       } throws: {

@@ -50,7 +50,7 @@ extension LoadedStripe {
   fileprivate func contents(
     _ chunk: ChunkEntry, _ strings: StringTable, maximumTextByteCount: Int, _ scratch: ReadScratch
   ) throws -> [ColumnContent] {
-    guard let bytes = try chunkBytes(chunk.id) else { return [] }
+    guard let bytes = chunkBytes(chunk.id) else { return [] }
     let name = catalogue.columnName(chunk.id)
     let place = place(chunk.id)
     return try place.naming {
