@@ -15,18 +15,11 @@ import textwrap
 
 import questions
 import rows
+from process import run
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NAMES = {"tracestore": "tracestore", "clickhouse": "chDB", "duckdb": "DuckDB"}
 PEERS = {"clickhouse": "clickhouse.py", "duckdb": "duck.py"}
-
-
-def run(*command):
-    """What a command prints as JSON."""
-    finished = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE)
-    if finished.returncode:
-        sys.exit(f"failed: {' '.join(str(word) for word in command)}")
-    return json.loads(finished.stdout or b"{}")
 
 
 def say(text):

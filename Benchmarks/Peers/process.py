@@ -1,6 +1,7 @@
-"""What every peer's process does: measures itself, and asks one question after the other."""
+"""What processes do: every peer's measures itself and asks one question after the other, and ours are started."""
 
 import json
+import subprocess
 import sys
 import threading
 import time
@@ -8,6 +9,14 @@ import time
 # A question that takes long is asked fewer times: no further instance begins after so many seconds, but some do.
 PATIENCE_SECONDS = 5
 MINIMUM_COUNT = 5
+
+
+def run(*command):
+    """What a command prints as JSON."""
+    finished = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE)
+    if finished.returncode:
+        sys.exit(f"failed: {' '.join(str(word) for word in command)}")
+    return json.loads(finished.stdout or b"{}")
 
 
 def peak_memory():

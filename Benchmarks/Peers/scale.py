@@ -9,17 +9,11 @@ import statistics
 import subprocess
 import sys
 
+from process import run
+
 HOUR = 3600 * 10**9
 WARMUPS = 3
 STATUS = "http.response.status_code"
-
-
-def run(*command):
-    """What a command prints as JSON."""
-    finished = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE)
-    if finished.returncode:
-        sys.exit(f"failed: {' '.join(str(word) for word in command)}")
-    return json.loads(finished.stdout or b"{}")
 
 
 def condition(key, text, kind="str"):

@@ -92,6 +92,7 @@ extension SpanTable.View {
   /// The rows of each trace, ascending, in the order in which the traces first came.
   func traceRows() -> [(id: TraceID, rows: [Int])] {
     var traces: [(id: TraceID, rows: [Int])] = []
+    // A trace gets its code with its first row, so none is above the index of its row, dead or not.
     var places = [UInt32](repeating: .max, count: rows.count)
     for index in 0..<rows.count {
       let row = rows.pointer(at: index)

@@ -8,9 +8,9 @@ import TraceSource
   private let memtable = Memtable(endZeroMeansOpen: true)
 
   /// Appends one span and returns its row.
-  private func append(_ number: UInt64) throws -> Range<Int> {
+  private func append(_ number: UInt64, trace: UInt64 = 1) throws -> Range<Int> {
     let span = SpanRecord(
-      traceID: TraceID(high: 1, low: 1), spanID: SpanID(number), name: "work", start: Timestamp(nanoseconds: number),
+      traceID: TraceID(high: 1, low: trace), spanID: SpanID(number), name: "work", start: Timestamp(nanoseconds: number),
       end: Timestamp(nanoseconds: number + 1))
     let request = OTLP.encode(TraceData(resourceSpans: [ResourceSpans(scopeSpans: [ScopeSpans(spans: [span])])]))
     let batch = SpanBatch()
@@ -58,5 +58,17 @@ import TraceSource
     #expect(try visible() == [1, 4])
     // Returns at once: the fate of every row is known.
     memtable.waitUntilPublished()
+  }
+
+  @Test func `what stands in a live source is left out, whatever was discarded in between`() throws {
+    memtable.publish(try append(1, trace: 1))
+    memtable.discard(try append(2, trace: 2))
+    memtable.publish(try append(3, trace: 3))
+    let live = memtable.source()
+    memtable.discard(try append(4, trace: 4))
+    memtable.publish(try append(5, trace: 5))
+    let selection = try SealSelection(memtable.source().view, live: [live])
+    #expect(selection.rows == [4])
+    #expect(selection.droppedCount == 2)
   }
 }

@@ -97,7 +97,7 @@ enum DeltaIntegers {
     return try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) {
       buffer throws(BytesError) in
       let deltas = UnsafeMutableBufferPointer(rebasing: buffer[..<index])
-      try bits.decode(prefix: deltas, page: page)
+      try bits.decode(into: deltas, page: page)
       var sum = first
       var place = 0
       if page.encoding == .delta {

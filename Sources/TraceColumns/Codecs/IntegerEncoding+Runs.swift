@@ -36,18 +36,37 @@ enum RunIntegers {
     BitPacking.pack(UnsafeBufferPointer(start: runLengths, count: found), width: plan.highWidth, into: &writer)
   }
 
+  /// The body of a page.
+  private struct Runs {
+    let count: Int
+    private let width: Int
+    private let lengthWidth: Int
+    private let values: UnsafeRawBufferPointer
+    private let lengths: UnsafeRawBufferPointer
+
+    init(_ page: IntegerPage) throws(BytesError) {
+      var reader = ByteReader(page.body)
+      count = try reader.readCount(limit: page.count)
+      lengthWidth = Int(try reader.readUInt8())
+      width = page.width
+      values = try page.readRun(&reader, count: count, width: width)
+      lengths = try page.readRun(&reader, count: count, width: lengthWidth)
+      try page.requireEnd(reader)
+    }
+
+    @inline(__always)
+    func value(_ run: Int) -> UInt64 { BitPacking.value(at: run, width: width, in: values) }
+    @inline(__always)
+    func lengthLessOne(_ run: Int) -> UInt64 { BitPacking.value(at: run, width: lengthWidth, in: lengths) }
+  }
+
   static func decode(_ page: IntegerPage, into output: UnsafeMutableBufferPointer<UInt64>) throws(BytesError) {
-    var reader = ByteReader(page.body)
-    let runCount = try reader.readCount(limit: page.count)
-    let lengthWidth = Int(try reader.readUInt8())
-    let values = try page.readRun(&reader, count: runCount, width: page.width)
-    let lengths = try page.readRun(&reader, count: runCount, width: lengthWidth)
-    try page.requireEnd(reader)
+    let runs = try Runs(page)
     var place = 0
     var run = 0
-    while run < runCount {
-      let value = BitPacking.value(at: run, width: page.width, in: values)
-      let less = BitPacking.value(at: run, width: lengthWidth, in: lengths)
+    while run < runs.count {
+      let value = runs.value(run)
+      let less = runs.lengthLessOne(run)
       guard less < UInt64(output.count &- place) else { throw page.failure("has runs longer than the page") }
       let end = place &+ Int(less) &+ 1
       while place < end {
@@ -60,18 +79,13 @@ enum RunIntegers {
   }
 
   static func value(at index: Int, in page: IntegerPage) throws(BytesError) -> UInt64 {
-    var reader = ByteReader(page.body)
-    let runCount = try reader.readCount(limit: page.count)
-    let lengthWidth = Int(try reader.readUInt8())
-    let values = try page.readRun(&reader, count: runCount, width: page.width)
-    let lengths = try page.readRun(&reader, count: runCount, width: lengthWidth)
-    try page.requireEnd(reader)
+    let runs = try Runs(page)
     // Lengths of foreign bytes may be anything: what is left never falls below zero.
     var left = UInt64(index)
     var run = 0
-    while run < runCount {
-      let less = BitPacking.value(at: run, width: lengthWidth, in: lengths)
-      if left <= less { return BitPacking.value(at: run, width: page.width, in: values) }
+    while run < runs.count {
+      let less = runs.lengthLessOne(run)
+      if left <= less { return runs.value(run) }
       left &-= less &+ 1
       run &+= 1
     }

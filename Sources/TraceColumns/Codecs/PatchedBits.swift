@@ -5,6 +5,7 @@ import TraceBytes
 /// Exception count varint; if it is not zero, high width u8; the low bits of all values packed at the page's width;
 /// the positions of the exceptions, ascending, at 10 bits; their remaining high bits packed at the high width.
 struct PatchedBits {
+  private let count: Int
   let width: Int
   let exceptionCount: Int
   let highWidth: Int
@@ -50,6 +51,7 @@ struct PatchedBits {
   }
 
   init(_ reader: inout ByteReader, count: Int, page: IntegerPage) throws(BytesError) {
+    self.count = count
     width = page.width
     exceptionCount = try reader.readCount(limit: count)
     highWidth = exceptionCount == 0 ? 0 : Int(try reader.readUInt8())
@@ -59,33 +61,19 @@ struct PatchedBits {
     highs = try page.readRun(&reader, count: exceptionCount, width: highWidth)
   }
 
-  /// Decodes into all of `output`, which is as long as the run.
+  /// Decodes the first values of the run, or all of them, into all of `output`.
   func decode(into output: UnsafeMutableBufferPointer<UInt64>, page: IntegerPage) throws(BytesError) {
     BitPacking.unpack(low, width: width, into: output)
     var index = 0
     var previous = -1
     while index < exceptionCount {
       let position = Int(BitPacking.value(at: index, width: IntegerStatistics.positionWidth, in: positions))
-      guard position < output.count else { throw page.failure("patches a value outside of the page") }
+      guard position < count else { throw page.failure("patches a value outside of the page") }
       // `value(at:)` searches them.
-      guard position > previous else { throw page.failure("patches values out of order") }
-      previous = position
-      // A smart shift, because foreign bytes may say that the width is 64.
-      output[position] |= BitPacking.value(at: index, width: highWidth, in: highs) << UInt64(width)
-      index &+= 1
-    }
-  }
-
-  /// Decodes the first values of the run into all of `output`.
-  func decode(prefix output: UnsafeMutableBufferPointer<UInt64>, page: IntegerPage) throws(BytesError) {
-    BitPacking.unpack(low, width: width, into: output)
-    var index = 0
-    var previous = -1
-    while index < exceptionCount {
-      let position = Int(BitPacking.value(at: index, width: IntegerStatistics.positionWidth, in: positions))
       guard position > previous else { throw page.failure("patches values out of order") }
       guard position < output.count else { return }
       previous = position
+      // A smart shift, because foreign bytes may say that the width is 64.
       output[position] |= BitPacking.value(at: index, width: highWidth, in: highs) << UInt64(width)
       index &+= 1
     }

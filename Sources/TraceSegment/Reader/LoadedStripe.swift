@@ -145,13 +145,14 @@ final class LoadedStripe: CachedBlock {
     }
   }
 
-  /// False when the bytes of a chunk are those that were written. Otherwise each of its pages has to be compared with
-  /// its own checksum when it is read, so that damage costs what it hit.
-  private func hasBadPages(_ id: UInt32, _ bytes: UnsafeRawBufferPointer?) throws -> Bool {
-    guard let bytes, !isIntact(id, bytes) else { return false }
+  /// The bytes of a chunk after a comparison with its checksum; nil when it was left out. When they are not those that
+  /// were written, each page has to be compared with its own when it is read, so that damage costs what it hit.
+  private func checkedChunk(_ id: UInt32) throws -> (bytes: UnsafeRawBufferPointer, hasBadPages: Bool)? {
+    guard let bytes = chunkBytes(id) else { return nil }
+    if isIntact(id, bytes) { return (bytes, false) }
     // With all pages well it is another chunk, or damage between the pages: nothing of it is trusted.
     guard (try? verify(id, ReadScratch())) == nil else { throw place(id).damage("it does not match its checksum") }
-    return true
+    return (bytes, true)
   }
 
   func isIntact(_ id: UInt32, _ bytes: UnsafeRawBufferPointer) -> Bool {
@@ -161,27 +162,28 @@ final class LoadedStripe: CachedBlock {
   func integers(_ id: UInt32, count: Int) throws -> IntegerChunk {
     try part(.chunk(id)) {
       let place = place(id)
-      let bytes = chunkBytes(id)
-      let isVerifying = try hasBadPages(id, bytes)
-      let column = try bytes.map { bytes in try place.naming { try IntegerColumn(bytes, verifying: isVerifying) } }
+      let column = try checkedChunk(id).map { chunk in
+        try place.naming { try IntegerColumn(chunk.bytes, verifying: chunk.hasBadPages) }
+      }
       return try IntegerChunk(column, count: count, owner: buffer, place: place, tally: tally)
     }
   }
 
   func text(_ id: UInt32, count: Int, _ scratch: ReadScratch) throws -> StripeText {
     try part(.chunk(id)) {
-      let bytes = chunkBytes(id)
+      let chunk = try checkedChunk(id)
       return try StripeText(
-        bytes, count: count, summary: summary.text(id), isVerifying: hasBadPages(id, bytes), owner: buffer,
+        chunk?.bytes, count: count, summary: summary.text(id), isVerifying: chunk?.hasBadPages ?? false, owner: buffer,
         place: place(id), tally: tally, scratch)
     }
   }
 
   func doubles(_ id: UInt32, count: Int) throws -> DoubleChunk {
     try part(.chunk(id)) {
-      let bytes = chunkBytes(id)
+      let chunk = try checkedChunk(id)
       return try DoubleChunk(
-        bytes, count: count, isVerifying: hasBadPages(id, bytes), owner: buffer, place: place(id), tally: tally)
+        chunk?.bytes, count: count, isVerifying: chunk?.hasBadPages ?? false, owner: buffer, place: place(id),
+        tally: tally)
     }
   }
 
@@ -216,11 +218,11 @@ final class LoadedStripe: CachedBlock {
   func shapes(_ scratch: ReadScratch) throws -> StripeShapes {
     try part(.shapes) {
       let place = place(ChunkID.shapes)
-      guard let bytes = chunkBytes(ChunkID.shapes) else {
+      // The block verifies itself.
+      guard let bytes = try checkedChunk(ChunkID.shapes)?.bytes else {
         // Left out: every element has the shape without slots.
         return StripeShapes([[]])
       }
-      _ = try hasBadPages(ChunkID.shapes, bytes)
       let shapes = try place.naming {
         try ShapeList.decode(
           bytes, shapeCount: head.shapeCount, keyCount: catalogue.count, decompressor: scratch.decompressor,
