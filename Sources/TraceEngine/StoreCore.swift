@@ -83,7 +83,7 @@ final class StoreCore: Sendable {
         defer { batches.withLock { $0.append(batch) } }
         try request.bytes.withUnsafeBytes { bytes in
           try ingestor.write(
-            bytes, arrivalNanoseconds: options.clock(), batch: batch, admit: { try place?.waitForTurn() }
+            bytes, arrivalNanoseconds: options.clock(), batch: batch, admit: place.map { $0.waitForTurn }
           ) { result in
             if case .failure = result { place?.endLine() }
             completion(result.map { WriteReceipt($0, request.refusals) })

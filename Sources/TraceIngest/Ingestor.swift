@@ -93,18 +93,19 @@ package final class Ingestor: Sendable {
   /// Stores one protobuf request. Blocks for decoding and while memtables and log are full; `completion` runs on the
   /// log's thread once the batch is durable and visible, or has failed.
   ///
-  /// - Parameter admit: called when the request is known to be sound and before anything of it is stored; it may wait,
-  ///   and what it throws keeps the request out.
+  /// - Parameter admit: for a request that has its place behind others: called when it is known to be sound and before
+  ///   anything of it is stored. It may wait, and what it throws keeps the request out, as does a full disk that any
+  ///   request meets from then on.
   /// - Throws: when nothing was stored; `completion` is not called then.
   package func write(
-    _ request: UnsafeRawBufferPointer, arrivalNanoseconds: UInt64, batch: SpanBatch, admit: () throws -> Void = {},
+    _ request: UnsafeRawBufferPointer, arrivalNanoseconds: UInt64, batch: SpanBatch, admit: (() throws -> Void)? = nil,
     completion: @escaping @Sendable (Result<IngestReceipt, any Error>) -> Void
   ) throws {
     defer { batch.removeAll() }
     try OTLPBatchDecoder.decode(request, into: batch)
     let receipt = IngestReceipt(acceptedCount: batch.acceptedCount, refusals: batch.refusals)
     guard batch.acceptedCount > 0 else {
-      try admit()
+      try admit?()
       return completion(.success(receipt))
     }
     let frame: WALFrame
@@ -113,12 +114,14 @@ package final class Ingestor: Sendable {
     } else {
       frame = try WALFrame(kind: .request, payload: request, arrivalNanoseconds: arrivalNanoseconds)
     }
-    try admit()
+    // Read before the admission, which may come just before a refusal.
+    let refusalCount = admit.map { _ in log.refusalCount }
+    try admit?()
     try order.withLock { _ in
       let memtable = try memtableWithRoom(for: batch)
       let rows = try memtable.append(batch, arrivalNanoseconds: arrivalNanoseconds)
       do {
-        let sequence = try log.append(frame) { result in
+        let sequence = try log.append(frame, after: refusalCount) { result in
           switch result {
           case .success:
             memtable.publish(rows)

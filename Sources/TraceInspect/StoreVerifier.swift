@@ -55,8 +55,7 @@ package struct StoreVerifier: Sendable {
   package func run(isDeep: Bool) throws -> VerificationReport {
     let current = joinedPath(directory, StoreLayout.currentFileName)
     guard try fileSystem.exists(current) else {
-      throw TracestoreError(
-        .notFound, "there is no store in \(directory); check --store and TRACESTORE_DIR", path: directory)
+      throw ManifestStore.noStore(directory)
     }
     var report = VerificationReport()
     // CURRENT and the manifest that it names.

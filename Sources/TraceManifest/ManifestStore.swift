@@ -49,6 +49,12 @@ package final class ManifestStore: Sendable {
     log = Mutex(state)
   }
 
+  package static func noStore(_ directory: String) -> TracestoreError {
+    TracestoreError(
+      .notFound, "there is no store in this folder; name another one, or write to it first, which makes a store",
+      path: directory)
+  }
+
   /// Reads the manifest, or makes it. Throws `notFound` when there is none and none is to be made, `corrupt` with the
   /// byte offset, `unsupportedFormat` for what a newer version has written. Reads `CURRENT` and one file.
   package static func open(
@@ -56,7 +62,7 @@ package final class ManifestStore: Sendable {
     maximumLogByteCount: Int = ManifestStore.defaultMaximumLogByteCount
   ) throws -> ManifestStore {
     let isThere = try fileSystem.exists(joinedPath(directory, StoreLayout.currentFileName))
-    let missing = TracestoreError(.notFound, "there is no store in \(directory)", path: directory)
+    let missing = noStore(directory)
     switch mode {
     case .readOnly:
       guard isThere else { throw missing }

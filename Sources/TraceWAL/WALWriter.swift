@@ -65,10 +65,18 @@ package final class WALWriter: Sendable {
   ///
   /// Blocks while the queue is full, so it must not be called from the cooperative pool. A completion fails with
   /// `diskFull` when there was no room; nothing of the frame is left then, and later appends may succeed.
+  ///
+  /// - Parameter refusalCount: for a frame that must not stand behind one that found no room: `refusalCount` as it was
+  ///   when the caller decided to append. When it has risen since, this one fails as well, even if it would fit.
   @discardableResult
-  package func append(_ frame: WALFrame, completion: @escaping Completion) throws -> UInt64 {
-    try core.append(frame, completion)
+  package func append(
+    _ frame: WALFrame, after refusalCount: Int? = nil, completion: @escaping Completion
+  ) throws -> UInt64 {
+    try core.append(frame, refusalCount: refusalCount, completion)
   }
+
+  /// How many writes have found no room. It rises after the completions of such a write have run.
+  package var refusalCount: Int { core.refusalCount }
 
   /// Waits until an append would not block. For callers that append under a lock of their own.
   package func waitForRoom() { core.waitForRoom() }

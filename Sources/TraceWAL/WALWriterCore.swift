@@ -12,6 +12,8 @@ final class WALWriterCore: Sendable {
   struct PendingFrame: Sendable {
     var frame: WALFrame
     var sequence: UInt64
+    /// How many writes had been refused when the frame was admitted, if that matters.
+    var refusalCount: Int?
     var completion: WALWriter.Completion
   }
 
@@ -28,6 +30,9 @@ final class WALWriterCore: Sendable {
     var isEnding = false
     var hasEnded = false
     var failure: TracestoreError?
+    /// How many writes found no room, and what the last of them met.
+    var refusalCount = 0
+    var refusal: TracestoreError?
     var closedFiles: [WALRecoveryReport.ClosedFile]
     var statistics = WALStatistics()
     var currentByteCount = UInt64(WALFormat.fileHeaderByteCount)
@@ -59,14 +64,18 @@ final class WALWriterCore: Sendable {
 
   // MARK: Producers
 
-  func append(_ frame: WALFrame, _ completion: @escaping WALWriter.Completion) throws -> UInt64 {
+  func append(
+    _ frame: WALFrame, refusalCount: Int?, _ completion: @escaping WALWriter.Completion
+  ) throws -> UInt64 {
     let sequence = try monitor.withLock(waitingUntil: hasRoom) { state in
       if let failure = state.failure { throw failure }
       if state.isEnding { throw TracestoreError(.closed, "the log is closed") }
       let sequence = state.nextSequence
       state.nextSequence = sequence &+ 1
       state.queuedByteCount += frame.byteCount
-      state.queue.append(.frame(PendingFrame(frame: frame, sequence: sequence, completion: completion)))
+      let pending = PendingFrame(
+        frame: frame, sequence: sequence, refusalCount: refusalCount, completion: completion)
+      state.queue.append(.frame(pending))
       return sequence
     }
     monitor.wakeAll()
@@ -112,6 +121,7 @@ final class WALWriterCore: Sendable {
 
   var nextSequence: UInt64 { monitor.withLock { $0.nextSequence } }
   var failure: TracestoreError? { monitor.withLock { $0.failure } }
+  var refusalCount: Int { monitor.withLock { $0.refusalCount } }
 
   var statistics: WALStatistics {
     monitor.withLock { state in
@@ -174,13 +184,16 @@ final class WALWriterCore: Sendable {
     write(frames)
   }
 
+  /// Writes the frames but those behind a refusal that nobody knew of when they were admitted.
   private func write(_ frames: [PendingFrame]) {
-    guard let last = frames.last else { return }
-    let byteCount = frames.reduce(0) { $0 + $1.frame.byteCount }
+    let (refusalCount, refusal) = monitor.withLock { ($0.refusalCount, $0.refusal) }
+    let isDue = { (frame: PendingFrame) in frame.refusalCount ?? refusalCount == refusalCount }
+    let due = frames.filter(isDue)
     let result = Result<Void, any Error> {
       if let failure { throw failure }
+      guard let last = due.last else { return }
       do {
-        try log.append(frames, lastSequence: last.sequence)
+        try log.append(due, lastSequence: last.sequence)
         if options.durability == .sync { try log.sync() }
         // Before any completion: whoever opens the store after one must find the frame below the position.
         try log.publishPosition()
@@ -191,16 +204,29 @@ final class WALWriterCore: Sendable {
       }
     }
     monitor.withLock { state in
-      state.queuedByteCount -= byteCount
+      state.queuedByteCount -= frames.reduce(0) { $0 + $1.frame.byteCount }
       state.currentByteCount = log.endOffset
       state.statistics.syncCount = log.syncCount
       if case .success = result {
-        state.statistics.frameCount += UInt64(frames.count)
-        state.statistics.writtenByteCount += UInt64(byteCount)
+        state.statistics.frameCount += UInt64(due.count)
+        state.statistics.writtenByteCount += due.reduce(0) { $0 + UInt64($1.frame.byteCount) }
       }
     }
     monitor.wakeAll()
-    for frame in frames { frame.completion(result) }
+    for frame in frames {
+      if let refusal, !isDue(frame) {
+        frame.completion(.failure(failure ?? refusal))
+      } else {
+        frame.completion(result)
+      }
+    }
+    // Only now: whoever reads the new count has been told by the completions.
+    if case .failure(let error as TracestoreError) = result, error.code == .diskFull {
+      monitor.withLock { state in
+        state.refusalCount += 1
+        state.refusal = error
+      }
+    }
   }
 
   private func perform(_ request: Request) throws -> WALRecoveryReport.ClosedFile? {

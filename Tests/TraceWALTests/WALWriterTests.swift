@@ -156,6 +156,29 @@ import TraceWAL
     #expect(recovered.report.gaps.isEmpty && recovered.report.tail == nil)
   }
 
+  @Test func aSmallFrameIsNotStoredBehindALargeOneThatFoundNoRoom() throws {
+    let fileSystem = SimulatedFileSystem()
+    let writer = try openWriter(fileSystem)
+    try writer.appendAndWait(frame(1))
+    let before = writer.refusalCount
+    fileSystem.capacityByteCount = fileSystem.usedByteCount + 150
+    #expect { try writer.appendAndWait(frame(2, byteCount: 400)) } throws: { code($0) == .diskFull }
+    let outcome = Monitor<Result<Void, any Error>?>(nil)
+    // Admitted before the refusal, it would fit.
+    try writer.append(frame(3), after: before) { result in
+      outcome.withLock { $0 = result }
+      outcome.wakeAll()
+    }
+    #expect {
+      try outcome.withLock(waitingUntil: { $0 != nil }, { $0 })?.get()
+    } throws: { code($0) == .diskFull }
+    // The refusal is known now.
+    try writer.sync()
+    #expect(writer.refusalCount == before + 1)
+    try writer.appendAndWait(frame(4))
+    #expect(try recover(fileSystem).payloads == [payload(1), payload(4)])
+  }
+
   @Test func aFullDiskThatCannotBeCutBackPoisons() throws {
     let fileSystem = SimulatedFileSystem()
     let writer = try openWriter(fileSystem)
