@@ -15,6 +15,7 @@ let rooms: KeyValuePairs<String, [String]> = [
   "TraceColumns": ["TraceModel", "TraceBytes"],
   "TraceAggregate": ["TraceModel", "TraceColumns"],
   "TraceSource": ["TraceText", "TraceModel", "TraceBytes", "TraceColumns"],
+  "TraceFilter": ["TraceText", "TraceModel", "TracestoreV2", "TraceColumns", "TraceSource"],
   "TraceWAL": ["TraceModel", "TraceBytes", "TraceFiles"],
   "TraceSegment": [
     "TraceModel", "TraceBytes", "TraceFiles", "TraceMerge", "TraceOTLP", "TraceColumns", "TraceSource",
@@ -27,12 +28,14 @@ let rooms: KeyValuePairs<String, [String]> = [
   "TraceMaintenance": ["TraceModel", "TraceBytes", "TraceColumns", "TraceSegment", "TraceManifest"],
   "TraceQuery": [
     "TraceText", "TraceModel", "TraceBytes", "TracestoreV2", "TraceMerge", "TraceColumns", "TraceSource",
-    "TraceSegment", "TraceManifest",
+    "TraceFilter", "TraceSegment", "TraceManifest",
   ],
   "TraceEngine": [
     "TraceModel", "TraceBytes", "TraceFiles", "TracestoreV2", "TraceMerge", "TraceOTLP", "TraceColumns",
-    "TraceSource", "TraceWAL", "TraceSegment", "TraceManifest", "TraceIngest", "TraceMaintenance", "TraceQuery",
+    "TraceSource", "TraceFilter", "TraceWAL", "TraceSegment", "TraceManifest", "TraceIngest", "TraceMaintenance",
+    "TraceQuery",
   ],
+  "TracestoreV1": ["TraceText", "TraceModel", "TracestoreV2"],
   "TracestoreTesting": ["TraceModel", "TracestoreV2"],
   "TraceInspect": [
     "TraceText", "TraceModel", "TraceBytes", "TraceFiles", "TraceMerge", "TraceOTLP", "TraceColumns", "TraceSource",
@@ -70,6 +73,7 @@ let package = Package(
     .library(name: "TraceOTLP", targets: ["TraceOTLP"]),
     .library(name: "TracestoreV2", targets: ["TracestoreV2"]),
     .library(name: "TraceEngine", targets: ["TraceEngine"]),
+    .library(name: "TracestoreV1", targets: ["TracestoreV1"]),
     .library(name: "TracestoreTesting", targets: ["TracestoreTesting"]),
   ],
   dependencies: [
@@ -86,7 +90,8 @@ let package = Package(
     .executableTarget(
       name: "tracestore",
       dependencies: [
-        "TraceModel", "TraceOTLP", "TracestoreV2", "TraceEngine", "TracestoreTesting", "TraceInspect", "CZlib", "CZstd",
+        "TraceModel", "TraceOTLP", "TracestoreV2", "TracestoreV1", "TraceEngine", "TracestoreTesting", "TraceInspect",
+        "CZlib", "CZstd",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .executableTarget(
@@ -103,6 +108,8 @@ let package = Package(
     tests("TraceMergeTests", ["TraceMerge", "TraceModel", "TraceBytes", "TraceOTLP"]),
     tests("TraceOTLPTests", ["TraceOTLP", "TraceModel", "TraceBytes"]),
     tests("TraceColumnsTests", ["TraceColumns", "TraceModel", "TraceBytes"]),
+    tests("TraceFilterTests", ["TraceFilter", "TraceText", "TraceModel", "TracestoreV2", "TracestoreTesting"]),
+    tests("TracestoreV1Tests", ["TracestoreV1", "TracestoreV2", "TraceModel", "TraceText", "TracestoreTesting"]),
     tests("TraceWALTests", ["TraceWAL", "TraceModel", "TraceBytes", "TraceFiles"]),
     tests("TraceIngestTests", ["TraceIngest", "TraceModel", "TraceOTLP", "TraceSource"]),
     tests(
