@@ -72,7 +72,7 @@ actor FilledStore {
       ? (0..<97).map { Attribute("attr_\($0)", .string("val_\(100 + $0 &* 7)")) }
       : ["200", "404", "500", "503"].map { Attribute("http.response.status_code", .string($0)) }
     return Content(
-      store: store, traceIDs: try Material.corpus().traceIDs(500), services: services, operations: operations,
+      store: store, traceIDs: try Material.corpus().traceIDs(500), services: services.elements, operations: operations,
       attributes: attributes, key: isUniform ? "attr_11" : "enduser.id")
   }
 }
