@@ -155,7 +155,8 @@ if Context.environment["TRACESTORE_FUZZ"] != nil {
       name: "tracestore-fuzz",
       dependencies: [
         "CFuzzer", "TraceText", "TraceModel", "TraceBytes", "TraceFiles", "TracestoreV2", "TraceOTLP", "TraceColumns",
-        "TraceSource", "TraceWAL", "TraceSegment", "TraceManifest", "TraceIngest", "TraceQuery", "TraceInspect",
+        "TraceSource", "TraceFilter", "TraceWAL", "TraceSegment", "TraceManifest", "TraceIngest", "TraceQuery",
+        "TraceInspect",
       ], path: "Tests/Fuzz/Sources", swiftSettings: settings),
   ]
 }

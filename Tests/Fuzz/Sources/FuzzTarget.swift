@@ -8,6 +8,8 @@ import TraceOTLP
 enum FuzzTarget: String, CaseIterable {
   // From the network and from files that people import.
   case otlp, json, frames, token
+  // What people ask for.
+  case pattern
   // From a store.
   case log, position, manifest, segment
   // Parts of a segment alone, so that a short input reaches deep.
@@ -20,6 +22,7 @@ enum FuzzTarget: String, CaseIterable {
       case .json: try json(bytes.array)
       case .frames: try frames(bytes.array)
       case .token: try token(bytes)
+      case .pattern: try pattern(bytes.array)
       case .log: try log(bytes.array)
       case .position: try position(bytes.array)
       case .manifest: try manifest(bytes.array)

@@ -34,6 +34,7 @@ struct Seeds {
     try log(requests)
     try manifest()
     try columns()
+    try patterns()
     try add(.token, "empty", [])
     // The six words of a token and its checksum, in base64.
     for count in [51, 52, 53] { try add(.token, "\(count)", Array(String(repeating: "A", count: count * 4 / 3).utf8)) }
@@ -125,6 +126,18 @@ struct Seeds {
     let manifest = try memory.contents(
       ofFile: "/store/\(StoreLayout.manifestFileName(1))", maximumByteCount: 1 << 16)
     try add(.manifest, "one", current + manifest)
+  }
+
+  /// One for each part of the syntax.
+  private func patterns() throws {
+    let patterns: [(String, String)] = [
+      ("GET /users/[0-9]+", "GET /users/17"), ("(a*)*b|(?:c|d){2,3}", "aaac"), (#"\w+@\w+\.com"#, "me@example.com"),
+      (#"[[:alpha:]][^\d\p{Lu}]\x{e9}"#, "abé"), ("(?s:.{3,5})(?P<name>é|€)+", "a\n€😀é"), (#"\Qa.b\E\077?"#, "a.b"),
+      ("a[ab]{12}c", "abababababababababc"),
+    ]
+    for (index, (pattern, text)) in patterns.enumerated() {
+      try add(.pattern, "\(index)", Array(pattern.utf8) + [0] + Array(text.utf8))
+    }
   }
 
   /// One column for each encoding, as the writer chooses them.
