@@ -72,14 +72,16 @@ extension FilterField: CustomStringConvertible {
 
 extension FilterField {
   /// The field of the level that a misspelt name most likely means: nil for the names of fields, and for names that
-  /// are more than two letters off. Beside the shortest names one letter is all: `event.type` is not `event.time`.
+  /// are more than two letters off, whatever their case. Beside the shortest names one letter is all: `event.type` is
+  /// not `event.time`.
   static func meant(by name: String, at level: AttributeLevel) -> FilterField? {
     guard FilterField(level, name) == nil else { return nil }
     let letters = Array(name.utf8)
     var best: (field: FilterField, distance: Int)?
     for field in all where field.level == level {
       let spelling = Array(field.name.utf8)
-      let distance = editDistance(spelling, letters)
+      let isOtherCase = field.name.lowercased().utf8.elementsEqual(name.lowercased().utf8)
+      let distance = isOtherCase ? 1 : editDistance(spelling, letters)
       if distance <= (spelling.count > 4 ? 2 : 1), distance < best?.distance ?? .max { best = (field, distance) }
     }
     return best?.field

@@ -86,11 +86,14 @@ enum FilterPrinter {
     return level.rawValue + (isDotted ? "." + key : "[" + quoted(key) + "]")
   }
 
-  /// Without quotes where the shape tells what it is, and for words beside the fields that have them.
+  /// Without quotes where the shape tells what it is, and for words beside the fields that have them. Beside a field of
+  /// texts everything is a text.
   private static func constant(_ text: String, beside other: FilterExpression?) -> String {
-    if FilterLiteral(of: text) != nil || text == "true" || text == "false" { return text }
-    if case .field(let reference) = other, FilterField(reference)?.words?.contains(text) == true { return text }
-    return quoted(text)
+    if case .field(let reference) = other, let field = FilterField(reference) {
+      if field.type == .text { return quoted(text) }
+      if field.words?.contains(text) == true { return text }
+    }
+    return FilterLiteral(of: text) != nil || text == "true" || text == "false" ? text : quoted(text)
   }
 
   private static func double(_ value: Double) -> String {

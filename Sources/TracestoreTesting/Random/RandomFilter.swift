@@ -29,9 +29,14 @@ struct RandomFilterMaker {
   ]
 
   var random: SeededRandom
+  /// Calls that may still be made: without a bound a deep filter would be as wide as two to the power of its depth.
+  private var budget = 60
+
+  init(random: SeededRandom) { self.random = random }
 
   mutating func condition(depth: Int, bound: [AttributeLevel]) -> FilterCall {
-    guard depth > 1, !random.isOneIn(4) else { return leaf() }
+    budget -= 1
+    guard depth > 1, budget > 0, !random.isOneIn(4) else { return leaf() }
     switch random.below(6) {
     case 0, 1: return FilterCall(.and, conditions(depth: depth, bound: bound))
     case 2, 3: return FilterCall(.or, conditions(depth: depth, bound: bound))
