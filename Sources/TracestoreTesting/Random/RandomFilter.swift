@@ -142,11 +142,12 @@ struct RandomFilterMaker {
 
   /// Texts that fields of random traces hold.
   private mutating func text() -> String {
-    switch random.below(5) {
+    switch random.below(6) {
     case 0: random.pick(RandomTraceMaker.services)
     case 1: random.pick(RandomTraceMaker.operations)
     case 2: random.pick(["library", "agent", "1.0", "exception", "log", "timeout", "vendor=0", "200"])
     case 3: "000000000000000" + String(random.below(16), radix: 16)
+    case 4: "0000000000000009000000000000000" + String(random.below(4))
     default: "000000000000000" + String(random.below(3)) + "00000000000" + String(random.below(1 << 20) + 1, radix: 16)
     }
   }
