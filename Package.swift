@@ -36,7 +36,7 @@ let rooms: KeyValuePairs<String, [String]> = [
     "TraceQuery",
   ],
   "TracestoreV1": ["TraceText", "TraceModel", "TracestoreV2"],
-  "TracestoreTesting": ["TraceModel", "TracestoreV2"],
+  "TracestoreTesting": ["TraceModel", "TracestoreV2", "TraceFilter"],
   "TraceInspect": [
     "TraceText", "TraceModel", "TraceBytes", "TraceFiles", "TraceMerge", "TraceOTLP", "TraceColumns", "TraceSource",
     "TraceWAL", "TraceSegment", "TraceManifest",
@@ -122,7 +122,8 @@ let package = Package(
         "TraceSegment", "TraceModel", "TraceBytes", "TraceFiles", "TraceOTLP", "TraceColumns", "TraceSource",
         "TraceMerge",
       ]),
-    tests("TracestoreTestingTests", ["TracestoreTesting", "TracestoreV2", "TraceModel", "TraceOTLP"]),
+    tests(
+      "TracestoreTestingTests", ["TracestoreTesting", "TracestoreV2", "TraceModel", "TraceOTLP", "TraceFilter"]),
     tests(
       "FormatTests",
       [

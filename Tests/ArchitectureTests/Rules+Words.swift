@@ -1,6 +1,7 @@
 extension Rule {
   static let publicRooms: Set<String> = [
-    "TraceModel", "TracestoreV2", "TraceOTLP", "TraceEngine", "TracestoreV1", "TracestoreTesting", "TraceServer",
+    "TraceModel", "TracestoreV2", "TraceOTLP", "TraceFilter", "TraceEngine", "TracestoreV1", "TracestoreTesting",
+    "TraceServer",
   ]
   static let asyncRooms: Set<String> = [
     "TracestoreV2", "TraceEngine", "TracestoreV1", "TracestoreTesting", "TraceServer",

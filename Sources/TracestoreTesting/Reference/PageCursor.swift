@@ -1,3 +1,4 @@
+import TraceFilter
 import TraceModel
 import TracestoreV2
 
@@ -64,6 +65,7 @@ extension TraceQuery {
       encoder.add(startMaximum?.nanoseconds)
       encoder.add(durationMinimumNanoseconds)
       encoder.add(durationMaximumNanoseconds)
+      encoder.add(filter?.text ?? "")
       encoder.add(order.rawValue)
     }.hash64
   }

@@ -1,4 +1,5 @@
 import Synchronization
+import TraceFilter
 import TraceModel
 public import TracestoreV2
 
@@ -31,9 +32,9 @@ extension ReferenceStore: TraceReader {
 
   public func findSpans(_ query: TraceQuery) async throws -> ResultStream<FoundSpan> {
     let records = state.withLock { $0.records }
-    try check(query)
+    let isMatch = try condition(of: query)
     let cursor = try query.pageToken.map { try PageCursor(token: $0, query, listing: .spans, storeID: storeID) }
-    var ranked = records.filter { Self.matches(query, $0) }
+    var ranked = records.filter(isMatch)
       .map { (cursor: PageCursor(query.rank(of: $0.span), $0.span.traceID, $0.span.spanID, $0.key.hash64), record: $0) }
       .filter { candidate in cursor.map { $0 < candidate.cursor } ?? true }
     ranked.sort { $0.cursor < $1.cursor }
@@ -47,8 +48,8 @@ extension ReferenceStore: TraceReader {
 
   public func searchCapabilities() async throws -> SearchCapabilities {
     SearchCapabilities(
-      isServiceNameOptional: true, isSameSpanConjunction: true, isPaginated: true, hasSpanSearch: true,
-      hasTraceSummaries: true, hasAttributeDiscovery: true, orders: [.newest, .slowest, .traceID])
+      isServiceNameOptional: true, isSameSpanConjunction: true, filter: .complete, isPaginated: true,
+      hasSpanSearch: true, hasTraceSummaries: true, hasAttributeDiscovery: true, orders: [.newest, .slowest, .traceID])
   }
 }
 
@@ -59,7 +60,7 @@ extension ReferenceStore {
     var summary: ResultSummary
   }
 
-  /// Whether one span satisfies every condition of a query without a filter.
+  /// Whether one span satisfies every condition of a query but its filter.
   static func matches(_ query: TraceQuery, _ record: Record) -> Bool {
     let span = record.span
     func isText(_ text: String, _ condition: String) -> Bool {
@@ -77,22 +78,29 @@ extension ReferenceStore {
     return query.attributes.allSatisfy { AttributeCondition.matches($0, record.resource, record.scope, span) }
   }
 
-  func check(_ query: TraceQuery) throws {
+  /// Checks a query, and gives what decides whether a span satisfies it.
+  func condition(of query: TraceQuery) throws -> (Record) -> Bool {
     try query.validate()
-    guard query.filter == nil else { throw TracestoreError.unsupported("structured filters") }
     guard [.newest, .slowest, .traceID].contains(query.order) else {
       throw TracestoreError.unsupported("the order \"\(query.order.rawValue)\"")
+    }
+    guard let filter = query.filter else { return { Self.matches(query, $0) } }
+    let patterns = ReferencePatterns()
+    let finalized = try filter.finalized(checkingPatterns: patterns.add)
+    let meaning = FilterMeaning(matchesPattern: patterns.occurs)
+    return { record in
+      Self.matches(query, record) && meaning.holds(finalized, record.resource, record.scope, record.span)
     }
   }
 
   /// A trace ranks by its best matching span, so what lies below the cursor has no matching span above it: a trace
   /// that gained a better match since the page before is left out rather than repeated.
   func page(of query: TraceQuery) throws -> Page {
-    try check(query)
+    let isMatch = try condition(of: query)
     let cursor = try query.pageToken.map { try PageCursor(token: $0, query, listing: .traces, storeID: storeID) }
     let records = state.withLock { $0.records }
     var ranks: [TraceID: UInt64] = [:]
-    for record in records where Self.matches(query, record) {
+    for record in records where isMatch(record) {
       ranks[record.span.traceID] = max(ranks[record.span.traceID] ?? 0, query.rank(of: record.span))
     }
     let ranked = ranks.map { PageCursor($0.value, $0.key) }.sorted()

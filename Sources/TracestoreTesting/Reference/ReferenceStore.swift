@@ -6,7 +6,8 @@ public import TracestoreV2
 ///
 /// It exists to be right, not fast, and serves as the oracle that other stores are compared with. It keeps equal
 /// (resource, scope, span) triples once and different spans under equal ids all; it does not join partial spans: a
-/// record whose end is zero is shown as it is, as an open span. It serves no structured filter.
+/// record whose end is zero is shown as it is, as an open span. Filters mean what `FilterMeaning` says; their patterns are
+/// those of Swift's `Regex`, which is near enough to RE2 for tests and no bound on time.
 ///
 /// Thread-safety: all methods may be called from any task; every call sees one moment of the store.
 public final class ReferenceStore: Sendable {
