@@ -48,10 +48,11 @@ import TracestoreV1
     #expect(twice.span.attributes == [Attribute("otel.scope.name", 5), Attribute("otel.scope.name", "second")])
   }
 
-  @Test(arguments: [
-    ("server", SpanKind.server), ("client", .client), ("producer", .producer), ("consumer", .consumer),
-    ("internal", .internal), ("unknown word", .unspecified), ("SERVER", .unspecified), (7, .unspecified),
-  ] as [(V1Value, SpanKind)])
+  @Test(
+    arguments: [
+      ("server", SpanKind.server), ("client", .client), ("producer", .producer), ("consumer", .consumer),
+      ("internal", .internal), ("unknown word", .unspecified), ("SERVER", .unspecified), (7, .unspecified),
+    ] as [(V1Value, SpanKind)])
   func `the kind's tag goes away whatever it says`(_ value: V1Value, _ kind: SpanKind) {
     let record = v1Span(tags: [V1Tag("a", 1), V1Tag("span.kind", value)]).record.span
     #expect(record.kind == kind && record.attributes == [Attribute("a", 1)])
@@ -100,7 +101,8 @@ import TracestoreV1
     StatusCase([code("whatever"), described], SpanStatus(message: "why")),
     StatusCase([code(2)], SpanStatus()),
     StatusCase([described], nil, [Attribute("otel.status_description", "why")]),
-    StatusCase([code("OK"), V1Tag("http.status_code", 500)], SpanStatus(code: .ok), [Attribute("http.status_code", 500)]),
+    StatusCase(
+      [code("OK"), V1Tag("http.status_code", 500)], SpanStatus(code: .ok), [Attribute("http.status_code", 500)]),
   ]
 
   @Test(arguments: statusCases)
@@ -110,12 +112,13 @@ import TracestoreV1
     #expect(record.attributes == item.rest)
   }
 
-  @Test(arguments: [
-    (100, "server", false), (200, "client", false), (302, "internal", false), (398, "client", false),
-    (399, "client", true), (399, "server", true), (400, "server", false), (404, "client", true),
-    (404, "internal", true), (499, "server", false), (499, nil, true), (500, "server", true), (599, "client", true),
-    (99, "client", true), (0, nil, true), (-1, "server", true), (600, "client", true),
-  ] as [(Int64, String?, Bool)])
+  @Test(
+    arguments: [
+      (100, "server", false), (200, "client", false), (302, "internal", false), (398, "client", false),
+      (399, "client", true), (399, "server", true), (400, "server", false), (404, "client", true),
+      (404, "internal", true), (499, "server", false), (499, nil, true), (500, "server", true), (599, "client", true),
+      (99, "client", true), (0, nil, true), (-1, "server", true), (600, "client", true),
+    ] as [(Int64, String?, Bool)])
   func `without a status the HTTP code decides`(_ code: Int64, _ kind: String?, _ isError: Bool) {
     let kindTag = kind.map { [V1Tag("span.kind", .string($0))] } ?? []
     for value in [V1Value.int64(code), .string(String(code))] {
@@ -140,27 +143,28 @@ import TracestoreV1
       traceID: trace, spanID: SpanID(id), attributes: [Attribute("opentracing.ref_type", .string(word))])
   }
 
-  @Test(arguments: [
-    ([], nil, []),
-    ([V1Reference(.childOf, traceID, SpanID(9))], 9, []),
-    ([V1Reference(.followsFrom, traceID, SpanID(9))], 9, [link(traceID, 9, "follows_from")]),
-    ([V1Reference(.childOf, otherTraceID, SpanID(9))], nil, [link(otherTraceID, 9, "child_of")]),
-    (
-      [V1Reference(.followsFrom, traceID, SpanID(8)), V1Reference(.childOf, traceID, SpanID(9))], 9,
-      [link(traceID, 8, "follows_from")]
-    ),
-    (
-      [V1Reference(.childOf, traceID, SpanID(9)), V1Reference(.childOf, traceID, SpanID(8))], 9,
-      [link(traceID, 8, "child_of")]
-    ),
-    // Whatever is child of a span with the parent's id counts as the parent.
-    ([V1Reference(.childOf, traceID, SpanID(9)), V1Reference(.childOf, otherTraceID, SpanID(9))], 9, []),
-    (
-      [V1Reference(.childOf, traceID, SpanID(9)), V1Reference(.followsFrom, otherTraceID, SpanID(9))], 9,
-      [link(otherTraceID, 9, "follows_from")]
-    ),
-    ([V1Reference(.childOf, traceID, SpanID(0))], nil, []),
-  ] as [([V1Reference], UInt64?, [SpanLink])])
+  @Test(
+    arguments: [
+      ([], nil, []),
+      ([V1Reference(.childOf, traceID, SpanID(9))], 9, []),
+      ([V1Reference(.followsFrom, traceID, SpanID(9))], 9, [link(traceID, 9, "follows_from")]),
+      ([V1Reference(.childOf, otherTraceID, SpanID(9))], nil, [link(otherTraceID, 9, "child_of")]),
+      (
+        [V1Reference(.followsFrom, traceID, SpanID(8)), V1Reference(.childOf, traceID, SpanID(9))], 9,
+        [link(traceID, 8, "follows_from")]
+      ),
+      (
+        [V1Reference(.childOf, traceID, SpanID(9)), V1Reference(.childOf, traceID, SpanID(8))], 9,
+        [link(traceID, 8, "child_of")]
+      ),
+      // Whatever is child of a span with the parent's id counts as the parent.
+      ([V1Reference(.childOf, traceID, SpanID(9)), V1Reference(.childOf, otherTraceID, SpanID(9))], 9, []),
+      (
+        [V1Reference(.childOf, traceID, SpanID(9)), V1Reference(.followsFrom, otherTraceID, SpanID(9))], 9,
+        [link(otherTraceID, 9, "follows_from")]
+      ),
+      ([V1Reference(.childOf, traceID, SpanID(0))], nil, []),
+    ] as [([V1Reference], UInt64?, [SpanLink])])
   func `references are the parent and links`(_ references: [V1Reference], _ parent: UInt64?, _ links: [SpanLink]) {
     let span = v1Span(references: references)
     #expect(span.parentSpanID == parent.map { SpanID($0) })
@@ -170,7 +174,8 @@ import TracestoreV1
 
   @Test func `logs are events, a text under event their name`() {
     let log = V1Log(timestamp: Timestamp(nanoseconds: 7), fields: [V1Tag("a", 1), V1Tag("event", "started")])
-    #expect(SpanEvent(log) == SpanEvent(time: Timestamp(nanoseconds: 7), name: "started", attributes: [Attribute("a", 1)]))
+    #expect(
+      SpanEvent(log) == SpanEvent(time: Timestamp(nanoseconds: 7), name: "started", attributes: [Attribute("a", 1)]))
     #expect(SpanEvent(V1Log(fields: [V1Tag("event", 5)])) == SpanEvent(attributes: [Attribute("event", 5)]))
     #expect(SpanEvent(V1Log()) == SpanEvent())
   }

@@ -46,18 +46,19 @@ import TracestoreV1
     #expect(text(JaegerJSON.encode(V1Trace())) == #"{"traceID":"","spans":[],"processes":{},"warnings":null}"#)
   }
 
-  @Test(arguments: [
-    ("x\"", #""type":"string","value":"x\"""#), (false, #""type":"bool","value":false"#),
-    (7, #""type":"int64","value":7"#), (.int64(9_007_199_254_740_991), #""type":"int64","value":9007199254740991"#),
-    (.int64(9_007_199_254_740_992), #""type":"int64","value":"9007199254740992""#),
-    (.int64(-9_007_199_254_740_991), #""type":"int64","value":-9007199254740991"#),
-    (.int64(-9_007_199_254_740_992), #""type":"int64","value":"-9007199254740992""#),
-    (.int64(.min), #""type":"int64","value":"-9223372036854775808""#), (72.5, #""type":"float64","value":72.5"#),
-    (1.0, #""type":"float64","value":1"#), (.float64(.nan), #""type":"float64","value":"NaN""#),
-    (.float64(-.infinity), #""type":"float64","value":"-Infinity""#),
-    (.binary([0, 255]), #""type":"binary","value":"AP8=""#),
-    (.unknown(type: "decimal", text: "1"), #""type":"decimal","value":"1""#),
-  ] as [(V1Value, String)])
+  @Test(
+    arguments: [
+      ("x\"", #""type":"string","value":"x\"""#), (false, #""type":"bool","value":false"#),
+      (7, #""type":"int64","value":7"#), (.int64(9_007_199_254_740_991), #""type":"int64","value":9007199254740991"#),
+      (.int64(9_007_199_254_740_992), #""type":"int64","value":"9007199254740992""#),
+      (.int64(-9_007_199_254_740_991), #""type":"int64","value":-9007199254740991"#),
+      (.int64(-9_007_199_254_740_992), #""type":"int64","value":"-9007199254740992""#),
+      (.int64(.min), #""type":"int64","value":"-9223372036854775808""#), (72.5, #""type":"float64","value":72.5"#),
+      (1.0, #""type":"float64","value":1"#), (.float64(.nan), #""type":"float64","value":"NaN""#),
+      (.float64(-.infinity), #""type":"float64","value":"-Infinity""#),
+      (.binary([0, 255]), #""type":"binary","value":"AP8=""#),
+      (.unknown(type: "decimal", text: "1"), #""type":"decimal","value":"1""#),
+    ] as [(V1Value, String)])
   func `tags of every type go out and come back`(_ value: V1Value, _ json: String) throws {
     #expect(tag(value) == json)
     let back = try JaegerJSON.decode(bytes(encoded(v1Span(tags: [V1Tag("k", value)]))))
@@ -94,7 +95,8 @@ import TracestoreV1
 
   func span(_ members: String, trace: String = "") throws -> V1Span {
     try #require(
-      try JaegerJSON.decode(bytes(#"{\#(trace)"spans":[{"traceID":"b","spanID":"1",\#(members)}]}"#)).first?.spans.first)
+      try JaegerJSON.decode(bytes(#"{\#(trace)"spans":[{"traceID":"b","spanID":"1",\#(members)}]}"#)).first?.spans.first
+    )
   }
 
   @Test func `spellings that producers use are read`() throws {
@@ -116,38 +118,46 @@ import TracestoreV1
     let inherited = try JaegerJSON.decode(bytes(#"{"traceID":"c","spans":[{"spanID":"1"}]}"#))
     #expect(inherited.first?.spans.first?.traceID.low == 12)
     // Processes before and behind the spans.
-    #expect(try span(#""processID":"p1""#, trace: #""processes":{"p1":{"serviceName":"s"}},"#).process.serviceName == "s")
+    #expect(
+      try span(#""processID":"p1""#, trace: #""processes":{"p1":{"serviceName":"s"}},"#).process.serviceName == "s")
   }
 
   @Test func `tags have the type that is named, or the one they look like`() throws {
     for (json, value) in [
-      (#""value":"a""#, "a"), (#""value":7"#, 7), (#""value":7.0"#, 7), (#""value":7.5"#, 7.5), (#""value":true"#, true),
-      (#""type":"string","value":7"#, "7"), (#""type":"string","value":[1, 2]"#, "[1, 2]"), (#""value":{"a":1}"#, #"{"a":1}"#),
+      (#""value":"a""#, "a"), (#""value":7"#, 7), (#""value":7.0"#, 7), (#""value":7.5"#, 7.5),
+      (#""value":true"#, true),
+      (#""type":"string","value":7"#, "7"), (#""type":"string","value":[1, 2]"#, "[1, 2]"),
+      (#""value":{"a":1}"#, #"{"a":1}"#),
       (#""type":"int64","value":"9007199254740993""#, .int64(9_007_199_254_740_993)),
-      (#""value":"7","type":"int64""#, 7), (#""value":7,"type":"float64""#, 7.0), (#""type":"bool","value":"true""#, true),
+      (#""value":"7","type":"int64""#, 7), (#""value":7,"type":"float64""#, 7.0),
+      (#""type":"bool","value":"true""#, true),
       (#""type":"float64","value":"+Inf""#, .float64(.infinity)), (#""type":"binary","value":"_w""#, .binary([255])),
-      (#""type":"int64""#, 0), (#""type":"string","value":null"#, ""), (#""type":"date","value":7"#, .unknown(type: "date", text: "7")),
+      (#""type":"int64""#, 0), (#""type":"string","value":null"#, ""),
+      (#""type":"date","value":7"#, .unknown(type: "date", text: "7")),
     ] as [(String, V1Value)] {
       #expect(try span(#""tags":[{"key":"k",\#(json)}]"#).tags == [V1Tag("k", value)], "\(json)")
     }
   }
 
-  @Test(arguments: [
-    (#"{"data":[{"spans":[{},{"startTime":"x"}]}]}"#, 36, "data[0].spans[1].startTime: no microseconds"),
-    (#"{"spans":[{"tags":[{"type":"int64","value":"1.5"}]}]}"#, 43, "spans[0].tags[0].value: no whole number"),
-    (#"{"spans":[{"tags":[{"value":"1.5","type":"int64"}]}]}"#, 28, "spans[0].tags[0].value: no whole number"),
-    (#"{"spans":[{"logs":[{"fields":[{"type":"binary","value":"?"}]}]}]}"#, 55, "spans[0].logs[0].fields[0].value"),
-    (#"{"spans":[{"spanID":"xyz"}]}"#, 20, "spans[0].spanID: a span id has 1 to 16"),
-    (#"{"spans":[{"traceID":"0123456789012345678901234567890123"}]}"#, 21, "spans[0].traceID"),
-    (#"{"spans":[{"references":[{"refType":"FRIEND_OF"}]}]}"#, 36, "spans[0].references[0].refType"),
-    (#"{"spans":[{"processID":"p9"}],"processes":{"p1":{}}}"#, 23, "spans[0].processID: the trace has no process p9"),
-    (#"{"spans":[{"startTime":-1}]}"#, 23, "spans[0].startTime: a time lies before 1970"),
-    (#"{"spans":[{"startTime":18446744073709552}]}"#, 23, "spans[0].startTime: a time lies before 1970 or after 2554"),
-    (#"{"spans":[{"flags":4294967296}]}"#, 19, "spans[0].flags"), (#"{"spans":{}}"#, 9, "spans: an array"),
-    (#"{"spans":[{"duration":true}]}"#, 22, "spans[0].duration: a number"), ("{}", 0, "neither data nor spans"),
-    (#"{"errors":[]}"#, 0, "neither data nor spans"), ("7", 0, "an array should be here"), ("", 0, "the text ends"),
-    (#"{"spans":[]}x"#, 12, "more text"), (#"{"spans":["#, 10, "spans: the text ends"),
-  ] as [(String, UInt64, String)])
+  @Test(
+    arguments: [
+      (#"{"data":[{"spans":[{},{"startTime":"x"}]}]}"#, 36, "data[0].spans[1].startTime: no microseconds"),
+      (#"{"spans":[{"tags":[{"type":"int64","value":"1.5"}]}]}"#, 43, "spans[0].tags[0].value: no whole number"),
+      (#"{"spans":[{"tags":[{"value":"1.5","type":"int64"}]}]}"#, 28, "spans[0].tags[0].value: no whole number"),
+      (#"{"spans":[{"logs":[{"fields":[{"type":"binary","value":"?"}]}]}]}"#, 55, "spans[0].logs[0].fields[0].value"),
+      (#"{"spans":[{"spanID":"xyz"}]}"#, 20, "spans[0].spanID: a span id has 1 to 16"),
+      (#"{"spans":[{"traceID":"0123456789012345678901234567890123"}]}"#, 21, "spans[0].traceID"),
+      (#"{"spans":[{"references":[{"refType":"FRIEND_OF"}]}]}"#, 36, "spans[0].references[0].refType"),
+      (#"{"spans":[{"processID":"p9"}],"processes":{"p1":{}}}"#, 23, "spans[0].processID: the trace has no process p9"),
+      (#"{"spans":[{"startTime":-1}]}"#, 23, "spans[0].startTime: a time lies before 1970"),
+      (
+        #"{"spans":[{"startTime":18446744073709552}]}"#, 23, "spans[0].startTime: a time lies before 1970 or after 2554"
+      ),
+      (#"{"spans":[{"flags":4294967296}]}"#, 19, "spans[0].flags"), (#"{"spans":{}}"#, 9, "spans: an array"),
+      (#"{"spans":[{"duration":true}]}"#, 22, "spans[0].duration: a number"), ("{}", 0, "neither data nor spans"),
+      (#"{"errors":[]}"#, 0, "neither data nor spans"), ("7", 0, "an array should be here"), ("", 0, "the text ends"),
+      (#"{"spans":[]}x"#, 12, "more text"), (#"{"spans":["#, 10, "spans: the text ends"),
+    ] as [(String, UInt64, String)])
   func `bad documents are refused with their place`(_ json: String, _ offset: UInt64, _ reason: String) throws {
     let error = try #require(errorOf { _ = try JaegerJSON.decode(bytes(json)) })
     #expect(error.code == .malformedInput)
@@ -169,7 +179,8 @@ import TracestoreV1
     #expect(data == TraceData(answer.flatMap(\.spans)))
     let spans = data.resourceSpans.flatMap(\.scopeSpans).flatMap(\.spans)
     #expect(spans.filter(\.isError).map(\.status?.message) == ["", "", "no bicycle left", "timed out"])
-    #expect(data.resourceSpans.last?.scopeSpans.map(\.scope) == [InstrumentationScope(name: "reports", version: "1.4.0")])
+    #expect(
+      data.resourceSpans.last?.scopeSpans.map(\.scope) == [InstrumentationScope(name: "reports", version: "1.4.0")])
     let loose = try JaegerJSON.decode(Fixture.bytes("jaeger/loose.json"))[0].spans
     #expect(loose.map(\.process.serviceName) == ["by-hand", "inside"])
     #expect(loose[1].parentSpanID == SpanID(1) && loose[1].tags.last == V1Tag("behind", 9))

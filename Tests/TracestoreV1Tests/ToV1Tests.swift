@@ -34,9 +34,10 @@ import TracestoreV1
       ])
   }
 
-  @Test(arguments: [
-    (Int32(0), nil), (1, "internal"), (2, "server"), (3, "client"), (4, "producer"), (5, "consumer"), (6, nil),
-  ] as [(Int32, String?)])
+  @Test(
+    arguments: [
+      (Int32(0), nil), (1, "internal"), (2, "server"), (3, "client"), (4, "producer"), (5, "consumer"), (6, nil),
+    ] as [(Int32, String?)])
   func `a kind is a tag unless it says nothing`(_ raw: Int32, _ word: String?) {
     #expect(v1 { $0.kind = SpanKind(rawValue: raw) }.tags == (word.map { [V1Tag("span.kind", .string($0))] } ?? []))
   }
@@ -132,13 +133,15 @@ import TracestoreV1
     #expect(warnings(.array([])).isEmpty)
   }
 
-  @Test(arguments: [
-    ("text", "text", "string", "text"), (true, true, "bool", "true"), (.int(.min), .int64(.min), "int64", "\(Int64.min)"),
-    (0.1, 0.1, "float64", "0.1"), (.bytes([1, 255]), .binary([1, 255]), "binary", "01ff"),
-    (.array([1, "a", 0.5, .empty]), #"[1,"a",0.5,null]"#, "string", #"[1,"a",0.5,null]"#),
-    (.map([Attribute("k", .bytes([255]))]), #"{"k":"/w=="}"#, "string", #"{"k":"/w=="}"#),
-    (.empty, "", "string", ""), (.absent, "", "string", ""), (.opaque([9]), "", "string", ""),
-  ] as [(AttributeValue, V1Value, String, String)])
+  @Test(
+    arguments: [
+      ("text", "text", "string", "text"), (true, true, "bool", "true"),
+      (.int(.min), .int64(.min), "int64", "\(Int64.min)"),
+      (0.1, 0.1, "float64", "0.1"), (.bytes([1, 255]), .binary([1, 255]), "binary", "01ff"),
+      (.array([1, "a", 0.5, .empty]), #"[1,"a",0.5,null]"#, "string", #"[1,"a",0.5,null]"#),
+      (.map([Attribute("k", .bytes([255]))]), #"{"k":"/w=="}"#, "string", #"{"k":"/w=="}"#),
+      (.empty, "", "string", ""), (.absent, "", "string", ""), (.opaque([9]), "", "string", ""),
+    ] as [(AttributeValue, V1Value, String, String)])
   func `values have v1's types and texts`(_ value: AttributeValue, _ v1: V1Value, _ type: String, _ text: String) {
     #expect(V1Value(value) == v1)
     #expect(v1.typeName == type)
@@ -156,7 +159,8 @@ import TracestoreV1
     let traces = V1Trace.traces(of: [data, data])
     #expect(traces.map(\.traceID) == [otherTraceID, traceID])
     #expect(traces.map(\.spans.count) == [4, 2])
-    #expect(traces[0].spans.map(\.process.serviceName) == ["cart", V1Process.noServiceName, "cart", V1Process.noServiceName])
+    #expect(
+      traces[0].spans.map(\.process.serviceName) == ["cart", V1Process.noServiceName, "cart", V1Process.noServiceName])
     #expect(traces[0].spans[1].tags == [V1Tag("otel.scope.name", "lib")])
     #expect(V1Trace.traces(of: []).isEmpty && V1Trace().traceID == nil)
   }

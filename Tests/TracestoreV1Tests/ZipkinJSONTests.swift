@@ -35,12 +35,14 @@ import TracestoreV1
     }
   }
 
-  @Test(arguments: [
-    (#""kind":"SERVER""#, SpanKind.server, 0), (#""kind":"PRODUCER""#, .producer, 0),
-    (#""kind":"CONSUMER""#, .consumer, 0), (#""kind":"client""#, .client, 0), (#""name":"x""#, .unspecified, 0),
-    (#""tags":{"span.kind":"internal"}"#, .internal, 0), (#""tags":{"span.kind":"server"}"#, .server, 0),
-    (#""tags":{"span.kind":"odd"}"#, .unspecified, 1), (#""kind":"CLIENT","tags":{"span.kind":"server"}"#, .client, 1),
-  ] as [(String, SpanKind, Int)])
+  @Test(
+    arguments: [
+      (#""kind":"SERVER""#, SpanKind.server, 0), (#""kind":"PRODUCER""#, .producer, 0),
+      (#""kind":"CONSUMER""#, .consumer, 0), (#""kind":"client""#, .client, 0), (#""name":"x""#, .unspecified, 0),
+      (#""tags":{"span.kind":"internal"}"#, .internal, 0), (#""tags":{"span.kind":"server"}"#, .server, 0),
+      (#""tags":{"span.kind":"odd"}"#, .unspecified, 1),
+      (#""kind":"CLIENT","tags":{"span.kind":"server"}"#, .client, 1),
+    ] as [(String, SpanKind, Int)])
   func `the kind is a member or a tag`(_ members: String, _ kind: SpanKind, _ attributeCount: Int) throws {
     let span = try span(#""timestamp":1,\#(members)"#)
     #expect(span.kind == kind && span.attributes.count == attributeCount)
@@ -56,10 +58,14 @@ import TracestoreV1
         Attribute("net.host.port", 80),
       ])
     #expect(try found(#""localEndpoint":{"ipv6":"::1"}"#).resource == Resource())
-    #expect(try span(#""timestamp":1,"localEndpoint":{"ipv6":"::1","port":0}"#).attributes == [Attribute("net.host.ip", "::1")])
+    #expect(
+      try span(#""timestamp":1,"localEndpoint":{"ipv6":"::1","port":0}"#).attributes == [
+        Attribute("net.host.ip", "::1")
+      ])
     let function = try found(
       #""timestamp":1,"localEndpoint":{"serviceName":"f"},"tags":{"otlp.service.name.source":"faas.name"}"#)
-    #expect(function.resource == Resource(attributes: [Attribute("faas.name", "f")]) && function.span.attributes.isEmpty)
+    #expect(
+      function.resource == Resource(attributes: [Attribute("faas.name", "f")]) && function.span.attributes.isEmpty)
   }
 
   @Test func `the remote endpoint is the peer`() throws {
@@ -97,20 +103,27 @@ import TracestoreV1
     #expect(try event("|{}|0") == SpanEvent(time: time))
   }
 
-  @Test(arguments: [
-    (#""error":"true""#, SpanStatus(code: .error), []), (#""error":"""#, SpanStatus(code: .error), []),
-    (#""error":"500 broken""#, SpanStatus(code: .error, message: "500 broken"), []),
-    (#""error":"false""#, nil, [Attribute("error", "false")]), (#""error":true"#, SpanStatus(code: .error), []),
-    (#""otel.status_code":"OK""#, SpanStatus(code: .ok), []),
-    (#""otel.status_code":"STATUS_CODE_ERROR","otel.status_description":"d""#, SpanStatus(code: .error, message: "d"), []),
-    (#""otel.status_code":"STATUS_CODE_UNSET""#, SpanStatus(), []),
-    (#""otel.status_code":"odd""#, nil, [Attribute("otel.status_code", "odd")]),
-    (#""otel.status_code":"ERROR","error":"d","otel.status_description":"d""#, SpanStatus(code: .error, message: "d"), []),
-    (
-      #""error":"e","otel.status_description":"d""#, SpanStatus(code: .error, message: "e"),
-      [Attribute("otel.status_description", "d")]
-    ), (#""otel.status_description":"d""#, nil, [Attribute("otel.status_description", "d")]),
-  ] as [(String, SpanStatus?, [Attribute])])
+  @Test(
+    arguments: [
+      (#""error":"true""#, SpanStatus(code: .error), []), (#""error":"""#, SpanStatus(code: .error), []),
+      (#""error":"500 broken""#, SpanStatus(code: .error, message: "500 broken"), []),
+      (#""error":"false""#, nil, [Attribute("error", "false")]), (#""error":true"#, SpanStatus(code: .error), []),
+      (#""otel.status_code":"OK""#, SpanStatus(code: .ok), []),
+      (
+        #""otel.status_code":"STATUS_CODE_ERROR","otel.status_description":"d""#,
+        SpanStatus(code: .error, message: "d"), []
+      ),
+      (#""otel.status_code":"STATUS_CODE_UNSET""#, SpanStatus(), []),
+      (#""otel.status_code":"odd""#, nil, [Attribute("otel.status_code", "odd")]),
+      (
+        #""otel.status_code":"ERROR","error":"d","otel.status_description":"d""#,
+        SpanStatus(code: .error, message: "d"), []
+      ),
+      (
+        #""error":"e","otel.status_description":"d""#, SpanStatus(code: .error, message: "e"),
+        [Attribute("otel.status_description", "d")]
+      ), (#""otel.status_description":"d""#, nil, [Attribute("otel.status_description", "d")]),
+    ] as [(String, SpanStatus?, [Attribute])])
   func `tags are the status`(_ tags: String, _ status: SpanStatus?, _ rest: [Attribute]) throws {
     let span = try tagged(tags).span
     #expect(span.status == status && span.attributes == rest)
@@ -125,7 +138,9 @@ import TracestoreV1
         == InstrumentationScope(name: "lib", version: "1"))
     let alone = try tagged(#""otel.scope.version":"1""#)
     #expect(alone.scope == InstrumentationScope() && alone.span.attributes.count == 1)
-    let linked = try tagged(#""otlp.link.0":"a|1|s=1|{\"k\":\"x|y\"}|3","otlp.link.1":"bad","otlp.link.2":"a|2||{}|0","otlp.link.4":"a|2||{}|0""#)
+    let linked = try tagged(
+      #""otlp.link.0":"a|1|s=1|{\"k\":\"x|y\"}|3","otlp.link.1":"bad","otlp.link.2":"a|2||{}|0","otlp.link.4":"a|2||{}|0""#
+    )
     #expect(
       linked.span.links == [
         SpanLink(
@@ -145,19 +160,23 @@ import TracestoreV1
     #expect(try self.span(#""timestamp":1,"debug":false,"shared":false"#).attributes.isEmpty)
   }
 
-  @Test(arguments: [
-    (#"[{"traceId":"b","id":"1"},{"traceId":"b"}]"#, 26, "spans[1]: a span has no id"),
-    (#"[{"id":"1"}]"#, 1, "spans[0]: a span has no traceId"), ("{}", 0, "a span has no traceId"),
-    (#"[{"traceId":"xyz"}]"#, 12, "spans[0].traceId: a trace id has 1 to 32"),
-    (#"[{"traceId":"b","id":"12345678901234567"}]"#, 21, "spans[0].id"), (#"[{"kind":"FRIEND"}]"#, 9, "spans[0].kind"),
-    (#"[{"kind":"INTERNAL"}]"#, 9, "spans[0].kind"), (#"[{"timestamp":-5}]"#, 14, "spans[0].timestamp"),
-    (#"[{"duration":-5}]"#, 13, "spans[0].duration: a duration is below zero"),
-    (#"[{"localEndpoint":{"port":65536}}]"#, 26, "spans[0].localEndpoint.port: no whole number of 16 bits"),
-    (#"[{"annotations":[{"timestamp":"x"}]}]"#, 30, "spans[0].annotations[0].timestamp"),
-    (#"[{"annotations":[7]}]"#, 17, "spans[0].annotations[0]: an object"), (#"[[{"debug":7}]]"#, 11, "spans[0][0].debug"),
-    ("[1]", 1, "spans[0]: an object"), ("[", 1, "spans: the text ends"), ("[] []", 3, "more text"), ("7", 0, "an object"),
-    (#"[{"tags":{"a":"\ud800"}}]"#, 15, "spans[0].tags.a: a high surrogate"),
-  ] as [(String, UInt64, String)])
+  @Test(
+    arguments: [
+      (#"[{"traceId":"b","id":"1"},{"traceId":"b"}]"#, 26, "spans[1]: a span has no id"),
+      (#"[{"id":"1"}]"#, 1, "spans[0]: a span has no traceId"), ("{}", 0, "a span has no traceId"),
+      (#"[{"traceId":"xyz"}]"#, 12, "spans[0].traceId: a trace id has 1 to 32"),
+      (#"[{"traceId":"b","id":"12345678901234567"}]"#, 21, "spans[0].id"),
+      (#"[{"kind":"FRIEND"}]"#, 9, "spans[0].kind"),
+      (#"[{"kind":"INTERNAL"}]"#, 9, "spans[0].kind"), (#"[{"timestamp":-5}]"#, 14, "spans[0].timestamp"),
+      (#"[{"duration":-5}]"#, 13, "spans[0].duration: a duration is below zero"),
+      (#"[{"localEndpoint":{"port":65536}}]"#, 26, "spans[0].localEndpoint.port: no whole number of 16 bits"),
+      (#"[{"annotations":[{"timestamp":"x"}]}]"#, 30, "spans[0].annotations[0].timestamp"),
+      (#"[{"annotations":[7]}]"#, 17, "spans[0].annotations[0]: an object"),
+      (#"[[{"debug":7}]]"#, 11, "spans[0][0].debug"),
+      ("[1]", 1, "spans[0]: an object"), ("[", 1, "spans: the text ends"), ("[] []", 3, "more text"),
+      ("7", 0, "an object"),
+      (#"[{"tags":{"a":"\ud800"}}]"#, 15, "spans[0].tags.a: a high surrogate"),
+    ] as [(String, UInt64, String)])
   func `bad documents are refused with their place`(_ json: String, _ offset: UInt64, _ reason: String) throws {
     let error = try #require(errorOf { _ = try ZipkinJSON.decode(bytes(json)) })
     #expect(error.code == .malformedInput)
