@@ -154,8 +154,9 @@ if Context.environment["TRACESTORE_FUZZ"] != nil {
     .executableTarget(
       name: "tracestore-fuzz",
       dependencies: [
-        "CFuzzer", "TraceText", "TraceModel", "TraceBytes", "TraceFiles", "TracestoreV2", "TraceOTLP", "TraceColumns",
-        "TraceSource", "TraceWAL", "TraceSegment", "TraceManifest", "TraceIngest", "TraceQuery", "TraceInspect",
+        "CFuzzer", "TraceText", "TraceModel", "TraceBytes", "TraceFiles", "TracestoreV2", "TracestoreV1", "TraceOTLP",
+        "TraceColumns", "TraceSource", "TraceWAL", "TraceSegment", "TraceManifest", "TraceIngest", "TraceQuery",
+        "TraceInspect",
       ], path: "Tests/Fuzz/Sources", swiftSettings: settings),
   ]
 }

@@ -13,7 +13,7 @@ public enum ForeignJSON: String, Sendable, CaseIterable {
     let form = prefix.withUnsafeBytes { buffer in
       var reader = JSONReader(buffer, maximumDepth: 64)
       // Where the bytes end before anything was decided, nothing is.
-      return (try? Self.form(&reader, depth: 0)) ?? nil
+      return try? Self.form(&reader, depth: 0)
     }
     guard let form else { return nil }
     self = form

@@ -1,4 +1,5 @@
 public import TraceModel
+import TraceText
 
 /// The JSON of Jaeger's UI and of its query API.
 ///

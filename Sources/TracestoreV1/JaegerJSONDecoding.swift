@@ -106,7 +106,7 @@ enum JaegerJSONDecoding {
       case "operationName": pending.span.operationName = try reader.text()
       case "references":
         try reader.list { reader in
-          let (reference, hasTraceID) = try reference(&reader)
+          let (reference, hasTraceID) = try Self.reference(&reader)
           if !hasTraceID { pending.ownReferences.append(pending.span.references.count) }
           pending.span.references.append(reference)
         }

@@ -79,11 +79,12 @@ enum TenDigits {
     if exponent < -4 || exponent >= digitCount {
       let fraction = digits.count > 1 ? "." + text.dropFirst() : ""
       let power = String(exponent.magnitude)
-      return text.prefix(1) + fraction + "e" + (exponent < 0 ? "-" : "+") + (power.utf8.count < 2 ? "0" : "") + power
+      return String(text.prefix(1)) + fraction + "e" + (exponent < 0 ? "-" : "+") + (power.utf8.count < 2 ? "0" : "")
+        + power
     }
     if place <= 0 { return "0." + String(repeating: "0", count: -place) + text }
     if place >= digits.count { return text + String(repeating: "0", count: place - digits.count) }
-    return text.prefix(place) + "." + text.dropFirst(place)
+    return String(text.prefix(place)) + "." + text.dropFirst(place)
   }
 }
 

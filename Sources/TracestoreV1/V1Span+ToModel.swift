@@ -33,7 +33,7 @@ extension SpanEvent {
 extension V1Span {
   /// The span as v2 has it, with its scope. Its resource is `Resource(process)`.
   public var record: (span: SpanRecord, scope: InstrumentationScope) {
-    var tags = tags
+    var tags = self.tags
     let scope = Self.scope(&tags)
     var record = SpanRecord(
       traceID: traceID, spanID: spanID, parentSpanID: parentSpanID, name: operationName, start: startTime, end: end,
@@ -135,7 +135,7 @@ extension V1Value {
 
 extension [V1Tag] {
   /// The value that a map would have under the key.
-  fileprivate func last(_ key: String) -> V1Value? { last { $0.key.isExactly(key) }?.value }
+  fileprivate func last(_ key: String) -> V1Value? { last(where: { $0.key.isExactly(key) })?.value }
 
   /// The same, if it is text.
   fileprivate func lastText(_ key: String) -> String? {

@@ -1,5 +1,5 @@
 import Synchronization
-public import TraceModel
+import TraceModel
 public import TracestoreV2
 
 /// A v1 store, read in v2's words: the least capable v2 reader.

@@ -22,8 +22,8 @@ enum ZipkinTranslation {
       end: isOverflow ? .maximum : Timestamp(nanoseconds: end),
       events: zipkin.annotations.map { event($0.time, $0.value, &valuesLeft) })
     if let parent = zipkin.parentID, !parent.isZero, parent != zipkin.id { span.parentSpanID = parent }
-    let resource = resource(zipkin.localEndpoint, &tags)
-    let scope = scope(&tags)
+    let resource = Self.resource(zipkin.localEndpoint, &tags)
+    let scope = Self.scope(&tags)
     span.kind = zipkin.kind ?? kind(&tags)
     span.status = status(&tags)
     span.traceState = tags.take(V1Keys.traceState) ?? ""
@@ -92,7 +92,7 @@ enum ZipkinTranslation {
     for index in 0..<maximumLinkCount {
       let key = "\(linkPrefix)\(index)"
       guard let text = tags.text(key) else { break }
-      guard let link = link(text, &valuesLeft) else { continue }
+      guard let link = Self.link(text, &valuesLeft) else { continue }
       _ = tags.take(key)
       links.append(link)
     }

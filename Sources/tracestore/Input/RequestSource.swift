@@ -72,7 +72,8 @@ struct RequestSource {
       }
       do {
         document = (frame.index, frame.offset, try foreign.decodeSpans(frame.bytes).requests)
-      } catch var error as TracestoreError {
+      } catch let fault as TracestoreError {
+        var error = fault
         error.offset = frame.offset &+ (error.offset ?? 0)
         throw error
       }

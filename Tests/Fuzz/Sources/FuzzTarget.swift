@@ -7,7 +7,7 @@ import TraceOTLP
 /// else is a finding: a trap, another error, a read outside of the input, more memory or time than the flags allow.
 enum FuzzTarget: String, CaseIterable {
   // From the network and from files that people import.
-  case otlp, json, frames, token
+  case otlp, json, frames, jaeger, zipkin, token
   // From a store.
   case log, position, manifest, segment
   // Parts of a segment alone, so that a short input reaches deep.
@@ -19,6 +19,8 @@ enum FuzzTarget: String, CaseIterable {
       case .otlp: try otlp(bytes)
       case .json: try json(bytes.array)
       case .frames: try frames(bytes.array)
+      case .jaeger: try jaeger(bytes.array)
+      case .zipkin: try zipkin(bytes.array)
       case .token: try token(bytes)
       case .log: try log(bytes.array)
       case .position: try position(bytes.array)

@@ -30,6 +30,11 @@ struct Seeds {
         }
       }
     }
+    for target in [FuzzTarget.jaeger, .zipkin] {
+      for name in try files.contents(ofDirectory: "\(fixtures)/\(target.rawValue)").sorted() {
+        if let bytes = try read("\(target.rawValue)/\(name)") { try add(target, name, bytes) }
+      }
+    }
     try segments(requests)
     try log(requests)
     try manifest()
