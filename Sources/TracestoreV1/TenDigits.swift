@@ -1,7 +1,8 @@
 /// Doubles as v1's texts have them: Go's `FormatFloat(value, 'g', 10, 64)`.
 ///
 /// Rounding is exact, to even: the shortest digits decide, and where they end in the middle between two texts of ten
-/// digits, the value itself is compared with that middle.
+/// digits, the value itself is compared with that middle. Subnormal doubles have fewer than ten digits of their own, so
+/// that the digits of their exact values are taken.
 enum TenDigits {
   private static let digitCount = 10
 
@@ -10,7 +11,7 @@ enum TenDigits {
     if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
     let sign = value.sign == .minus ? "-" : ""
     if value == 0 { return sign + "0" }
-    var (digits, place) = shortest(value.magnitude)
+    var (digits, place) = value.isSubnormal ? exact(value.magnitude) : shortest(value.magnitude)
     if digits.count > digitCount {
       let isUp = roundsUp(digits, place, value.magnitude)
       digits.removeLast(digits.count - digitCount)
@@ -49,6 +50,17 @@ enum TenDigits {
     let place = digits.count + exponent
     while digits.last == 0 { digits.removeLast() }
     return (digits, place)
+  }
+
+  /// More than ten digits of a subnormal double, the last of them odd if any follow.
+  private static func exact(_ magnitude: Double) -> (digits: [UInt8], place: Int) {
+    // The smallest of them, 5e-324, then has 19 digits, and the largest fits 128 bits.
+    let tensExponent = 342
+    var number = Natural(magnitude.significandBitPattern)
+    number.multiply(by: 10, times: tensExponent)
+    let (whole, hasRest) = number.divided(byTwoTo: 1074)
+    let digits = String(whole).utf8.map { $0 - UInt8(ascii: "0") }
+    return (digits + (hasRest ? [1] : []), digits.count - tensExponent)
   }
 
   private static func roundsUp(_ digits: [UInt8], _ place: Int, _ magnitude: Double) -> Bool {
@@ -107,6 +119,24 @@ private struct Natural {
       }
       if carry > 0 { parts.append(UInt32(carry)) }
     }
+  }
+
+  /// Without the bits above the 128th of the quotient.
+  func divided(byTwoTo exponent: Int) -> (quotient: UInt128, hasRest: Bool) {
+    var quotient: UInt128 = 0
+    for (index, part) in parts.enumerated() {
+      let place = index * 32 - exponent
+      if place >= 0 {
+        quotient |= UInt128(part) << UInt128(place)
+      } else {
+        quotient |= UInt128(part) >> UInt128(-place)
+      }
+    }
+    let hasRest = parts.enumerated().contains { index, part in
+      let place = exponent - index * 32
+      return place > 0 && (place >= 32 ? part != 0 : part & ((1 << UInt32(place)) - 1) != 0)
+    }
+    return (quotient, hasRest)
   }
 
   func compared(to other: Natural) -> Int {

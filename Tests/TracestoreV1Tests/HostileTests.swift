@@ -98,7 +98,7 @@ import TracestoreV1
       #expect(ForeignJSON(prefix: try Fixture.bytes(name)) == .zipkin, "\(name)")
     }
     for (text, form) in [
-      ("[]", .zipkin), ("[[]]", .zipkin), (" \n[{\"name\":\"x\",\"id\"", .zipkin), (#"{"total":1,"data":"#, .jaeger),
+      ("[]", .zipkin), ("[[]]", .zipkin), (" \n[{\"name\":\"x\",\"id\":", .zipkin), (#"{"total":1,"data":"#, .jaeger),
       (#"{"resourceSpans":[{"spans":[]}]}"#, nil), (#"{"resource_spans":[]}"#, nil), ("{}", nil), ("{", nil), ("", nil),
       ("[{", nil), ("7", nil), (#"{"unheardOf":7}"#, nil), ("\u{a}\u{5}", nil), ("[[[]]]", nil),
     ] as [(String, ForeignJSON?)] {

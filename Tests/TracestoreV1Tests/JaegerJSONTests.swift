@@ -142,7 +142,7 @@ import TracestoreV1
 
   @Test(
     arguments: [
-      (#"{"data":[{"spans":[{},{"startTime":"x"}]}]}"#, 36, "data[0].spans[1].startTime: no microseconds"),
+      (#"{"data":[{"spans":[{},{"startTime":"x"}]}]}"#, 35, "data[0].spans[1].startTime: no microseconds"),
       (#"{"spans":[{"tags":[{"type":"int64","value":"1.5"}]}]}"#, 43, "spans[0].tags[0].value: no whole number"),
       (#"{"spans":[{"tags":[{"value":"1.5","type":"int64"}]}]}"#, 28, "spans[0].tags[0].value: no whole number"),
       (#"{"spans":[{"logs":[{"fields":[{"type":"binary","value":"?"}]}]}]}"#, 55, "spans[0].logs[0].fields[0].value"),

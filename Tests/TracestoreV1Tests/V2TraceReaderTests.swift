@@ -21,9 +21,7 @@ import TracestoreV2
     #expect(summary == ResultSummary())
     for chunk in chunks {
       let direct = try await store.getTraces([chunk.traceID]).collect().elements
-      #expect(
-        V1Trace.traces(of: [chunk.data]).map { Set($0.spans) }
-          == V1Trace.traces(of: direct.map(\.data)).map { Set($0.spans) })
+      #expect(chunk.data == TraceData(V1Trace.traces(of: direct.map(\.data)).flatMap(\.spans)))
     }
     #expect(try await reader.getTraces([otherTraceID]).collect().elements.isEmpty)
   }
