@@ -20,41 +20,49 @@ enum JaegerJSONDecoding {
     let (kind, start) = try reader.peek()
     var traces: [Trace] = []
     guard kind == .object else {
-      try reader.list { traces.append(try trace(&$0)) }
+      try reader.list { traces.append(try element(&$0)) }
       return traces
     }
     var hasData = false
-    var hasSpans = false
     let bare = try trace(&reader) { reader, name in
       guard name == "data" else { return false }
       hasData = true
       if try reader.peek().kind == .object {
-        traces.append(try trace(&reader))
+        traces.append(try element(&reader))
       } else {
-        try reader.list { traces.append(try trace(&$0)) }
+        try reader.list { traces.append(try element(&$0)) }
       }
       return true
-    } onSpans: {
-      hasSpans = true
     }
-    // An answer that reports errors has data too, and they are null.
-    guard hasData || hasSpans else { throw reader.fault("neither data nor spans are in it", at: start) }
-    return hasSpans ? traces + [bare] : traces
+    if let bare { return traces + [bare] }
+    guard hasData else { throw reader.fault("neither data nor a trace is in it", at: start) }
+    return traces
   }
 
+  private static func element(_ reader: inout DocumentReader) throws -> Trace {
+    let start = try reader.peek().offset
+    guard let trace = try Self.trace(&reader) else {
+      throw reader.fault("a trace has a traceID and spans; this has neither", at: start)
+    }
+    return trace
+  }
+
+  /// Nil for an object that has none of a trace's members.
   private static func trace(
-    _ reader: inout DocumentReader, other: (inout DocumentReader, String) throws -> Bool = { _, _ in false },
-    onSpans: () -> Void = {}
-  ) throws -> Trace {
+    _ reader: inout DocumentReader, other: (inout DocumentReader, String) throws -> Bool = { _, _ in false }
+  ) throws -> Trace? {
+    var isTrace = false
     var spans: [Span] = []
     var processes: [[UInt8]: V1Process] = [:]
     var traceID: TraceID?
     var warnings: [String] = []
     try reader.object { reader, name in
       switch name {
-      case "traceID": traceID = try reader.traceID()
+      case "traceID":
+        isTrace = true
+        traceID = try reader.traceID()
       case "spans":
-        onSpans()
+        isTrace = true
         try reader.list { spans.append(try span(&$0)) }
       case "processes":
         try reader.object { reader, name in
@@ -67,6 +75,7 @@ enum JaegerJSONDecoding {
       }
       return true
     }
+    guard isTrace else { return nil }
     var trace: Trace = (V1Trace(warnings: warnings), [])
     for (index, var pending) in spans.enumerated() {
       if !pending.hasTraceID, let traceID { pending.span.traceID = traceID }

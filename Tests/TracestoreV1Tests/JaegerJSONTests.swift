@@ -155,8 +155,11 @@ import TracestoreV1
         #"{"spans":[{"startTime":18446744073709552}]}"#, 23, "spans[0].startTime: a time lies before 1970 or after 2554"
       ),
       (#"{"spans":[{"flags":4294967296}]}"#, 19, "spans[0].flags"), (#"{"spans":{}}"#, 9, "spans: an array"),
-      (#"{"spans":[{"duration":true}]}"#, 22, "spans[0].duration: a number"), ("{}", 0, "neither data nor spans"),
-      (#"{"errors":[]}"#, 0, "neither data nor spans"), ("7", 0, "an array should be here"), ("", 0, "the text ends"),
+      (#"{"spans":[{"duration":true}]}"#, 22, "spans[0].duration: a number"), ("{}", 0, "neither data nor a trace"),
+      (#"{"errors":[]}"#, 0, "neither data nor a trace"),
+      (#"[{"spans":[]},{"id":"1"}]"#, 14, "[1]: a trace has a traceID and spans"),
+      (#"{"data":[{}]}"#, 9, "data[0]: a trace has a traceID"), ("7", 0, "an array should be here"),
+      ("", 0, "the text ends"),
       (#"{"spans":[]}x"#, 12, "more text"), (#"{"spans":["#, 10, "spans: the text ends"),
     ] as [(String, UInt64, String)])
   func `bad documents are refused with their place`(_ json: String, _ offset: UInt64, _ reason: String) throws {

@@ -4,6 +4,7 @@ import TraceEngine
 import TraceInspect
 import TraceModel
 import TraceOTLP
+import TracestoreV1
 
 struct ImportCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
