@@ -52,7 +52,8 @@ extension FuzzTarget {
   func jaeger(_ bytes: [UInt8]) throws {
     _ = ForeignJSON(prefix: bytes)
     let text = JaegerJSON.encode(try JaegerJSON.decode(bytes))
-    precondition(JaegerJSON.encode(try JaegerJSON.decode(text)) == text, "what was encoded is decoded otherwise")
+    let again = JaegerJSON.encode(try JaegerJSON.decode(text))
+    precondition(again == text, "what was encoded is decoded otherwise")
     try requests(JaegerJSON.decodeSpans(bytes))
   }
 
