@@ -90,8 +90,8 @@ let package = Package(
     .executableTarget(
       name: "tracestore",
       dependencies: [
-        "TraceModel", "TraceOTLP", "TracestoreV2", "TracestoreV1", "TraceEngine", "TracestoreTesting", "TraceInspect",
-        "CZlib", "CZstd",
+        "TraceModel", "TraceOTLP", "TracestoreV2", "TracestoreV1", "TraceFilter", "TraceEngine", "TracestoreTesting",
+        "TraceInspect", "CZlib", "CZstd",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .executableTarget(
@@ -155,9 +155,9 @@ if Context.environment["TRACESTORE_FUZZ"] != nil {
     .executableTarget(
       name: "tracestore-fuzz",
       dependencies: [
-        "CFuzzer", "TraceText", "TraceModel", "TraceBytes", "TraceFiles", "TracestoreV2", "TraceOTLP", "TraceColumns",
-        "TraceSource", "TraceFilter", "TraceWAL", "TraceSegment", "TraceManifest", "TraceIngest", "TraceQuery",
-        "TraceInspect",
+        "CFuzzer", "TraceText", "TraceModel", "TraceBytes", "TraceFiles", "TracestoreV2", "TracestoreV1", "TraceOTLP",
+        "TraceColumns", "TraceSource", "TraceFilter", "TraceWAL", "TraceSegment", "TraceManifest", "TraceIngest",
+        "TraceQuery", "TraceInspect",
       ], path: "Tests/Fuzz/Sources", swiftSettings: settings),
   ]
 }

@@ -4,14 +4,20 @@ import TraceEngine
 import TraceInspect
 import TraceModel
 import TraceOTLP
+import TracestoreV1
 
 struct ImportCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "import", abstract: "Store OTLP files: protobuf or JSON, plain, gzip or zstd; - is standard input.",
+    commandName: "import",
+    abstract: "Store files of OTLP (protobuf or JSON), Jaeger or Zipkin; plain, gzip or zstd; - is standard input.",
     discussion: """
       A request that cannot be read is refused whole, named by file, place and byte offset, and ends the import; all \
       requests before it are stored. With --keep-going the import goes on behind it. Spans whose ids are unusable are \
       refused one by one and never end the import. Importing a file again changes nothing.
+
+      jaeger-json is what Jaeger's UI and query API give: an answer with data, a trace, or a list of traces. zipkin-json \
+      is version 2: a list of spans or of traces. A file is one such document, or one a line; its spans are stored \
+      as requests of up to 512, and a refusal names the document and the span in it.
       """)
 
   enum InputFormat: String, ExpressibleByArgument, CaseIterable {
@@ -21,15 +27,19 @@ struct ImportCommand: AsyncParsableCommand {
     case otlpVarint = "otlp-varint"
     case otlpJSON = "otlp-json"
     case otlpJSONLines = "otlp-json-lines"
+    case jaegerJSON = "jaeger-json"
+    case zipkinJSON = "zipkin-json"
 
-    var framing: OTLPFrameReader.Framing? {
+    var form: InputForm {
       switch self {
-      case .auto: nil
-      case .otlpMessage: .message
-      case .otlpFramed: .lengthPrefixed
-      case .otlpVarint: .varintDelimited
-      case .otlpJSON: .json
-      case .otlpJSONLines: .jsonLines
+      case .auto: .unknown
+      case .otlpMessage: .otlp(.message)
+      case .otlpFramed: .otlp(.lengthPrefixed)
+      case .otlpVarint: .otlp(.varintDelimited)
+      case .otlpJSON: .otlp(.json)
+      case .otlpJSONLines: .otlp(.jsonLines)
+      case .jaegerJSON: .foreign(.jaeger)
+      case .zipkinJSON: .foreign(.zipkin)
       }
     }
   }
@@ -48,7 +58,7 @@ struct ImportCommand: AsyncParsableCommand {
 
   @Argument(help: ArgumentHelp("The files.", valueName: "file"), completion: .file()) var files: [String]
   @OptionGroup var location: StoreLocation
-  @Option(help: "How the input is framed; auto finds it out.") var inputFormat: InputFormat = .auto
+  @Option(help: "What the input holds and how it is framed; auto finds it out.") var inputFormat: InputFormat = .auto
   @Flag(help: "Go on behind what has to be refused.") var keepGoing = false
   @Option(help: "When a request counts as stored: synced to disk, synced every second, or handed to the system.")
   var durability: DurabilityMode = .sync
@@ -64,7 +74,7 @@ struct ImportCommand: AsyncParsableCommand {
       guard case .damaged(let place) = event else { return }
       damage.withLock { if !$0.contains(place) { $0.append(place) } }
     }
-    let importer = Importer(isKeepingGoing: keepGoing, framing: inputFormat.framing)
+    let importer = Importer(isKeepingGoing: keepGoing, form: inputFormat.form)
     // A first look at the names, so that a slip of the fingers does not create a store or stop halfway.
     if !keepGoing { for path in files { _ = try InputFile.check(path: path) } }
     let store = try await TraceStore.open(at: directory, options: options)

@@ -2,6 +2,7 @@ import ArgumentParser
 import TraceEngine
 import TraceModel
 import TraceOTLP
+import TracestoreV1
 import TracestoreV2
 
 struct TraceCommand: AsyncParsableCommand {
@@ -9,10 +10,13 @@ struct TraceCommand: AsyncParsableCommand {
     case waterfall
     case otlpJSON = "otlp-json"
     case otlp
+    case jaegerJSON = "jaeger-json"
   }
 
   static let configuration = CommandConfiguration(
-    commandName: "trace", abstract: "Show one trace: as a waterfall, as OTLP/JSON, or as one protobuf TracesData.")
+    commandName: "trace",
+    abstract: "Show one trace: as a waterfall, as OTLP/JSON, as one protobuf TracesData, or as Jaeger's UI JSON.",
+    discussion: "jaeger-json goes down to whole microseconds and leaves out what Jaeger has no place for.")
 
   @Argument(help: ArgumentHelp("Its id: up to 32 hexadecimal digits.", valueName: "id")) var id: TraceIDArgument
   @OptionGroup var location: StoreLocation
@@ -25,7 +29,7 @@ struct TraceCommand: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    if output.json, let format, format != .otlpJSON {
+    if output.json, let format, ![.otlpJSON, .jaegerJSON].contains(format) {
       throw ValidationError("--json does not go with --format \(format.rawValue)")
     }
   }
@@ -37,6 +41,8 @@ struct TraceCommand: AsyncParsableCommand {
       var isFound = false
       var waterfall = Waterfall()
       var joiner = JSONJoiner()
+      // Jaeger's form names its processes behind the spans, so the trace is held whole.
+      var batches: [TraceData] = []
       let format = format ?? (output.json ? .otlpJSON : .waterfall)
       for try await chunk in stream {
         isFound = true
@@ -45,10 +51,16 @@ struct TraceCommand: AsyncParsableCommand {
         case .otlpJSON: StandardOutput.shared.write(joiner.add(chunk))
         // Protobuf messages one after another are one message with all their elements.
         case .otlp: StandardOutput.shared.write(OTLP.encode(TraceWriting.data(of: chunk)))
+        case .jaegerJSON: batches.append(TraceWriting.data(of: chunk))
         }
       }
       StandardOutput.shared.write(joiner.finish())
       if format == .waterfall, isFound { WaterfallDrawing(waterfall, width: Terminal.width).print(id.traceID) }
+      if format == .jaegerJSON, isFound {
+        var traces = V1Trace.traces(of: batches)
+        for index in traces.indices { traces[index].warnings = stream.summary?.damage ?? [] }
+        StandardOutput.shared.write(JaegerJSON.encode(traces) + [UInt8(ascii: "\n")])
+      }
       try reportDamage(stream.summary)
       guard isFound else {
         throw CommandFailure(

@@ -1,6 +1,6 @@
 import TraceEngine
 import TraceModel
-import TraceOTLP
+import TracestoreV2
 
 /// Reads files and has their requests stored, several at a time; accounts for them in the order of the input.
 final class Importer {
@@ -10,13 +10,13 @@ final class Importer {
   private static let maximumBytesInFlight = 64 << 20
 
   private let isKeepingGoing: Bool
-  private let framing: OTLPFrameReader.Framing?
+  private let form: InputForm
   private var progress = ProgressLine(total: nil)
   private(set) var outcome = ImportOutcome()
 
-  init(isKeepingGoing: Bool, framing: OTLPFrameReader.Framing?) {
+  init(isKeepingGoing: Bool, form: InputForm) {
     self.isKeepingGoing = isKeepingGoing
-    self.framing = framing
+    self.form = form
   }
 
   /// What became of a request.
@@ -25,6 +25,7 @@ final class Importer {
     var number: Int
     var index: Int
     var offset: UInt64
+    var places: RequestSource.Places?
     var byteCount: Int
     var result: Result<WriteReceipt, any Error>
   }
@@ -55,37 +56,35 @@ final class Importer {
   /// Returns false when the import has to end here.
   private func run(_ file: InputFile, into line: WriteLine) async throws -> Bool {
     let input = PlainInput(file)
-    var reader = OTLPFrameReader(framing: framing) { try input.read($0) }
+    var source = RequestSource(form) { try input.read($0) }
     let (arriving, outlet) = AsyncStream.makeStream(of: Done.self)
     var arrivals = arriving.makeAsyncIterator()
     var queue = Queue()
-    var requestIndex = 0
     let baseByteCount = outcome.byteCount
     defer { outcome.byteCount = baseByteCount + file.readByteCount }
 
     while !queue.isEnded {
-      let frame: OTLPFrameReader.Frame
+      let request: RequestSource.Request
       do {
-        let next = try reader.next()
+        let next = try source.next()
         // What Ctrl-C cut short is no request.
         guard !Interruption.isRequested, let next else { break }
-        frame = next
+        request = next
       } catch {
         // What stands before the place that cannot be read is accounted for first.
         while let done = await queue.next(&arrivals) { account(done, in: file.name, &queue) }
         if Interruption.isRequested || queue.isEnded { break }
-        note(error, index: requestIndex, offset: input.plainByteCount, in: file.name, &queue)
-        requestIndex += 1
+        note(error, index: source.index, offset: input.plainByteCount, in: file.name, &queue)
         continue
       }
-      while queue.isFull(for: frame.bytes.count), let done = await queue.next(&arrivals) {
+      while queue.isFull(for: request.bytes.count), let done = await queue.next(&arrivals) {
         account(done, in: file.name, &queue)
       }
-      requestIndex += 1
-      let number = queue.add(frame.bytes.count)
-      let (index, offset, byteCount) = (frame.index, frame.offset, frame.bytes.count)
-      line.submit(frame.bytes, encoding: frame.encoding == .json ? .json : .protobuf) { result in
-        outlet.yield(Done(number: number, index: index, offset: offset, byteCount: byteCount, result: result))
+      let number = queue.add(request.bytes.count)
+      let (index, offset, places, byteCount) = (request.index, request.offset, request.places, request.bytes.count)
+      line.submit(request.bytes, encoding: request.encoding) { result in
+        outlet.yield(
+          Done(number: number, index: index, offset: offset, places: places, byteCount: byteCount, result: result))
       }
       progress.update(done: baseByteCount + file.readByteCount) {
         "importing: \(Figure.count(outcome.spanCount)) spans, \(Figure.count(UInt64(Double(outcome.spanCount) / max(progress.seconds, 0.001)))) spans/s, \(Figure.bytes(baseByteCount + file.readByteCount)), \($0)"
@@ -102,14 +101,22 @@ final class Importer {
     case .success(let receipt):
       outcome.requestCount += 1
       outcome.spanCount += receipt.acceptedSpanCount
-      outcome.refusals += receipt.refused.map {
-        ImportRefusal(file: file, index: done.index, offset: done.offset, reason: $0.reason, span: $0.spanIndex)
+      outcome.refusals += receipt.refused.map { refused in
+        // Of a document that was cut into requests, the span counts in the document, and has a byte of its own.
+        let place = done.places.flatMap { places in
+          places.indexes.indices.contains(refused.spanIndex)
+            ? (places.indexes[refused.spanIndex], places.offsets[refused.spanIndex]) : nil
+        }
+        return ImportRefusal(
+          file: file, index: done.index, offset: place?.1 ?? done.offset, reason: refused.reason,
+          span: place?.0 ?? refused.spanIndex)
       }
     case .failure(var error):
       // One reason to end is enough; what follows has not been stored either.
       guard !queue.isEnded else { return }
       if var known = error as? TracestoreError {
-        known.offset = done.offset &+ (known.offset ?? 0)
+        // The bytes of a request that was made from a document stand in no file.
+        known.offset = done.places == nil ? done.offset &+ (known.offset ?? 0) : done.offset
         error = known
       }
       note(error, index: done.index, offset: done.offset, in: file, &queue)

@@ -1,3 +1,5 @@
+import TracestoreV2
+
 @testable import TraceFilter
 
 extension FuzzTarget {
@@ -23,5 +25,27 @@ extension FuzzTarget {
     }
     // A match is a match wherever it stands.
     if isFound { precondition(pattern.matches([0x7a] + text + [0x7a]), "a longer text has lost a match") }
+  }
+
+  /// The readable form of a filter: what is understood prints as a text that is the same tree.
+  func filterText(_ bytes: [UInt8]) throws {
+    let text = String(decoding: bytes, as: UTF8.self)
+    let filter: FilterExpression
+    do throws(FilterTextError) {
+      filter = try FilterExpression(text: text)
+    } catch {
+      precondition(error.offset <= text.utf8.count, "an error behind the end of the filter")
+      _ = error.rendered(in: text)
+      return
+    }
+    precondition((try? FilterExpression(text: filter.text)) == filter, "a printed filter is another one")
+    _ = try filter.predicate()
+  }
+
+  /// The wire's form.
+  func filterJSON(_ bytes: [UInt8]) throws {
+    let filter = try FilterExpression(json: bytes)
+    precondition((try? FilterExpression(json: filter.json)) == filter, "a written filter is another one")
+    _ = try filter.predicate()
   }
 }

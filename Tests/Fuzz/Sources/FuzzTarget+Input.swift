@@ -3,6 +3,7 @@ import TraceIngest
 import TraceModel
 import TraceOTLP
 import TraceText
+import TracestoreV1
 import TracestoreV2
 
 @testable import TraceQuery
@@ -45,6 +46,31 @@ extension FuzzTarget {
     var total = 0
     while let frame = try reader.next() { total += frame.bytes.count }
     precondition(total < bytes.count, "frames hold more than there is")
+  }
+
+  /// What can be read can be written, and is then read as the same.
+  func jaeger(_ bytes: [UInt8]) throws {
+    _ = ForeignJSON(prefix: bytes)
+    let text = JaegerJSON.encode(try JaegerJSON.decode(bytes))
+    let again = JaegerJSON.encode(try JaegerJSON.decode(text))
+    precondition(again == text, "what was encoded is decoded otherwise")
+    try requests(JaegerJSON.decodeSpans(bytes))
+  }
+
+  func zipkin(_ bytes: [UInt8]) throws {
+    _ = ForeignJSON(prefix: bytes)
+    try requests(ZipkinJSON.decodeSpans(bytes))
+  }
+
+  /// Requests of a document hold its spans, and an OTLP decoder takes them.
+  private func requests(_ spans: DecodedSpans) throws {
+    var spanCount = 0
+    for request in spans.requests {
+      var refusals: [OTLP.Refusal] = []
+      _ = try OTLP.decode(OTLP.encode(request.data), refusals: &refusals)
+      spanCount += request.spanIndexes.count
+    }
+    precondition(spanCount == spans.count, "requests lose spans")
   }
 
   func token(_ bytes: UnsafeRawBufferPointer) throws {

@@ -7,9 +7,9 @@ import TraceOTLP
 /// else is a finding: a trap, another error, a read outside of the input, more memory or time than the flags allow.
 enum FuzzTarget: String, CaseIterable {
   // From the network and from files that people import.
-  case otlp, json, frames, token
+  case otlp, json, frames, jaeger, zipkin, token
   // What people ask for.
-  case pattern
+  case pattern, filterText, filterJSON
   // From a store.
   case log, position, manifest, segment
   // Parts of a segment alone, so that a short input reaches deep.
@@ -21,8 +21,12 @@ enum FuzzTarget: String, CaseIterable {
       case .otlp: try otlp(bytes)
       case .json: try json(bytes.array)
       case .frames: try frames(bytes.array)
+      case .jaeger: try jaeger(bytes.array)
+      case .zipkin: try zipkin(bytes.array)
       case .token: try token(bytes)
       case .pattern: try pattern(bytes.array)
+      case .filterText: try filterText(bytes.array)
+      case .filterJSON: try filterJSON(bytes.array)
       case .log: try log(bytes.array)
       case .position: try position(bytes.array)
       case .manifest: try manifest(bytes.array)

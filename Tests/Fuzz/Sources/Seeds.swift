@@ -1,6 +1,7 @@
 import TraceBytes
 import TraceColumns
 import TraceFiles
+import TraceFilter
 import TraceManifest
 import TraceModel
 import TraceOTLP
@@ -30,14 +31,20 @@ struct Seeds {
         }
       }
     }
+    for target in [FuzzTarget.jaeger, .zipkin] {
+      for name in try files.contents(ofDirectory: "\(fixtures)/\(target.rawValue)").sorted() {
+        if let bytes = try read("\(target.rawValue)/\(name)") { try add(target, name, bytes) }
+      }
+    }
     try segments(requests)
     try log(requests)
     try manifest()
     try columns()
     try patterns()
+    try filters()
     try add(.token, "empty", [])
-    // The six words of a token and its checksum, in base64.
-    for count in [51, 52, 53] { try add(.token, "\(count)", Array(String(repeating: "A", count: count * 4 / 3).utf8)) }
+    // The nine words of a token and its checksum, in base64.
+    for count in [75, 76, 77] { try add(.token, "\(count)", Array(String(repeating: "A", count: count * 4 / 3).utf8)) }
     try add(.token, "zero", Array((String(repeating: "A", count: 70) + "==").utf8))
   }
 
@@ -137,6 +144,20 @@ struct Seeds {
     ]
     for (index, (pattern, text)) in patterns.enumerated() {
       try add(.pattern, "\(index)", Array(pattern.utf8) + [0] + Array(text.utf8))
+    }
+  }
+
+  /// Every operator, every level, every kind of constant.
+  private func filters() throws {
+    let filters = [
+      #"span.duration > 2s && resource.service = "cart" || some(event, event.name = "exception")"#,
+      #"!(span.kind in ("server", "client")) && .http.status_code >= 500 && exists(span["a b"])"#,
+      #"scope.version != "1" && span.x not in (1, 2) && link.traceID =~ "0[a-f]{2}" && span.startTime < 2026-01-07T10:00:00Z"#,
+      #"span.a = int(1) || span.a = double(2.5) || span.a = bool(true) || span.a = string("x") || span.a > resource.b"#,
+    ]
+    for (index, text) in filters.enumerated() {
+      try add(.filterText, "\(index)", Array(text.utf8))
+      try add(.filterJSON, "\(index)", Array(try FilterExpression(text: text).json.utf8))
     }
   }
 
