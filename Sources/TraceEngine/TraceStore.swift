@@ -74,10 +74,22 @@ public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sen
     }
   }
 
+  public func findSpans(_ query: TraceQuery) async throws -> ResultStream<FoundSpan> {
+    let now = core.options.clock()
+    let page = try await core.read { snapshot in
+      var page = try SpanSearch(query, in: snapshot, nowNanoseconds: now).run()
+      page.summary.add(damage: snapshot.damage)
+      return page
+    }
+    return ResultStream(page.spans, summary: page.summary)
+  }
+
   public func searchCapabilities() async throws -> SearchCapabilities {
     SearchCapabilities(
-      isServiceNameOptional: true, isSameSpanConjunction: true, isPaginated: true, hasTraceSummaries: true,
-      hasAttributeDiscovery: true, orders: [.newest, .slowest, .traceID])
+      isServiceNameOptional: true, isSameSpanConjunction: true,
+      filter: FilterCapabilities(levels: AttributeLevel.all, operators: FilterOperator.all), isPaginated: true,
+      hasSpanSearch: true, hasTraceSummaries: true, hasAttributeDiscovery: true,
+      orders: [.newest, .slowest, .traceID])
   }
 
   // MARK: Catalogue

@@ -28,6 +28,12 @@ package final class MemtableSource: SpanSource {
   package var stripes: [any SpanStripe] { memtableStripes }
   package var isEmpty: Bool { memtableStripes.isEmpty }
 
+  package var bounds: StripeBounds {
+    memtableStripes.reduce(into: StripeBounds()) { $0.include($1.bounds) }
+  }
+
+  package func stripes(mayMatch leaf: SpanLeaf) throws -> [Bool] { try memtableStripes.map { try $0.mayMatch(leaf) } }
+
   package func rows(of trace: TraceID) throws -> [LocatedRows] {
     guard let entry = context.memtable.withTable({ $0.traces.entry(of: trace) }) else { return [] }
     var newestFirst: [Int] = []
@@ -87,42 +93,21 @@ package final class MemtableSource: SpanSource {
   package func forEachAttributeValue(
     key: String, level: ColumnLevel?, limit: Int, _ body: (AttributeValue, Int) -> Void
   ) throws -> Bool {
+    let wanted = Array(key.utf8)
     var counts: [AttributeValue: Int] = [:]
     var isCut = false
-    func add(_ value: AttributeValue) {
-      if counts.count < limit || counts[value] != nil { counts[value, default: 0] += 1 } else { isCut = true }
+    func add(_ value: AttributeValue, _ count: Int) {
+      if counts.count < limit || counts[value] != nil { counts[value, default: 0] += count } else { isCut = true }
     }
-    let wanted = Array(key.utf8)
     func addAll(_ attributes: [Attribute]) {
-      for attribute in attributes where attribute.key.utf8.elementsEqual(wanted) { add(attribute.value) }
-    }
-    let code = context.code(of: wanted)
-    func addAll(shape: UInt32, firstValue: UInt32) throws {
-      let slots = view.slots(shape)
-      for index in 0..<slots.count where slots[index] >> 4 == code {
-        add(try view.attribute(ShapeSlot(rawValue: slots[index]), word: view.values[Int(firstValue) + index]).value)
-      }
+      for attribute in attributes where attribute.key.utf8.elementsEqual(wanted) { add(attribute.value, 1) }
     }
     if level == nil || level == .resource { for entry in usedResources() { addAll(entry.resource.attributes) } }
     if level == nil || level == .scope { for entry in usedScopes() { addAll(entry.scope.attributes) } }
-    if code != nil {
-      for index in 0..<view.rows.count {
-        let row = view.rows[index]
-        if row.marks.contains(.isDead) { continue }
-        if level == nil || level == .span { try addAll(shape: row.shape, firstValue: row.firstValue) }
-        if level == nil || level == .event {
-          for offset in 0..<Int(row.eventCount) {
-            let event = view.events[Int(row.firstEvent) + offset]
-            try addAll(shape: event.shape, firstValue: event.firstValue)
-          }
-        }
-        if level == nil || level == .link {
-          for offset in 0..<Int(row.linkCount) {
-            let link = view.links[Int(row.firstLink) + offset]
-            try addAll(shape: link.shape, firstValue: link.firstValue)
-          }
-        }
-      }
+    let levels: [ColumnLevel] = [.span, .event, .link].filter { own in level.map { $0 == own } ?? true }
+    for stripe in memtableStripes where !levels.isEmpty {
+      let all = RowMask(count: stripe.rowCount, filled: true)
+      if try stripe.forEachAttributeValue(key: wanted, levels, in: all, limit: limit, add) { isCut = true }
     }
     for (value, count) in counts { body(value, count) }
     return isCut
@@ -165,9 +150,9 @@ final class MemtableContext: Sendable {
   /// False when no value of the key can pass: decided by the types that the key has in any shape, and by whether the
   /// sought text was ever interned.
   func mayMatch(key: UInt32, _ test: ValueTest) -> Bool {
-    let name = "key \(key) \(test.cacheKey)"
+    let name = "key \(key) \(test.name)"
     return entryMatches(name) {
-      let isTextKnown = test.exactBytes(.string).map { code(of: $0) != nil } ?? false
+      let isTextKnown = test.strings.texts.map { texts in texts.contains { code(of: $0) != nil } } ?? true
       for shape in 0..<view.shapes.count {
         for slot in view.slots(UInt32(shape)) where slot >> 4 == key {
           let type = ShapeSlot(rawValue: slot).type

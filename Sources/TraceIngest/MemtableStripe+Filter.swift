@@ -7,48 +7,61 @@ package import TraceSource
 extension MemtableStripe {
   package func filter(_ mask: inout RowMask, by leaf: SpanLeaf) throws {
     switch leaf {
+    case .text(let text, let test): keepText(&mask, text, test)
     case .start(let range): keep(&mask) { range.contains($0.pointee.start) }
+    case .end(let range): keep(&mask) { range.contains($0.pointee.end) }
     case .duration(let range): keep(&mask) { range.contains($0.pointee.durationNanoseconds) }
-    case .kind(let kind): keep(&mask) { $0.pointee.kind == kind }
-    case .statusCode(let code):
-      keep(&mask) { ($0.pointee.marks.contains(.hasStatus) ? $0.pointee.statusCode : 0) == code }
-    case .name(let bytes): keepCode(&mask, bytes) { $0.pointee.name }
-    case .statusMessage(let bytes): keepCode(&mask, bytes) { $0.pointee.statusMessage }
-    case .traceState(let bytes): keepCode(&mask, bytes) { $0.pointee.traceState }
-    case .service(let bytes):
-      let passes = context.resourceMatches("service \(bytes)") { $0.serviceName.utf8.elementsEqual(bytes) }
-      keep(&mask) { passes[Int($0.pointee.resource)] }
-    case .scopeName(let bytes):
-      let passes = context.scopeMatches("name \(bytes)") { $0.name.utf8.elementsEqual(bytes) }
-      keep(&mask) { passes[Int($0.pointee.scope)] }
-    case .scopeVersion(let bytes):
-      let passes = context.scopeMatches("version \(bytes)") { $0.version.utf8.elementsEqual(bytes) }
-      keep(&mask) { passes[Int($0.pointee.scope)] }
-    case .eventName(let bytes):
-      guard let code = context.code(of: bytes) else { return mask.clear(0..<rowCount) }
-      let events = context.view.events
-      keep(&mask) { row in
-        (0..<Int(row.pointee.eventCount)).contains { events[Int(row.pointee.firstEvent) + $0].name == code }
-      }
+    case .kind(let kinds): keep(&mask) { kinds.contains($0.pointee.kind) }
+    case .statusCode(let codes):
+      keep(&mask) { codes.contains($0.pointee.marks.contains(.hasStatus) ? $0.pointee.statusCode : 0) }
+    case .traceID(let id): keep(&mask) { $0.pointee.traceHigh == id.high && $0.pointee.traceLow == id.low }
+    case .spanID(let id): keep(&mask) { $0.pointee.spanID == id }
+    case .parent(let id):
+      keep(&mask) { ($0.pointee.marks.contains(.hasParent) ? $0.pointee.parentSpanID : nil) == id }
     case .attribute(let level, let key, let test): try filterAttribute(&mask, level: level, key: key, test: test)
+    case .some(let level, let predicate): try keepOwners(&mask, of: level, predicate)
+    case .record(let test):
+      let view = context.view
+      var kept = mask
+      try mask.forEachSet { row in
+        let stored = view.rows[firstRow + row]
+        let passes = test.matches(
+          resource: view.resources[Int(stored.resource)].resource, scope: view.scopes[Int(stored.scope)].scope,
+          span: try view.record(firstRow + row))
+        if !passes { kept.clear(row) }
+      }
+      mask = kept
+    }
+  }
+
+  private func keepText(_ mask: inout RowMask, _ text: SpanText, _ test: TextTest) {
+    switch text {
+    case .name: keepCode(&mask, test) { $0.pointee.name }
+    case .statusMessage: keepCode(&mask, test) { $0.pointee.statusMessage }
+    case .traceState: keepCode(&mask, test) { $0.pointee.traceState }
+    case .service, .resourceSchemaURL:
+      let passes = context.resourceMatches("\(text.rawValue) \(test.name)") { test.matches(text.value(resource: $0)) }
+      keep(&mask) { passes[Int($0.pointee.resource)] }
+    case .scopeName, .scopeVersion, .scopeSchemaURL:
+      let passes = context.scopeMatches("\(text.rawValue) \(test.name)") { test.matches(text.value(scope: $0)) }
+      keep(&mask) { passes[Int($0.pointee.scope)] }
     }
   }
 
   private func filterAttribute(_ mask: inout RowMask, level: ColumnLevel, key: [UInt8], test: ValueTest) throws {
     switch level {
     case .resource:
-      let passes = context.resourceMatches("\(key) \(test.cacheKey)") { SpanLeaf.contains($0.attributes, key, test) }
+      let passes = context.resourceMatches("\(key) \(test.name)") { SpanLeaf.contains($0.attributes, key, test) }
       keep(&mask) { passes[Int($0.pointee.resource)] }
     case .scope:
-      let passes = context.scopeMatches("\(key) \(test.cacheKey)") { SpanLeaf.contains($0.attributes, key, test) }
+      let passes = context.scopeMatches("\(key) \(test.name)") { SpanLeaf.contains($0.attributes, key, test) }
       keep(&mask) { passes[Int($0.pointee.scope)] }
     case .span, .event, .link:
       guard let keyCode = context.code(of: key), context.mayMatch(key: keyCode, test) else {
         return mask.clear(0..<rowCount)
       }
       let view = context.view
-      var matcher = SlotMatcher(
-        view: view, key: keyCode, text: test.isText ? context.code(of: test.bytes) : nil, test: test)
+      var matcher = SlotMatcher(context, key: keyCode, test)
       try keepThrowing(&mask) { pointer in
         let row = pointer.pointee.attributeLists
         switch level {
@@ -89,9 +102,32 @@ extension MemtableStripe {
     mask = kept
   }
 
-  private func keepCode(_ mask: inout RowMask, _ bytes: [UInt8], _ code: (UnsafePointer<SpanRow>) -> UInt32) {
-    guard let wanted = context.code(of: bytes) else { return mask.clear(0..<rowCount) }
-    keep(&mask) { code($0) == wanted }
+  private func keepCode(_ mask: inout RowMask, _ test: TextTest, _ code: (UnsafePointer<SpanRow>) -> UInt32) {
+    var decision = CodeDecision(context, test)
+    keep(&mask) { decision.passes(code($0)) }
+  }
+}
+
+/// Decides codes of a table's strings: each string is looked at once.
+struct CodeDecision {
+  private let view: SpanTable.View
+  /// The codes of the texts that are asked for, when the test is a list.
+  private let wanted: [UInt32]?
+  private let decide: (UnsafeRawBufferPointer) -> Bool
+  private var answers: [UInt32: Bool] = [:]
+
+  init(_ context: MemtableContext, _ test: TextTest) {
+    view = context.view
+    wanted = test.texts.map { texts in texts.compactMap { context.code(of: $0) } }
+    decide = test.makeDecision()
+  }
+
+  mutating func passes(_ code: UInt32) -> Bool {
+    if let wanted { return wanted.contains(code) }
+    if let known = answers[code] { return known }
+    let passes = decide(view.bytes(code))
+    answers[code] = passes
+    return passes
   }
 }
 
@@ -114,22 +150,21 @@ private struct AttributeLists {
 }
 
 /// Decides attribute lists by their shape: the slots of a key are looked up once for each shape.
-private struct SlotMatcher {
-  let view: SpanTable.View
-  let key: UInt32
-  /// The code of the sought text; nil when no value is this text.
-  let text: UInt32?
-  let test: ValueTest
+struct SlotMatcher {
+  private let view: SpanTable.View
+  private let key: UInt32
+  private let test: ValueTest
+  private var strings: CodeDecision
   /// By shape: the slots to look at.
   private var candidates: [UInt32: [Int]] = [:]
   private var lastShape: UInt32 = .max
   private var lastSlots: [Int] = []
 
-  init(view: SpanTable.View, key: UInt32, text: UInt32?, test: ValueTest) {
-    self.view = view
+  init(_ context: MemtableContext, key: UInt32, _ test: ValueTest) {
+    view = context.view
     self.key = key
-    self.text = text
     self.test = test
+    strings = CodeDecision(context, test.strings)
   }
 
   mutating func passes(shape: UInt32, firstValue: UInt32) throws -> Bool {
@@ -143,7 +178,7 @@ private struct SlotMatcher {
       let slot = ShapeSlot(rawValue: slots[index])
       let word = view.values[Int(firstValue) + index]
       switch slot.type {
-      case .string: if let text, UInt64(text) == word { return true }
+      case .string: if strings.passes(UInt32(truncatingIfNeeded: word)) { return true }
       case .absent, .empty, .bool, .int, .double: if test.matches(slot.type, bits: word) { return true }
       case .bytes, .array, .map, .opaque, .opaqueAttribute:
         if test.matches(try view.attribute(slot, word: word).value) { return true }

@@ -1,6 +1,6 @@
 import TraceBytes
 package import TraceColumns
-import TraceModel
+package import TraceModel
 import TraceSegment
 package import TraceSource
 
@@ -25,12 +25,15 @@ package final class MemtableStripe: SpanStripe {
     case .start(let range): return range.upperBound >= bounds.minimumStart && range.lowerBound <= bounds.maximumStart
     case .duration(let range):
       return range.upperBound >= bounds.minimumDuration && range.lowerBound <= bounds.maximumDuration
-    case .name(let bytes), .statusMessage(let bytes), .traceState(let bytes), .eventName(let bytes):
-      return context.code(of: bytes) != nil
+    case .text(.service, _), .text(.resourceSchemaURL, _): return true
+    case .text(.scopeName, _), .text(.scopeVersion, _), .text(.scopeSchemaURL, _): return true
+    case .text(_, let test): return test.texts.map { texts in texts.contains { context.code(of: $0) != nil } } ?? true
     case .attribute(let level, let key, let test):
       if level == .resource || level == .scope { return true }
       return context.code(of: key).map { context.mayMatch(key: $0, test) } ?? false
-    case .service, .kind, .statusCode, .scopeName, .scopeVersion: return true
+    case .some(let level, let predicate): return try mayMatch(predicate, level)
+    case .end(let range): return range.lowerBound <= bounds.maximumEnd
+    case .kind, .statusCode, .traceID, .spanID, .parent, .record: return true
     }
   }
 
@@ -88,6 +91,41 @@ package final class MemtableStripe: SpanStripe {
         }
       }
     }
+  }
+
+  package func forEachAttributeValue(
+    key: [UInt8], _ levels: [ColumnLevel], in mask: RowMask, limit: Int, _ body: (AttributeValue, Int) -> Void
+  ) throws -> Bool {
+    guard let code = context.code(of: key) else { return false }
+    var counts: [AttributeValue: Int] = [:]
+    var isCut = false
+    func add(shape: UInt32, firstValue: UInt32) throws {
+      let slots = view.slots(shape)
+      for index in 0..<slots.count where slots[index] >> 4 == code {
+        let word = view.values[Int(firstValue) + index]
+        let value = try view.attribute(ShapeSlot(rawValue: slots[index]), word: word).value
+        if counts.count < limit || counts[value] != nil { counts[value, default: 0] += 1 } else { isCut = true }
+      }
+    }
+    try mask.forEachSet { index in
+      let row = view.rows[firstRow + index]
+      if row.marks.contains(.isDead) { return }
+      if levels.contains(.span) { try add(shape: row.shape, firstValue: row.firstValue) }
+      if levels.contains(.event) {
+        for offset in 0..<Int(row.eventCount) {
+          let event = view.events[Int(row.firstEvent) + offset]
+          try add(shape: event.shape, firstValue: event.firstValue)
+        }
+      }
+      if levels.contains(.link) {
+        for offset in 0..<Int(row.linkCount) {
+          let link = view.links[Int(row.firstLink) + offset]
+          try add(shape: link.shape, firstValue: link.firstValue)
+        }
+      }
+    }
+    for (value, count) in counts { body(value, count) }
+    return isCut
   }
 
   package func forEachEnvelope(in mask: RowMask, _ body: (SpanEnvelope) -> Void) throws {

@@ -107,6 +107,7 @@ package struct Catalogue {
       }
     }
     let levels = ColumnLevel.allCases.filter { query.level == nil || $0.attributeLevel == query.level }
+    let key = Array(query.key.utf8)
     var envelopes: Set<SpanEnvelope> = []
     let damage = forEachSelection(
       query.serviceName, query.startMinimum, query.startMaximum,
@@ -120,9 +121,10 @@ package struct Catalogue {
         damage.collect { try source.forEachEnvelope { envelopes.insert($0) } }
       },
       rows: { stripe, mask, damage in
-        damage.salvage(LocatedRows(stripe: stripe, rows: Array(mask.rows))) { located in
-          for record in try stripe.records(located.rows) { record.forEachValue(of: query.key, levels) { add($0, 1) } }
+        let isMore = damage.collect {
+          try stripe.forEachAttributeValue(key: key, levels, in: mask, limit: Self.maximumValueCount, add)
         }
+        isCut = isCut || isMore == true
         damage.collect { try stripe.forEachEnvelope(in: mask) { envelopes.insert($0) } }
       })
     for envelope in envelopes where levels.contains(envelope.level) {
@@ -196,17 +198,5 @@ extension TraceBytes.AttributeType {
     case .map: .map
     case .opaque, .opaqueAttribute: .opaque
     }
-  }
-}
-
-extension SourceSpan {
-  fileprivate func forEachValue(of key: String, _ levels: [ColumnLevel], _ body: (AttributeValue) -> Void) {
-    func give(_ own: ColumnLevel, _ attributes: [Attribute]) {
-      guard levels.contains(own) else { return }
-      for attribute in attributes where attribute.key.utf8.elementsEqual(key.utf8) { body(attribute.value) }
-    }
-    give(.span, span.attributes)
-    for event in span.events { give(.event, event.attributes) }
-    for link in span.links { give(.link, link.attributes) }
   }
 }

@@ -55,7 +55,7 @@ package struct TraceAssembly {
       var builder = ChunkBuilder(trace: trace)
       report.salvage(LocatedRows(stripe: fragment.stripe, rows: rows)) { located in
         for record in try located.stripe.records(located.rows) where isNew(record) {
-          builder.append(record, state: state(of: record), isRaw: options.isRaw)
+          builder.append(record, options, nowNanoseconds: nowNanoseconds)
         }
       }
       if !builder.isEmpty { return builder.chunk }
@@ -70,10 +70,25 @@ package struct TraceAssembly {
     ).inserted
   }
 
-  private func state(of record: SourceSpan) -> SpanState {
-    guard record.isPartial else { return .final }
-    return SpanState(
-      record.span.isPastLease(options.leaseNanoseconds, nowNanoseconds: nowNanoseconds) ? .abandoned : .open)
+}
+
+extension SourceSpan {
+  func state(_ options: ReadOptions, nowNanoseconds: UInt64) -> SpanState {
+    guard isPartial else { return .final }
+    return SpanState(span.isPastLease(options.leaseNanoseconds, nowNanoseconds: nowNanoseconds) ? .abandoned : .open)
+  }
+
+  /// The span as a reader gets it.
+  func visibleSpan(_ options: ReadOptions) -> SpanRecord {
+    var span = span
+    if !options.isRaw { span.attributes.removeAll { ControlKey.isHidden($0.key) } }
+    return span
+  }
+
+  func found(_ options: ReadOptions, nowNanoseconds: UInt64) -> FoundSpan {
+    FoundSpan(
+      resource: resource, scope: scope, span: visibleSpan(options),
+      state: state(options, nowNanoseconds: nowNanoseconds))
   }
 }
 
@@ -98,7 +113,7 @@ private struct ChunkBuilder {
 
   var isEmpty: Bool { spanCount == 0 }
 
-  mutating func append(_ record: SourceSpan, state: SpanState, isRaw: Bool) {
+  mutating func append(_ record: SourceSpan, _ options: ReadOptions, nowNanoseconds: UInt64) {
     var groups = chunk.data.resourceSpans
     chunk.data.resourceSpans = []
     if groups.last?.resource != record.resource { groups.append(ResourceSpans(resource: record.resource)) }
@@ -106,10 +121,9 @@ private struct ChunkBuilder {
     if groups[group].scopeSpans.last?.scope != record.scope {
       groups[group].scopeSpans.append(ScopeSpans(scope: record.scope))
     }
-    var span = record.span
-    if !isRaw { span.attributes.removeAll { ControlKey.isHidden($0.key) } }
-    groups[group].scopeSpans[groups[group].scopeSpans.count - 1].spans.append(span)
+    groups[group].scopeSpans[groups[group].scopeSpans.count - 1].spans.append(record.visibleSpan(options))
     chunk.data.resourceSpans = groups
+    let state = record.state(options, nowNanoseconds: nowNanoseconds)
     if state != .final { chunk.states[spanCount] = state }
     spanCount += 1
   }

@@ -28,11 +28,8 @@ extension TraceSearch {
     }
 
     for source in snapshot.sources {
-      for stripe in source.stripes {
-        report.stripeCount += 1
-        guard damage.collect({ try predicate.mayMatch(stripe) }) ?? true else { continue }
-        report.scannedStripeCount += 1
-        report.scannedRowCount += stripe.rowCount
+      for stripe in candidates(of: source, &report, &damage) {
+        report.scan(stripe)
         let ceiling = sortedCount == wanted ? found[sortedCount - 1] : nil
         damage.salvage(0..<stripe.rowCount, atLeast: Self.salvagedRowCount) { rows in
           let mask = try matches(rows, in: stripe)
@@ -47,6 +44,6 @@ extension TraceSearch {
       }
     }
     sort()
-    return page(found, lastRank: { _ in 0 }, report, damage)
+    return try page(found, lastRank: { _ in 0 }, report, damage)
   }
 }

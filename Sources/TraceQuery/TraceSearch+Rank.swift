@@ -9,14 +9,10 @@ extension TraceSearch {
   func rank(_ match: MatchedRow) -> UInt64 { isSlowestFirst ? match.duration : match.start }
 
   /// No row of the stripe ranks above.
-  func bestRank(_ stripe: any SpanStripe) -> UInt64 {
-    isSlowestFirst ? stripe.bounds.maximumDuration : stripe.bounds.maximumStart
-  }
+  func bestRank(_ bounds: StripeBounds) -> UInt64 { isSlowestFirst ? bounds.maximumDuration : bounds.maximumStart }
 
   /// No row of the stripe ranks below.
-  func worstRank(_ stripe: any SpanStripe) -> UInt64 {
-    isSlowestFirst ? stripe.bounds.minimumDuration : stripe.bounds.minimumStart
-  }
+  func worstRank(_ bounds: StripeBounds) -> UInt64 { isSlowestFirst ? bounds.minimumDuration : bounds.minimumStart }
 
   /// Calls `body` with set rows, best first, until it returns false.
   ///

@@ -1,4 +1,5 @@
 import TraceColumns
+import TraceFilter
 package import TraceModel
 import TraceSource
 package import TracestoreV2
@@ -10,20 +11,27 @@ package struct TraceSearch: Sendable {
   let predicate: SpanPredicate
   let snapshot: QuerySnapshot
   let cursor: PageCursor?
+  /// Counts what the predicate does, when the query asks for an explanation.
+  private let plan: QueryPlan?
 
-  /// - Throws: `invalidArgument` for a query outside its bounds or a bad page token, `unsupported` for what searches
-  ///   do not serve yet.
+  /// - Throws: `invalidArgument` for a query outside its bounds, a filter that breaks a rule or a bad page token,
+  ///   `unsupported` for an unknown order.
   package init(_ query: TraceQuery, in snapshot: QuerySnapshot) throws {
+    try self.init(query, .traces, in: snapshot)
+  }
+
+  init(_ query: TraceQuery, _ listing: Listing, in snapshot: QuerySnapshot) throws {
     try query.validate()
-    guard query.filter == nil else { throw TracestoreError.unsupported("structured filters") }
     guard [.newest, .slowest, .traceID].contains(query.order) else {
       throw TracestoreError.unsupported("the order \"\(query.order.rawValue)\"")
     }
     self.query = query
     self.snapshot = snapshot
-    predicate = SpanPredicate(query)
+    // A filter stands beside the times alone.
+    predicate = try query.filter.map { .all([SpanPredicate(query), try $0.predicate()]) } ?? SpanPredicate(query)
+    plan = query.options.isExplained ? QueryPlan(predicate) : nil
     cursor = try query.pageToken.map {
-      try PageCursor(token: $0, query, storeFingerprint: snapshot.storeFingerprint)
+      try PageCursor(token: $0, query, listing, storeFingerprint: snapshot.storeFingerprint)
     }
   }
 
@@ -47,11 +55,12 @@ package struct TraceSearch: Sendable {
     var verified: [TraceID: Bool] = [:]
     var ranked: [PageCursor] = []
 
-    for stripe in try candidates(&report, &damage) {
-      // Ties are ordered by trace id, so a stripe whose bound equals the worst rank may still matter.
-      if ranked.count >= wanted, let last = ranked.last, bestRank(stripe) < last.rank { break }
-      report.scannedStripeCount += 1
-      report.scannedRowCount += stripe.rowCount
+    var candidates = CandidateQueue(self)
+    // Ties are ordered by trace id, so a stripe whose bound equals the worst rank may still matter.
+    while let stripe = candidates.next(
+      notBelow: ranked.count >= wanted ? ranked.last?.rank : nil, &report, &damage)
+    {
+      report.scan(stripe)
       var isImproved = false
       // Once enough traces are known, rows below the worst of them need no place in the table.
       let floor = ranked.count >= wanted ? ranked.last : nil
@@ -81,22 +90,27 @@ package struct TraceSearch: Sendable {
       if isImproved { ranked = top(&best, count: wanted, &verified, &damage) }
     }
 
-    return page(ranked.map(\.trace), lastRank: { ranked[$0].rank }, report, damage)
+    return try page(ranked.map(\.trace), lastRank: { ranked[$0].rank }, report, damage)
   }
 
   /// - Parameter found: The traces in order; one more than the limit when there are more.
   func page(
     _ found: [TraceID], lastRank: (Int) -> UInt64, _ report: SearchReport, _ damage: DamageReport
-  ) -> Page {
+  ) throws -> Page {
     var page = Page(traces: found, summary: ResultSummary(damage: damage.messages))
     if found.count > query.limit {
       page.traces.removeLast(found.count - query.limit)
       let last = PageCursor(rank: lastRank(query.limit - 1), trace: found[query.limit - 1])
       page.summary.isTruncated = true
-      page.summary.continuation = last.token(query, storeFingerprint: snapshot.storeFingerprint)
+      page.summary.continuation = try last.token(query, .traces, storeFingerprint: snapshot.storeFingerprint)
     }
-    if query.options.isExplained { page.summary.explanation = report.description }
+    page.summary.explanation = explanation(report)
     return page
+  }
+
+  /// Nil when none was asked for.
+  func explanation(_ report: SearchReport) -> String? {
+    plan.map { plan in (report.lines(snapshot.sources) + plan.lines).joined(separator: "\n") }
   }
 
   /// Rows that are given up together when a page is damaged: those of a page.
@@ -106,23 +120,8 @@ package struct TraceSearch: Sendable {
   func matches(_ rows: Range<Int>, in stripe: any SpanStripe) throws -> RowMask {
     var mask = RowMask(count: stripe.rowCount)
     mask.set(rows)
-    try predicate.filter(&mask, in: stripe)
+    if let plan { try plan.filter(&mask, in: stripe) } else { try predicate.filter(&mask, in: stripe) }
     return mask
-  }
-
-  /// The stripes that may hold a match, best bound first. A stripe that lies above the cursor as a whole has only
-  /// matches of traces that were shown before or must be passed over.
-  private func candidates(_ report: inout SearchReport, _ damage: inout DamageReport) throws -> [any SpanStripe] {
-    var stripes: [any SpanStripe] = []
-    for source in snapshot.sources {
-      for stripe in source.stripes {
-        report.stripeCount += 1
-        if let cursor, worstRank(stripe) > cursor.rank { continue }
-        // A stripe whose index is damaged is read anyway: the index can only spare work.
-        if damage.collect({ try predicate.mayMatch(stripe) }) ?? true { stripes.append(stripe) }
-      }
-    }
-    return stripes.sorted { bestRank($0) > bestRank($1) }
   }
 
   /// The best `count` places in order. What cannot be among them any more leaves `best`.
@@ -163,18 +162,5 @@ package struct TraceSearch: Sendable {
       }
     }
     return isBelow
-  }
-}
-
-/// What a search looked at, for people.
-struct SearchReport: CustomStringConvertible {
-  var stripeCount = 0
-  var scannedStripeCount = 0
-  var scannedRowCount = 0
-  var matchedRowCount = 0
-
-  var description: String {
-    "\(stripeCount) stripes, \(scannedStripeCount) scanned, \(scannedRowCount) rows scanned, "
-      + "\(matchedRowCount) rows matched"
   }
 }

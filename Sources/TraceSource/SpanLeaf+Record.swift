@@ -5,17 +5,15 @@ extension SpanLeaf {
   /// Whether the record passes.
   package func matches(resource: Resource, scope: InstrumentationScope, span: SpanRecord) -> Bool {
     switch self {
-    case .service(let bytes): resource.serviceName.utf8.elementsEqual(bytes)
-    case .name(let bytes): span.name.utf8.elementsEqual(bytes)
-    case .kind(let kind): span.kind.rawValue == kind
-    case .statusCode(let code): (span.status?.code.rawValue ?? 0) == code
-    case .statusMessage(let bytes): (span.status?.message ?? "").utf8.elementsEqual(bytes)
-    case .traceState(let bytes): span.traceState.utf8.elementsEqual(bytes)
-    case .scopeName(let bytes): scope.name.utf8.elementsEqual(bytes)
-    case .scopeVersion(let bytes): scope.version.utf8.elementsEqual(bytes)
-    case .eventName(let bytes): span.events.contains { $0.name.utf8.elementsEqual(bytes) }
+    case .text(let text, let test): test.matches(text.value(resource, scope, span))
+    case .kind(let kinds): kinds.contains(span.kind.rawValue)
+    case .statusCode(let codes): codes.contains(span.status?.code.rawValue ?? 0)
     case .start(let range): range.contains(span.start.nanoseconds)
+    case .end(let range): range.contains(span.end.nanoseconds)
     case .duration(let range): range.contains(span.durationNanoseconds)
+    case .traceID(let id): span.traceID == id
+    case .spanID(let id): span.spanID.rawValue == id
+    case .parent(let id): span.parentSpanID?.rawValue == id
     case .attribute(let level, let key, let test):
       switch level {
       case .span: Self.contains(span.attributes, key, test)
@@ -24,12 +22,98 @@ extension SpanLeaf {
       case .resource: Self.contains(resource.attributes, key, test)
       case .scope: Self.contains(scope.attributes, key, test)
       }
+    case .some(.event, let predicate):
+      span.events.contains { event in predicate.matches(.event(event), resource: resource, scope: scope, span: span) }
+    case .some(.link, let predicate):
+      span.links.contains { link in predicate.matches(.link(link), resource: resource, scope: scope, span: span) }
+    case .record(let test): test.matches(resource: resource, scope: scope, span: span)
     }
   }
 
   /// Whether any attribute with this key has a value that passes.
   package static func contains(_ attributes: [Attribute], _ key: [UInt8], _ test: ValueTest) -> Bool {
     attributes.contains { $0.key.utf8.elementsEqual(key) && test.matches($0.value) }
+  }
+}
+
+extension SpanText {
+  package func value(_ resource: Resource, _ scope: InstrumentationScope, _ span: SpanRecord) -> String {
+    switch self {
+    case .name: span.name
+    case .statusMessage: span.status?.message ?? ""
+    case .traceState: span.traceState
+    case .service, .resourceSchemaURL: value(resource: resource)
+    case .scopeName, .scopeVersion, .scopeSchemaURL: value(scope: scope)
+    }
+  }
+
+  /// Empty for texts that are not the resource's.
+  package func value(resource: Resource) -> String {
+    switch self {
+    case .service: resource.serviceName
+    case .resourceSchemaURL: resource.schemaURL
+    default: ""
+    }
+  }
+
+  /// Empty for texts that are not the scope's.
+  package func value(scope: InstrumentationScope) -> String {
+    switch self {
+    case .scopeName: scope.name
+    case .scopeVersion: scope.version
+    case .scopeSchemaURL: scope.schemaURL
+    default: ""
+    }
+  }
+}
+
+/// An event or a link.
+enum SpanElement {
+  case event(SpanEvent)
+  case link(SpanLink)
+}
+
+extension ElementPredicate {
+  func matches(_ element: SpanElement, resource: Resource, scope: InstrumentationScope, span: SpanRecord) -> Bool {
+    switch self {
+    case .leaf(let leaf): leaf.matches(element, of: span)
+    case .span(let predicate): predicate.matches(resource: resource, scope: scope, span: span)
+    case .all(let parts):
+      parts.allSatisfy { $0.matches(element, resource: resource, scope: scope, span: span) }
+    case .any(let parts):
+      parts.contains { $0.matches(element, resource: resource, scope: scope, span: span) }
+    case .not(let part): !part.matches(element, resource: resource, scope: scope, span: span)
+    }
+  }
+}
+
+extension ElementLeaf {
+  /// Leaves about events are false for links, and the other way round.
+  fileprivate func matches(_ element: SpanElement, of span: SpanRecord) -> Bool {
+    switch element {
+    case .event(let event):
+      switch self {
+      case .name(let test): test.matches(event.name)
+      case .time(let range): range.contains(event.time.nanoseconds)
+      case .timeSinceStart(let range):
+        range.contains(Self.timeSinceStart(event.time.nanoseconds, span.start.nanoseconds))
+      case .attribute(let key, let test): SpanLeaf.contains(event.attributes, key, test)
+      case .linkedTrace, .linkedSpan, .traceState: false
+      }
+    case .link(let link):
+      switch self {
+      case .linkedTrace(let id): link.traceID == id
+      case .linkedSpan(let id): link.spanID?.rawValue == id
+      case .traceState(let test): test.matches(link.traceState)
+      case .attribute(let key, let test): SpanLeaf.contains(link.attributes, key, test)
+      case .name, .time, .timeSinceStart: false
+      }
+    }
+  }
+
+  /// `time − start`, as far away as an `Int64` says.
+  package static func timeSinceStart(_ time: UInt64, _ start: UInt64) -> Int64 {
+    time >= start ? Int64(clamping: time - start) : start - time > UInt64(Int64.max) ? .min : -Int64(start - time)
   }
 }
 

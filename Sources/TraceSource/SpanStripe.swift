@@ -6,6 +6,13 @@ package protocol SpanSource: AnyObject, Sendable {
   /// The stripes, in any order. Rows of different stripes are different records.
   var stripes: [any SpanStripe] { get }
 
+  /// What can be said of all stripes together, without listing them.
+  var bounds: StripeBounds { get }
+
+  /// For each of `stripes`, whether it may hold a row that passes; as `SpanStripe.mayMatch`, but what the stripes share
+  /// is looked at once.
+  func stripes(mayMatch leaf: SpanLeaf) throws -> [Bool]
+
   /// The rows of a trace, by stripe. Costs a probe of a resident filter when the trace is not here.
   func rows(of trace: TraceID) throws -> [LocatedRows]
 
@@ -87,6 +94,14 @@ package struct StripeBounds: Sendable {
 
   package init() {}
 
+  package mutating func include(_ other: StripeBounds) {
+    minimumStart = min(minimumStart, other.minimumStart)
+    maximumStart = max(maximumStart, other.maximumStart)
+    maximumEnd = max(maximumEnd, other.maximumEnd)
+    minimumDuration = min(minimumDuration, other.minimumDuration)
+    maximumDuration = max(maximumDuration, other.maximumDuration)
+  }
+
   package mutating func include(start: UInt64, end: UInt64) {
     let duration = end > start ? end - start : 0
     minimumStart = min(minimumStart, start)
@@ -158,6 +173,10 @@ package struct SourceSpan: Sendable {
 package protocol SpanStripe: AnyObject, Sendable {
   var rowCount: Int { get }
   var bounds: StripeBounds { get }
+  /// Bytes on disk that reading the stripe takes; 0 when there are none.
+  var storedByteCount: UInt64 { get }
+  /// Whether these bytes are in memory.
+  var isCached: Bool { get }
 
   /// False when no row of the stripe can pass; decided from resident data, without reading the stripe.
   func mayMatch(_ leaf: SpanLeaf) throws -> Bool
@@ -176,6 +195,14 @@ package protocol SpanStripe: AnyObject, Sendable {
   /// times with parts of its count.
   func forEachAttributeKey(in mask: RowMask, _ body: (AttributeKeyCount) -> Void) throws
 
+  /// Calls `body` with each distinct value that a key has in the set rows, their events or links, and how often. At
+  /// most `limit` distinct values are given; true is returned when there were more. A value may be given several times
+  /// with parts of its count.
+  func forEachAttributeValue(
+    key: [UInt8], _ levels: [ColumnLevel], in mask: RowMask, limit: Int,
+    _ body: (_ value: AttributeValue, _ count: Int) -> Void
+  ) throws -> Bool
+
   /// Calls `body` with each resource and each scope of the set rows, perhaps more than once.
   func forEachEnvelope(in mask: RowMask, _ body: (SpanEnvelope) -> Void) throws
 
@@ -193,6 +220,9 @@ package protocol SpanStripe: AnyObject, Sendable {
 }
 
 extension SpanStripe {
+  package var storedByteCount: UInt64 { 0 }
+  package var isCached: Bool { true }
+
   package func timeBounds(_ rows: [Int]) throws -> (minimumStart: UInt64, maximumEnd: UInt64)? { nil }
 
   package func forEachNewest(_ mask: RowMask, _ body: (MatchedRow) -> Bool) throws {

@@ -1,164 +1,187 @@
 package import TraceBytes
-import TraceColumns
+package import TraceColumns
 package import TraceModel
-import TraceText
 
-/// What a stored attribute value has to be.
-///
-/// A text passes a stored value whose text (`AttributeValue.text`) it is, a stored number that it spells, and a stored
-/// truth value that it reads as. A condition of another type passes only an equal value of that type.
+/// What a stored attribute value has to be, type by type.
 package struct ValueTest: Sendable {
-  /// The condition as it was asked.
-  package let condition: AttributeValue
-  /// True when the condition is text and types are crossed.
-  package let isText: Bool
-  /// The text, as UTF-8; empty for other conditions.
-  package let bytes: [UInt8]
-  /// What the text spells.
-  private let int: Int64?
-  private let double: Double?
-  private let bool: Bool?
-  private let base64: [UInt8]?
+  /// The stored integers that pass, in the words of `NumberOrder.int`.
+  package var ints = WordRanges.none
+  /// The stored doubles that pass, in the words of `NumberOrder.double`.
+  package var doubles = WordRanges.none
+  package var bools: [Bool] = []
+  package var strings = TextTest.none
+  package var bytes = TextTest.none
+  /// Whether a value that is not there passes (`absent`), or one that is an empty `AnyValue`.
+  package var absent = false
+  package var empty = false
+  package var composites = CompositeTest.none
+  /// Decides the text (`AttributeValue.text`) of values that are no strings, besides what the others allow.
+  package var spelled: TextTest?
+  /// A name under which an answer for this test may be remembered: equal names, equal answers.
+  package let name: String
 
-  package init(_ condition: AttributeValue) {
-    self.condition = condition
-    guard case .string(let text) = condition else {
-      isText = false
-      bytes = []
-      int = nil
-      double = nil
-      bool = nil
-      base64 = nil
-      return
-    }
-    isText = true
-    bytes = Array(text.utf8)
-    let spellsNumber = Self.spellsNumber(bytes)
-    int = spellsNumber ? Int64(text) : nil
-    double = spellsNumber ? Double(text) : Self.nonFinite[text]
-    bool = Self.truthValue(text)
-    base64 = Base64.canonicalBytes(text)
+  /// How arrays, maps and values of unknown form are decided.
+  package enum CompositeTest: Sendable {
+    case none
+    case all
+    /// By the text of an array or map.
+    case text([UInt8])
+    case equal(AttributeValue)
   }
 
-  /// A name under which an answer for this test may be remembered. It spells bytes, because equal `String`s may have
-  /// different ones.
-  package var cacheKey: String { isText ? "text \(bytes)" : "typed \(Array("\(condition)".utf8))" }
+  /// Nothing passes until something is allowed.
+  package init(name: String) { self.name = name }
 
-  private static let nonFinite: [String: Double] = ["NaN": .nan, "Infinity": .infinity, "-Infinity": -.infinity]
+  /// Every value passes: the key is there.
+  package static let present: ValueTest = {
+    var test = ValueTest(name: "present")
+    test.ints = .all
+    test.doubles = .all
+    test.bools = [false, true]
+    test.strings = .all
+    test.bytes = .all
+    test.absent = true
+    test.empty = true
+    test.composites = .all
+    return test
+  }()
 
-  private static func truthValue(_ text: String) -> Bool? {
-    switch text {
-    case "1", "t", "T", "TRUE", "true", "True": true
-    case "0", "f", "F", "FALSE", "false", "False": false
-    default: nil
+  /// A stored value of this type with this value; no other type passes.
+  package init(exactly value: AttributeValue) {
+    self.init(name: "exactly \(Array("\(value)".utf8))")
+    switch value {
+    case .absent: absent = true
+    case .empty: empty = true
+    case .bool(let value): bools = [value]
+    case .int(let value): ints = .int(value)
+    case .double(let value): doubles = .doubleBits(value)
+    case .string(let text): strings = .equal(Array(text.utf8))
+    case .bytes(let value): bytes = .equal(value)
+    case .array, .map, .opaque: composites = .equal(value)
     }
   }
 
-  /// Sign, digits, perhaps a point with digits, perhaps an exponent with digits.
-  private static func spellsNumber(_ bytes: [UInt8]) -> Bool {
-    var place = 0
-    func sign() { if place < bytes.count, bytes[place] == 43 || bytes[place] == 45 { place += 1 } }
-    func digits() -> Bool {
-      let first = place
-      while place < bytes.count, (48...57).contains(bytes[place]) { place += 1 }
-      return place > first
-    }
-    sign()
-    guard digits() else { return false }
-    if place < bytes.count, bytes[place] == 46 {
-      place += 1
-      guard digits() else { return false }
-    }
-    if place < bytes.count, bytes[place] == 101 || bytes[place] == 69 {
-      place += 1
-      sign()
-      guard digits() else { return false }
-    }
-    return place == bytes.count
-  }
+  // MARK: Deciding
 
   /// True when no stored value of this type can pass, whatever it is.
   package func cannotMatch(_ type: AttributeType) -> Bool {
-    guard isText else {
-      return type != AttributeType(of: condition) && type != .opaqueAttribute
-    }
+    if spelled != nil, type != .string { return false }
     switch type {
-    case .absent, .empty: return !bytes.isEmpty
-    case .string, .opaqueAttribute: return false
-    case .bool: return bool == nil
-    case .int, .double: return int == nil && double == nil
-    case .bytes: return base64 == nil
-    case .array: return bytes.first != 0x5b
-    case .map: return bytes.first != 0x7b
-    case .opaque: return true
+    case .absent: return !absent
+    case .empty: return !empty
+    case .bool: return bools.isEmpty
+    case .int: return ints.isEmpty
+    case .double: return doubles.isEmpty
+    case .string: return strings.isNone
+    case .bytes: return bytes.isNone
+    case .array, .map, .opaque:
+      switch composites {
+      case .none: return true
+      case .all: return false
+      case .text(let text):
+        return type == .opaque || text.first != (type == .array ? UInt8(ascii: "[") : UInt8(ascii: "{"))
+      case .equal(let value): return AttributeType(of: value) != type
+      }
+    // A whole attribute in a form of its own: its value may be anything.
+    case .opaqueAttribute: return false
     }
+  }
+
+  /// True when every stored value of this type passes.
+  package func passesAll(_ type: AttributeType) -> Bool {
+    switch type {
+    case .absent: return absent
+    case .empty: return empty
+    case .bool: return bools.contains(false) && bools.contains(true)
+    case .int: return ints == .all
+    case .double: return doubles == .all
+    case .string: if case .all = strings { return true }
+    case .bytes: if case .all = bytes { return true }
+    case .array, .map, .opaque: if case .all = composites { return true }
+    case .opaqueAttribute: break
+    }
+    return false
   }
 
   /// For `absent`, `empty`, `bool`, `int` and `double`: `bits` is the stored word.
   package func matches(_ type: AttributeType, bits: UInt64) -> Bool {
-    guard isText else {
-      switch condition {
-      case .absent: return type == .absent
-      case .empty: return type == .empty
-      case .bool(let value): return type == .bool && value == (bits != 0)
-      case .int(let value): return type == .int && UInt64(bitPattern: value) == bits
-      case .double(let value): return type == .double && value.bitPattern == bits
-      default: return false
-      }
+    if let spelled, spelled.matches(Self.value(type, bits).text) { return true }
+    return switch type {
+    case .absent: absent
+    case .empty: empty
+    case .bool: bools.contains(bits != 0)
+    case .int: ints.contains(NumberOrder.int(bits))
+    case .double: doubles.contains(NumberOrder.double(bits))
+    default: false
     }
+  }
+
+  private static func value(_ type: AttributeType, _ bits: UInt64) -> AttributeValue {
     switch type {
-    case .absent, .empty: return bytes.isEmpty
-    case .bool: return bool == (bits != 0)
-    case .int:
-      let stored = Int64(bitPattern: bits)
-      if let int { return int == stored }
-      return double.flatMap { Int64(exactly: $0) } == stored
-    case .double:
-      guard let double else { return false }
-      let stored = Double(bitPattern: bits)
-      return double == stored || (double.isNaN && stored.isNaN)
-    default: return false
+    case .bool: .bool(bits != 0)
+    case .int: .int(Int64(bitPattern: bits))
+    case .double: .double(Double(bitPattern: bits))
+    default: .empty
     }
   }
 
-  /// The only stored integer that passes; nil when none does.
-  package var exactInt: Int64? {
-    if isText { return int ?? double.flatMap { Int64(exactly: $0) } }
-    if case .int(let value) = condition { return value }
-    return nil
-  }
-
-  /// The only stored double that passes, where a text's zero stands for both zeros and its NaN for all; nil when none
-  /// does.
-  package var exactDouble: Double? {
-    if isText { return double }
-    if case .double(let value) = condition { return value }
-    return nil
-  }
-
-  /// The bytes that a stored `string` or `bytes` value must have to pass; nil when none can. Other types have to be
-  /// looked at one by one with `matches(_:)`.
-  package func exactBytes(_ type: AttributeType) -> [UInt8]? {
-    switch (type, condition) {
-    case (.string, .string): bytes
-    case (.bytes, .string): base64
-    case (.bytes, .bytes(let value)): value
+  /// What decides the bytes of a stored `string` or `bytes` value; nil when such a value has to be looked at with
+  /// `matches(_:)`, as those of other types.
+  package func text(_ type: AttributeType) -> TextTest? {
+    switch type {
+    case .string: strings
+    case .bytes: spelled == nil ? bytes : nil
     default: nil
     }
   }
 
   /// Compares through the model.
   package func matches(_ value: AttributeValue) -> Bool {
-    guard isText else { return condition == value }
+    if case .string(let stored) = value { return strings.matches(stored) }
+    if let spelled, spelled.matches(value.text) { return true }
     switch value {
-    case .absent, .empty: return bytes.isEmpty
-    case .string(let stored): return stored.utf8.elementsEqual(bytes)
-    case .bool(let stored): return bool == stored
+    case .absent: return absent
+    case .empty: return empty
+    case .bool(let stored): return bools.contains(stored)
     case .int(let stored): return matches(.int, bits: UInt64(bitPattern: stored))
     case .double(let stored): return matches(.double, bits: stored.bitPattern)
-    case .bytes(let stored): return base64 == stored
-    case .array, .map: return value.text.utf8.elementsEqual(bytes)
-    case .opaque: return false
+    case .string(let stored): return strings.matches(stored)
+    case .bytes(let stored): return stored.withUnsafeBytes { bytes.makeDecision()($0) }
+    case .array, .map, .opaque:
+      switch composites {
+      case .none: return false
+      case .all: return true
+      case .text(let text):
+        if case .opaque = value { return false }
+        return value.text.utf8.elementsEqual(text)
+      case .equal(let wanted): return wanted == value
+      }
     }
+  }
+}
+
+extension WordRanges {
+  /// The word of one integer.
+  package static func int(_ value: Int64) -> WordRanges {
+    let word = NumberOrder.int(UInt64(bitPattern: value))
+    return WordRanges([word...word])
+  }
+
+  /// The word of a double with exactly these bits.
+  package static func doubleBits(_ value: Double) -> WordRanges {
+    let word = NumberOrder.double(value.bitPattern)
+    return WordRanges([word...word])
+  }
+
+  /// The words of all doubles that equal a value as numbers: both zeros, or all NaNs for a NaN.
+  package static func double(_ value: Double) -> WordRanges {
+    if value.isNaN {
+      return WordRanges([
+        0...NumberOrder.double((-Double.infinity).bitPattern) - 1,
+        NumberOrder.double(Double.infinity.bitPattern) + 1...UInt64.max,
+      ])
+    }
+    if value == 0 { return WordRanges([NumberOrder.double(1 << 63)...NumberOrder.double(0)]) }
+    return doubleBits(value)
   }
 }

@@ -25,6 +25,58 @@ import TracestoreTesting
     try await store.close()
   }
 
+  /// The same for structured filters and for span searches, which go page by page.
+  @Test(arguments: 101...112 as ClosedRange<UInt64>)
+  func `random filters have the answers of the naive store`(_ seed: UInt64) async throws {
+    var random = SeededRandom(seed: seed)
+    let now: UInt64 = 4_000_000_000_000_000_000
+    let reference = ReferenceStore(clock: { Timestamp(nanoseconds: now) })
+    let store = try await TraceStore.inMemory(
+      options: StoreOptions(
+        sealSpanCount: 150, stripeSpanCount: 16 + Int(random.next() % 100), isCompactionAutomatic: seed % 2 == 0,
+        mergedSegmentSpanCount: 64 + Int(random.next() % 400), clock: { now }))
+    let traces = randomTraces(seed: seed, count: 60, openSpanShare: seed % 3 == 0 ? 5 : 0)
+    for batch in traces {
+      _ = try await reference.writeTraces(batch)
+      _ = try await store.writeTraces(batch)
+      if random.next() % 16 == 0 { try await store.seal() }
+      if random.next() % 16 == 0 { try await store.compact(random.next() % 2 == 0 ? .all : .due) }
+    }
+    for offset in 0..<150 as Range<UInt64> {
+      let filter = randomFilter(seed: seed &* 1_000 &+ offset)
+      let order = [TraceOrder.newest, .slowest, .traceID][Int(random.next() % 3)]
+      let query = TraceQuery(filter: filter, limit: 1 + Int(random.next() % 40), order: order)
+      let place: Comment = "seed \(seed), filter \(offset): \(filter.text), \(order.rawValue), limit \(query.limit)"
+      let (ours, ourSummary) = try await store.findTraceSummaries(query).collect()
+      let (theirs, theirSummary) = try await reference.findTraceSummaries(query).collect()
+      #expect(ours == theirs, place)
+      #expect(ourSummary.isTruncated == theirSummary.isTruncated, place)
+      guard order != .traceID else { continue }
+      #expect(try await pages(store, query) == pages(reference, query), place)
+    }
+    try await store.close()
+  }
+
+  /// The spans of all pages, in order. Those that differ in content alone may come in any order.
+  private func pages(_ store: any TraceReader, _ query: TraceQuery) async throws -> [[ContentKey]] {
+    var found: [(ids: String, key: ContentKey)] = []
+    var query = query
+    repeat {
+      let (spans, summary) = try await store.findSpans(query).collect()
+      #expect(spans.count <= query.limit)
+      found += spans.map {
+        ("\($0.span.traceID.hex)\($0.span.spanID.hex)\($0.span.start)", ContentKey($0.resource, $0.scope, $0.span))
+      }
+      query.pageToken = summary.continuation
+    } while query.pageToken != nil
+    var groups: [(ids: String, keys: Set<ContentKey>)] = []
+    for item in found {
+      if groups.last?.ids != item.ids { groups.append((item.ids, [])) }
+      #expect(groups[groups.count - 1].keys.insert(item.key).inserted, "a span is repeated")
+    }
+    return groups.map { $0.keys.sorted() }
+  }
+
   private func compare(
     _ store: TraceStore, _ reference: ReferenceStore, _ traces: [TraceData], _ seed: UInt64
   ) async throws {

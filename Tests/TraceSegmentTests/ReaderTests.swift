@@ -47,7 +47,7 @@ import TraceSource
     var records = generator.records(260, traceCount: 50)
     for index in records.indices where index % 50 == 7 { records[index].isPartial = true }
     let segment = try SegmentFixture(records).open()
-    for leaf in sampleLeaves() {
+    for leaf in sampleLeaves() + identityLeaves(Array(records.prefix(20))) {
       let expected = records.filter { leaf.matches(resource: $0.resource, scope: $0.scope, span: $0.span) }
       #expect(counted(try segment.records(passing: leaf)) == counted(expected), "seed \(seed), \(leaf)")
     }

@@ -161,11 +161,16 @@ import TraceWAL
     let writer = try openWriter(fileSystem)
     try writer.appendAndWait(frame(1))
     let before = writer.refusalCount
-    fileSystem.capacityByteCount = fileSystem.usedByteCount + 150
-    #expect { try writer.appendAndWait(frame(2, byteCount: 400)) } throws: { code($0) == .diskFull }
+    // Bytes that do not get smaller.
+    var noise = (0..<400).map { UInt8(truncatingIfNeeded: $0 &* 40_503 >> 5 ^ $0) }
+    for index in noise.indices.dropFirst() { noise[index] = noise[index] &* 181 &+ noise[index - 1] &* 7 }
+    let (small, large) = (try frame(3), try WALFrame(kind: .request, payload: noise, arrivalNanoseconds: 2))
+    try #require(small.byteCount < large.byteCount)
+    fileSystem.capacityByteCount = fileSystem.usedByteCount + UInt64(large.byteCount) - 1
+    #expect { try writer.appendAndWait(large) } throws: { code($0) == .diskFull }
     let outcome = Monitor<Result<Void, any Error>?>(nil)
     // Admitted before the refusal, it would fit.
-    try writer.append(frame(3), after: before) { result in
+    try writer.append(small, after: before) { result in
       outcome.withLock { $0 = result }
       outcome.wakeAll()
     }

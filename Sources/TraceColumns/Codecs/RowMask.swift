@@ -121,6 +121,12 @@ public struct RowMask: Hashable, Sendable {
     return index << 6 | word.trailingZeroBitCount
   }
 
+  /// Whether any row of a range inside the mask is set.
+  package func hasSet(in range: Range<Int>) -> Bool {
+    guard let row = firstSet(from: range.lowerBound) else { return false }
+    return row < range.upperBound
+  }
+
   /// The last row inside.
   package var lastSet: Int? {
     var index = words.count - 1

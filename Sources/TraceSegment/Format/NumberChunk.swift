@@ -1,18 +1,6 @@
 package import TraceBytes
 package import TraceModel
 
-/// The words that `bool`, `int` and `double` attributes stand as.
-package enum NumberOrder {
-  /// An `int` chunk is an `IntegerColumn` of these: unsigned order is the order of the integers.
-  @inlinable
-  package static func int(_ bits: UInt64) -> UInt64 { bits ^ 1 << 63 }
-
-  /// The zone of a `double` chunk is made of these: unsigned order is IEEE 754's total order, so −0 stands before +0
-  /// and NaNs stand at both ends. Applied to the bits of a double.
-  @inlinable
-  package static func double(_ bits: UInt64) -> UInt64 { bits >> 63 == 1 ? ~bits : bits | 1 << 63 }
-}
-
 /// How the values of a `double` chunk stand. The raw values are part of the format.
 package enum DoubleForm: UInt8, Sendable {
   /// `IntegerColumn` of the bits.

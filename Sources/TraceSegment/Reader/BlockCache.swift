@@ -123,6 +123,8 @@ package final class BlockCache: Sendable {
     }
   }
 
+  func holds(_ key: Key) -> Bool { state.withLock { $0.indexByKey[key] != nil } }
+
   /// Looks again at how many bytes a block holds, after a reader decoded more of it.
   func recount(_ key: Key) {
     let dropped = state.withLock { state -> [any CachedBlock] in

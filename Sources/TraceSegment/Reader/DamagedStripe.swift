@@ -1,5 +1,5 @@
 package import TraceColumns
-import TraceModel
+package import TraceModel
 package import TraceSource
 
 /// Stands for stripes that cannot be listed: says what the footer says, as far as one stripe can, and throws whatever it
@@ -13,21 +13,30 @@ package final class DamagedStripe: SpanStripe {
     self.error = error
     // Masks are made for it before it is asked anything.
     rowCount = min(Int(clamping: totals.rowCount), SegmentFormat.maximumStripeRowCount)
-    var bounds = StripeBounds()
-    bounds.minimumStart = min(totals.minimumStart, totals.partialMinimumStart)
-    bounds.maximumStart = max(totals.maximumStart, totals.partialMaximumStart)
-    bounds.maximumEnd = max(totals.maximumEnd, totals.partialMaximumEnd)
-    bounds.minimumDuration = totals.partialCount > 0 ? 0 : totals.minimumDuration
-    bounds.maximumDuration = totals.partialCount > 0 ? .max : totals.maximumDuration
-    self.bounds = bounds
+    bounds = StripeBounds(totals)
   }
 
   package func mayMatch(_ leaf: SpanLeaf) throws -> Bool { throw error }
   package func filter(_ mask: inout RowMask, by leaf: SpanLeaf) throws { throw error }
   package func forEachMatch(_ mask: RowMask, _ body: (MatchedRow) -> Void) throws { throw error }
   package func forEachAttributeKey(in mask: RowMask, _ body: (AttributeKeyCount) -> Void) throws { throw error }
+  package func forEachAttributeValue(
+    key: [UInt8], _ levels: [ColumnLevel], in mask: RowMask, limit: Int, _ body: (AttributeValue, Int) -> Void
+  ) throws -> Bool { throw error }
   package func forEachEnvelope(in mask: RowMask, _ body: (SpanEnvelope) -> Void) throws { throw error }
   package func spanIDs(_ rows: [Int]) throws -> [UInt64] { throw error }
   package func summaryRows(_ rows: [Int]) throws -> [SummaryRow] { throw error }
   package func records(_ rows: [Int]) throws -> [SourceSpan] { throw error }
+}
+
+extension StripeBounds {
+  /// Of all rows and partial records of a segment.
+  init(_ totals: SegmentTotals) {
+    self.init()
+    minimumStart = min(totals.minimumStart, totals.partialMinimumStart)
+    maximumStart = max(totals.maximumStart, totals.partialMaximumStart)
+    maximumEnd = max(totals.maximumEnd, totals.partialMaximumEnd)
+    minimumDuration = totals.partialCount > 0 ? 0 : totals.minimumDuration
+    maximumDuration = totals.partialCount > 0 ? .max : totals.maximumDuration
+  }
 }

@@ -1,6 +1,6 @@
 import TraceBytes
 package import TraceColumns
-import TraceModel
+package import TraceModel
 package import TraceSource
 
 /// The partial records of a segment as a stripe: they are few, so that leaves are decided on materialised records.
@@ -68,6 +68,18 @@ package final class PartialStripe: SpanStripe {
       for event in record.span.events { give(event.attributes, .event) }
       for link in record.span.links { give(link.attributes, .link) }
     }
+  }
+
+  package func forEachAttributeValue(
+    key: [UInt8], _ levels: [ColumnLevel], in mask: RowMask, limit: Int, _ body: (AttributeValue, Int) -> Void
+  ) throws -> Bool {
+    try check(mask)
+    var tally = ValueTally(limit: limit)
+    try forEachRecord(mask.rows) { _, record in
+      for level in levels where level != .resource && level != .scope { tally.add(record, key, level) }
+    }
+    for (value, count) in tally.values { body(value, count) }
+    return tally.hasMore
   }
 
   package func forEachEnvelope(in mask: RowMask, _ body: (SpanEnvelope) -> Void) throws {

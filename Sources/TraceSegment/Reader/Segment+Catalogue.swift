@@ -144,41 +144,54 @@ struct ValueTally {
 }
 
 extension SegmentStripe {
+  package func forEachAttributeValue(
+    key: [UInt8], _ levels: [ColumnLevel], in mask: RowMask, limit: Int,
+    _ body: (_ value: AttributeValue, _ count: Int) -> Void
+  ) throws -> Bool {
+    try check(mask)
+    var tally = ValueTally(limit: limit)
+    for level in levels {
+      for entry in try core.keyEntries(level: level, key: key) { try tallyValues(of: entry, in: mask, into: &tally) }
+    }
+    for (value, count) in tally.values { body(value, count) }
+    return tally.hasMore
+  }
+
   /// Counts the values of a catalogue entry in this stripe.
-  func tallyValues(of entry: Int, into tally: inout ValueTally) throws {
+  ///
+  /// - Parameter mask: only values of these rows; nil counts all, which need not look for their rows.
+  func tallyValues(of entry: Int, in mask: RowMask? = nil, into tally: inout ValueTally) throws {
     let key = try core.keys()[entry]
     let id = ChunkID.attribute(UInt32(entry))
-    switch key.type {
-    case .absent, .empty:
-      if let number = summary.number(id) { tally.add(key.type == .empty ? .empty : .absent, count: number.valueCount) }
-    case .bool, .int, .double:
-      guard let number = summary.number(id) else { return }
-      var counts: [UInt64: Int] = [:]
-      var order: [UInt64] = []
-      func count(_ bits: UInt64) {
-        if counts.updateValue(counts[bits, default: 0] + 1, forKey: bits) == nil { order.append(bits) }
-      }
-      try reading { loaded, scratch in
+    guard let valueCount = summary.number(id)?.valueCount ?? summary.text(id)?.valueCount else { return }
+    try reading { loaded, scratch in
+      let isWanted = try mask.map { try loaded.ownerTest(of: entry, key.level, in: $0, scratch) }
+      switch key.type {
+      case .absent, .empty:
+        let count = isWanted.map { isWanted in (0..<valueCount).count(where: isWanted) } ?? valueCount
+        if count > 0 { tally.add(key.type == .empty ? .empty : .absent, count: count) }
+      case .bool, .int, .double:
+        var counts: [UInt64: Int] = [:]
+        var order: [UInt64] = []
+        func count(_ index: Int, _ bits: UInt64) {
+          if isWanted?(index) == false { return }
+          if counts.updateValue(counts[bits, default: 0] + 1, forKey: bits) == nil { order.append(bits) }
+        }
         if key.type == .double {
-          try loaded.doubles(id, count: number.valueCount)
-            .forEachValue(in: 0..<number.valueCount, scratch) { _, bits in count(bits) }
+          try loaded.doubles(id, count: valueCount).forEachValue(in: 0..<valueCount, scratch, count)
         } else {
           let flip: UInt64 = key.type == .int ? 1 << 63 : 0
-          try loaded.integers(id, count: number.valueCount)
-            .forEachPage(in: 0..<number.valueCount, scratch) { _, values in
-              for value in values { count(value ^ flip) }
-            }
+          try loaded.integers(id, count: valueCount).forEachPage(in: 0..<valueCount, scratch) { first, values in
+            for index in 0..<values.count { count(first + index, values[index] ^ flip) }
+          }
         }
-      }
-      for bits in order { tally.add(Self.value(key.type, bits), count: counts[bits, default: 0]) }
-    default:
-      guard let text = summary.text(id) else { return }
-      try reading { loaded, scratch in
+        for bits in order { tally.add(Self.value(key.type, bits), count: counts[bits, default: 0]) }
+      default:
         let place = loaded.place(id)
-        try loaded.text(id, count: text.valueCount, scratch).forEachDistinct(try core.strings(), scratch) {
-          bytes, count in
-          tally.add(try AttributeDecoding.value(key.type, bytes, place), count: count)
-        }
+        try loaded.text(id, count: valueCount, scratch)
+          .forEachDistinct(where: isWanted, try core.strings(), scratch) { bytes, count in
+            tally.add(try AttributeDecoding.value(key.type, bytes, place), count: count)
+          }
       }
     }
   }
@@ -254,5 +267,28 @@ extension SegmentStripe {
       counts[Int(index)] += 1
     }
     for (place, count) in counts.enumerated() where count > 0 { try body(Int(list[place]), count) }
+  }
+}
+
+extension LoadedStripe {
+  /// Tells of the values of a catalogue entry, which are asked for in order, whether a row of the mask has them.
+  fileprivate func ownerTest(
+    of entry: Int, _ level: ColumnLevel, in mask: RowMask, _ scratch: ReadScratch
+  ) throws -> (Int) -> Bool {
+    let map = try shapeMap(level, scratch)
+    let code = UInt32(entry)
+    var cursor = DenseCursor(map: map, prefix: try prefix(of: code, in: map), entry: code)
+    switch level {
+    case .event, .link:
+      guard let offsets = try level == .event ? eventOffsets(scratch) : linkOffsets(scratch) else { return { _ in false } }
+      let owners = ElementOwners(offsets)
+      var row = 0
+      return { index in
+        guard let element = cursor.element(of: index) else { return false }
+        row = owners.owner(of: element, from: row)
+        return mask[row]
+      }
+    default: return { index in cursor.element(of: index).map { mask[$0] } ?? false }
+    }
   }
 }

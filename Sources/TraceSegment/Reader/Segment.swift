@@ -108,6 +108,15 @@ package final class Segment: SpanSource {
     }
   }
 
+  package var bounds: StripeBounds { StripeBounds(totals) }
+
+  package func stripes(mayMatch leaf: SpanLeaf) throws -> [Bool] {
+    let test = try core.stripeTest(leaf)
+    var result = try spanStripes().map { stripe in try stripe.rowCount > 0 && test(stripe.summary) }
+    if let partial = try partialStripe() { result.append(try partial.mayMatch(leaf)) }
+    return result
+  }
+
   /// The stripes of spans, in file order.
   package func spanStripes() throws -> [SegmentStripe] {
     if let known = resident.withLock({ $0.stripes }) { return known }

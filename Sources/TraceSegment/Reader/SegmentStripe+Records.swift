@@ -122,6 +122,11 @@ final class EscapedParents: StripePart {
     self.ids = ids
   }
 
+  /// Calls `body` with the rows of a parent, ascending.
+  func forEachRow(ofParent id: UInt64, _ body: (Int) -> Void) {
+    for (place, other) in ids.enumerated() where other == id { body(Int(rows[place])) }
+  }
+
   func parent(of row: Int) -> UInt64? {
     var low = 0
     var high = rows.count

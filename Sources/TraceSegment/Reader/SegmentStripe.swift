@@ -24,6 +24,9 @@ package final class SegmentStripe: SpanStripe {
   /// Bytes of the stripe in the file.
   package var byteCount: UInt64 { summary.byteCount }
 
+  package var storedByteCount: UInt64 { summary.byteCount }
+  package var isCached: Bool { core.cache.holds(cacheKey) }
+
   private var cacheKey: BlockCache.Key { BlockCache.Key(fileNumber: core.number, offset: summary.offset) }
 
   /// The stripe's bytes, read whole in one read unless the cache has them.

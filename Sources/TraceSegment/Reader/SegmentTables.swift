@@ -5,25 +5,13 @@ import TraceModel
 import TraceOTLP
 import TraceSource
 
-/// A question about all records of a table.
-struct TableQuestion: Hashable, Sendable {
-  enum Subject: Hashable, Sendable {
-    case scopeName
-    case scopeVersion
-    case attribute(AttributeValue)
-  }
-
-  var subject: Subject
-  /// The key of an attribute, or the text that is asked for.
-  var bytes: [UInt8]
-}
-
 /// Values that rows refer to by index, decoded when they are first asked for, with the answers to leaves about them.
 final class RecordTable<Value: Sendable>: @unchecked Sendable {
   private struct State: Sendable {
     var values: [Int: Value] = [:]
     var valueByteCount = 0
-    var answers: [TableQuestion: [Bool]] = [:]
+    /// By the name of the question.
+    var answers: [String: [Bool]] = [:]
     /// The keys of all values.
     var keys: Set<[UInt8]>?
   }
@@ -87,7 +75,7 @@ final class RecordTable<Value: Sendable>: @unchecked Sendable {
   }
 
   /// For each value, whether `passes` holds; remembered as the answer to `question`. Empty when none passes.
-  func passing(_ question: TableQuestion, _ passes: (Value) -> Bool) throws -> [Bool] {
+  func passing(_ question: String, _ passes: (Value) -> Bool) throws -> [Bool] {
     if let known = state.withLock({ $0.answers[question] }) { return known }
     var answer: [Bool] = []
     answer.reserveCapacity(count)
@@ -120,12 +108,15 @@ final class ResourceTable: Sendable {
 
   func value(at index: Int) throws -> Resource { try table.value(at: index) }
 
-  /// For each resource, whether a leaf about resources passes; empty when it passes nowhere.
+  /// For each resource, whether an attribute passes; empty when none does anywhere.
   func passing(_ key: [UInt8], _ test: ValueTest) throws -> [Bool] {
     guard try table.hasKey(key, attributes: { $0.attributes }) else { return [] }
-    return try table.passing(TableQuestion(subject: .attribute(test.condition), bytes: key)) {
-      SpanLeaf.contains($0.attributes, key, test)
-    }
+    return try table.passing("\(key) \(test.name)") { SpanLeaf.contains($0.attributes, key, test) }
+  }
+
+  /// For each resource, whether a text of it passes; empty when it passes nowhere.
+  func passing(_ text: SpanText, _ test: TextTest) throws -> [Bool] {
+    try table.passing("\(text.rawValue) \(test.name)") { test.matches(text.value(resource: $0)) }
   }
 }
 
@@ -144,21 +135,15 @@ final class ScopeTable: Sendable {
 
   func value(at index: Int) throws -> InstrumentationScope { try table.value(at: index) }
 
-  /// For each scope, whether a leaf about scopes passes; empty when it passes nowhere. Other leaves pass everywhere.
-  func passing(_ leaf: SpanLeaf) throws -> [Bool] {
-    switch leaf {
-    case .scopeName(let bytes):
-      try table.passing(TableQuestion(subject: .scopeName, bytes: bytes)) { $0.name.utf8.elementsEqual(bytes) }
-    case .scopeVersion(let bytes):
-      try table.passing(TableQuestion(subject: .scopeVersion, bytes: bytes)) { $0.version.utf8.elementsEqual(bytes) }
-    case .attribute(_, let key, let test):
-      try !table.hasKey(key, attributes: { $0.attributes })
-        ? []
-        : table.passing(TableQuestion(subject: .attribute(test.condition), bytes: key)) {
-          SpanLeaf.contains($0.attributes, key, test)
-        }
-    default: [Bool](repeating: true, count: table.count)
-    }
+  /// For each scope, whether an attribute passes; empty when none does anywhere.
+  func passing(_ key: [UInt8], _ test: ValueTest) throws -> [Bool] {
+    guard try table.hasKey(key, attributes: { $0.attributes }) else { return [] }
+    return try table.passing("\(key) \(test.name)") { SpanLeaf.contains($0.attributes, key, test) }
+  }
+
+  /// For each scope, whether a text of it passes; empty when it passes nowhere.
+  func passing(_ text: SpanText, _ test: TextTest) throws -> [Bool] {
+    try table.passing("\(text.rawValue) \(test.name)") { test.matches(text.value(scope: $0)) }
   }
 }
 

@@ -1,6 +1,7 @@
 import TraceBytes
 import TraceColumns
 import TraceModel
+import TraceSource
 
 /// A text column of a stripe. One that was left out of the file reads as empty strings.
 final class StripeText: StripePart, @unchecked Sendable {
@@ -100,12 +101,53 @@ final class StripeText: StripePart, @unchecked Sendable {
     }
   }
 
+  /// Calls `body` with the index of each value in `range` that passes, ascending.
+  ///
+  /// - Parameter neededRows: pages without one of these need not be decoded.
+  func forEachIndex(
+    passing test: TextTest, in range: Range<Int>, neededRows: RowMask? = nil, _ strings: StringTable,
+    _ scratch: ReadScratch, _ body: (Int) -> Void
+  ) throws {
+    if let texts = test.texts, texts.count <= 1 {
+      guard let needle = texts.first else { return }
+      let code = strings.code(of: needle)
+      return try forEachIndex(equalTo: needle, code: code, in: range, neededRows: neededRows, scratch, body)
+    }
+    let decide = test.makeDecision()
+    switch form {
+    case .empty:
+      if decide(UnsafeRawBufferPointer(start: nil, count: 0)) { for index in range { body(index) } }
+    case .dictionary(let dictionary):
+      // Each string is looked at once, when a value first names it.
+      var answers = [Bool?](repeating: nil, count: dictionary.count)
+      try dictionary.indices.forEachPage(in: range, scratch, neededRows: neededRows) { first, values in
+        for index in 0..<values.count {
+          let entry = Int(truncatingIfNeeded: values[index])
+          let passes: Bool
+          if values[index] < UInt64(answers.count), let known = answers[entry] {
+            passes = known
+          } else {
+            passes = try withEntry(values[index], dictionary, strings, decide)
+            answers[entry] = passes
+          }
+          if passes { body(first &+ index) }
+        }
+      }
+    case .column(let column):
+      try place.naming {
+        try column.readingAll(scratch) { index, bytes in
+          if range.contains(index), decide(bytes) { body(index) }
+        }
+      }
+    }
+  }
+
   /// Calls `body` with the index of each value in `range` that has exactly these bytes, ascending.
   ///
   /// - Parameters:
   ///   - code: the needle's code in the segment's strings, nil when it is not among them.
   ///   - neededRows: pages without one of these need not be decoded.
-  func forEachIndex(
+  private func forEachIndex(
     equalTo needle: [UInt8], code: UInt32?, in range: Range<Int>, neededRows: RowMask? = nil,
     _ scratch: ReadScratch, _ body: (Int) -> Void
   ) throws {
@@ -128,27 +170,34 @@ final class StripeText: StripePart, @unchecked Sendable {
   }
 
   /// Calls `body` with each distinct value and how often it occurs; a column may give a value several times.
+  ///
+  /// - Parameter isWanted: which values count, asked for in order; nil: all.
   func forEachDistinct(
-    _ strings: StringTable, _ scratch: ReadScratch, _ body: (UnsafeRawBufferPointer, _ count: Int) throws -> Void
+    where isWanted: ((Int) -> Bool)?, _ strings: StringTable, _ scratch: ReadScratch,
+    _ body: (UnsafeRawBufferPointer, _ count: Int) throws -> Void
   ) throws {
     switch form {
-    case .empty: if count > 0 { try body(UnsafeRawBufferPointer(start: nil, count: 0), count) }
+    case .empty:
+      let wanted = isWanted.map { isWanted in (0..<count).count(where: isWanted) } ?? count
+      if wanted > 0 { try body(UnsafeRawBufferPointer(start: nil, count: 0), wanted) }
     case .dictionary(let dictionary):
       var counts = [Int](repeating: 0, count: dictionary.count)
-      try dictionary.indices.forEachPage(in: 0..<count, scratch) {
-        _, values in
-        for value in values {
+      try dictionary.indices.forEachPage(in: 0..<count, scratch) { first, values in
+        for index in 0..<values.count {
+          let value = values[index]
           guard value < UInt64(counts.count) else {
             throw place.damage("a value names string \(value) of \(counts.count)")
           }
-          counts[Int(value)] += 1
+          if isWanted?(first + index) ?? true { counts[Int(value)] += 1 }
         }
       }
       for (entry, occurrences) in counts.enumerated() where occurrences > 0 {
         try withEntry(UInt64(entry), dictionary, strings) { try body($0, occurrences) }
       }
     case .column(let column):
-      try place.naming { try column.readingAll(scratch) { _, bytes in try body(bytes, 1) } }
+      try place.naming {
+        try column.readingAll(scratch) { index, bytes in if isWanted?(index) ?? true { try body(bytes, 1) } }
+      }
     }
   }
 }

@@ -1,0 +1,79 @@
+import TraceColumns
+import TraceSource
+
+// Conditions on when a span ran.
+extension SegmentStripe {
+  /// Runs that have to be cut at a bound of time from this number on are cheaper to cut with all starts at hand.
+  private static let cutRunCount = 64
+
+  /// Rows of a run ascend by start, so that each run is cut by bisection.
+  func keepStarts(
+    _ range: ClosedRange<UInt64>, _ mask: inout RowMask, _ loaded: LoadedStripe, _ scratch: ReadScratch
+  ) throws {
+    let runs = try loaded.runs(scratch)
+    runs.filter(&mask) { runs.minimumStarts[$0] <= range.upperBound && runs.maximumStarts[$0] >= range.lowerBound }
+    let cut = (0..<runs.count).filter { run in
+      let isInside = runs.minimumStarts[run] >= range.lowerBound && runs.maximumStarts[run] <= range.upperBound
+      return !isInside && mask.hasSet(in: runs.rows(of: run))
+    }
+    guard !cut.isEmpty else { return }
+    let times = try StripeTimes(loaded)
+    let all = cut.count < Self.cutRunCount ? nil : try times.starts()
+    for run in cut {
+      let rows = runs.rows(of: run)
+      var kept = rows
+      func first(_ passes: (UInt64) -> Bool) throws -> Int {
+        try times.partition(kept) { passes(try all?[$0] ?? times.start($0)) }
+      }
+      if runs.minimumStarts[run] < range.lowerBound { kept = try first { $0 >= range.lowerBound }..<kept.upperBound }
+      if runs.maximumStarts[run] > range.upperBound { kept = kept.lowerBound..<(try first { $0 > range.upperBound }) }
+      mask.clear(rows.lowerBound..<kept.lowerBound)
+      mask.clear(kept.upperBound..<rows.upperBound)
+    }
+  }
+
+  func keepDurations(
+    _ range: ClosedRange<UInt64>, _ mask: inout RowMask, _ loaded: LoadedStripe, _ scratch: ReadScratch
+  ) throws {
+    let runs = try loaded.runs(scratch)
+    runs.filter(&mask) { runs.maximumDurations[$0] >= range.lowerBound }
+    guard let first = mask.firstSet(), let last = mask.lastSet else { return }
+    let times = try StripeTimes(loaded)
+    var kept = mask
+    var inverted: [Int] = []
+    // Spans that end before they start count as 0. Their stored durations exceed the longest real one, unless times
+    // reach so far that the sum of start and duration has to decide for every row.
+    let longest = bounds.maximumDuration
+    let isPlain = !bounds.maximumStart.addingReportingOverflow(longest).overflow
+    try times.durations.forEachPage(in: first..<(last + 1), scratch, neededRows: mask) {
+      start, values in
+      var index = 0
+      while index < values.count {
+        let duration = values[index]
+        if duration > longest || !isPlain {
+          inverted.append(start &+ index)
+        } else if !range.contains(duration) {
+          kept.clear(start &+ index)
+        }
+        index &+= 1
+      }
+    }
+    for row in inverted where mask[row] {
+      if !range.contains(try times.visibleDuration(row)) { kept.clear(row) }
+    }
+    mask = kept
+  }
+
+  /// Ends are not stored: each is the sum of two columns.
+  func keepEnds(_ range: ClosedRange<UInt64>, _ mask: inout RowMask, _ loaded: LoadedStripe) throws {
+    let rows = mask.rows
+    let times = try StripeTimes(loaded)
+    let durations = try times.durations.gather(rows)
+    let isDense = rows.count * 4 > rowCount
+    let starts = isDense ? try times.starts() : []
+    for (place, row) in rows.enumerated() {
+      let start = isDense ? starts[row] : try times.start(row)
+      if !range.contains(start &+ durations[place]) { mask.clear(row) }
+    }
+  }
+}

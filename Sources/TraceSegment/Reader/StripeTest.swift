@@ -1,0 +1,197 @@
+import TraceBytes
+import TraceColumns
+import TraceModel
+import TraceSource
+
+/// Whether a stripe may hold what is asked, decided from what the stripe index says of it: bounds, presence lists, zones
+/// and value filters, all resident. False is certain.
+///
+/// It is made once for a segment, which resolves strings, keys and tables, and then asked of each stripe.
+typealias StripeTest = (StripeSummary) throws -> Bool
+
+extension SegmentCore {
+  func stripeTest(_ leaf: SpanLeaf) throws -> StripeTest {
+    switch leaf {
+    case .text(.service, let test): return try presence(test) { $0.services }
+    case .text(.name, let test): return try presence(test) { $0.names }
+    case .text(.statusMessage, let test): return try fixedTextTest(ChunkID.statusMessage, test)
+    case .text(.traceState, let test): return try fixedTextTest(ChunkID.traceState, test)
+    case .text(.resourceSchemaURL, let test):
+      return presence(try resources().passing(.resourceSchemaURL, test)) { $0.resources }
+    case .text(let text, let test): return presence(try scopes().passing(text, test)) { $0.scopes }
+    case .kind(let kinds): return { $0.kinds.contains { kinds.contains($0) } }
+    case .statusCode(let codes):
+      return { codes != [SpanStatus.Code.error.rawValue] || $0.errorCount > 0 }
+    case .start(let range):
+      return { $0.bounds.minimumStart <= range.upperBound && $0.bounds.maximumStart >= range.lowerBound }
+    case .end(let range): return { $0.bounds.maximumEnd >= range.lowerBound }
+    case .duration(let range):
+      return { $0.bounds.minimumDuration <= range.upperBound && $0.bounds.maximumDuration >= range.lowerBound }
+    case .traceID, .spanID, .parent, .record: return { _ in true }
+    case .attribute(.resource, let key, let test): return presence(try resources().passing(key, test)) { $0.resources }
+    case .attribute(.scope, let key, let test): return presence(try scopes().passing(key, test)) { $0.scopes }
+    case .attribute(let level, let key, let test): return try attributeTest(level, key, test)
+    case .some(let level, let predicate):
+      let test = try stripeTest(predicate, level)
+      return { try $0.elementCount(level) > 0 && test($0) }
+    }
+  }
+
+  func stripeTest(_ leaf: ElementLeaf, _ level: ChildLevel) throws -> StripeTest {
+    switch (leaf, level) {
+    case (.name(let test), .event): return try fixedTextTest(ChunkID.eventName, test)
+    case (.attribute(let key, let test), _): return try attributeTest(level.columnLevel, key, test)
+    // Links have no summary of their texts and ids, events none of their times.
+    case (.time, .event), (.timeSinceStart, .event): return { _ in true }
+    case (.linkedTrace, .link), (.linkedSpan, .link), (.traceState, .link): return { _ in true }
+    default: return { _ in false }
+    }
+  }
+
+  // MARK: Boolean operators
+
+  private func stripeTest(_ predicate: SpanPredicate) throws -> StripeTest {
+    switch predicate {
+    case .leaf(let leaf): return try stripeTest(leaf)
+    case .all(let parts): return all(try parts.map { try stripeTest($0) })
+    case .any(let parts): return any(try parts.map { try stripeTest($0) })
+    case .not: return { _ in true }
+    }
+  }
+
+  private func stripeTest(_ predicate: ElementPredicate, _ level: ChildLevel) throws -> StripeTest {
+    switch predicate {
+    case .leaf(let leaf): return try stripeTest(leaf, level)
+    case .span(let predicate): return try stripeTest(predicate)
+    case .all(let parts): return all(try parts.map { try stripeTest($0, level) })
+    case .any(let parts): return any(try parts.map { try stripeTest($0, level) })
+    case .not: return { _ in true }
+    }
+  }
+
+  private func all(_ tests: [StripeTest]) -> StripeTest {
+    { summary in try tests.allSatisfy { try $0(summary) } }
+  }
+
+  private func any(_ tests: [StripeTest]) -> StripeTest {
+    { summary in try tests.contains { try $0(summary) } }
+  }
+
+  // MARK: Presence
+
+  /// Whether one of a stripe's entries of a table is among those that pass.
+  private func presence(_ passing: [Bool], _ entries: @escaping (StripeSummary) -> [UInt32]) -> StripeTest {
+    if passing.isEmpty { return { _ in false } }
+    return { entries($0).contains { Int($0) < passing.count && passing[Int($0)] } }
+  }
+
+  /// Whether one of a stripe's strings passes, of which the stripe index names all.
+  private func presence(
+    _ test: TextTest, _ codes: @escaping (StripeSummary) -> [UInt32]
+  ) throws -> StripeTest {
+    let decision = try StringDecision(test, strings())
+    return { try decision.passesAny(of: codes($0)) }
+  }
+
+  // MARK: Texts
+
+  /// A column that was left out holds empty texts.
+  private func fixedTextTest(_ id: UInt32, _ test: TextTest) throws -> StripeTest {
+    let text = try textTest(test)
+    let passesEmpty = test.matches("")
+    return { summary in try summary.text(id).map(text) ?? passesEmpty }
+  }
+
+  private func textTest(_ test: TextTest) throws -> (TextSummary) throws -> Bool {
+    let decision = try StringDecision(test, strings())
+    let passesEmpty = test.matches("")
+    let hashes = test.texts?.map { FilterHash.hash($0) }
+    return { text in
+      if text.form == .empty { return text.valueCount > 0 && passesEmpty }
+      if try decision.passesAny(of: text.shared) { return true }
+      guard text.localDistinctCount > 0 else { return false }
+      // Texts that only one stripe has are known by their hashes alone.
+      guard let hashes, let filter = try self.valueFilter(text) else { return hashes?.isEmpty != true }
+      return hashes.contains { filter.contains($0) }
+    }
+  }
+
+  // MARK: Attributes
+
+  private func attributeTest(_ level: ColumnLevel, _ key: [UInt8], _ test: ValueTest) throws -> StripeTest {
+    var tests: [StripeTest] = []
+    for entry in try keyEntries(level: level, key: key) {
+      let type = try keys()[entry].type
+      guard !test.cannotMatch(type) else { continue }
+      let id = ChunkID.attribute(UInt32(entry))
+      if test.spelled != nil, type != .string {
+        tests.append { $0.number(id) != nil || $0.text(id) != nil }
+        continue
+      }
+      switch type {
+      case .absent, .empty: tests.append { $0.number(id) != nil }
+      case .bool:
+        tests.append { summary in
+          summary.number(id).map { zone in
+            test.matches(.bool, bits: zone.minimum) || test.matches(.bool, bits: zone.maximum)
+          } ?? false
+        }
+      case .int: tests.append { $0.number(id).map { test.ints.overlaps($0.minimum, $0.maximum) } ?? false }
+      case .double: tests.append { $0.number(id).map { test.doubles.overlaps($0.minimum, $0.maximum) } ?? false }
+      case .string, .bytes:
+        guard let own = test.text(type) else { continue }
+        let text = try textTest(own)
+        tests.append { try $0.text(id).map(text) ?? false }
+      case .array, .map, .opaque, .opaqueAttribute: tests.append { $0.text(id) != nil }
+      }
+    }
+    if tests.isEmpty { return { _ in false } }
+    return tests.count == 1 ? tests[0] : any(tests)
+  }
+}
+
+/// Which of a segment's strings pass: those that are asked for by name are looked up, others looked at once.
+private final class StringDecision {
+  private let strings: StringTable
+  private let wanted: [UInt32]?
+  private let decide: (UnsafeRawBufferPointer) -> Bool
+  private var answers: [UInt32: Bool] = [:]
+
+  init(_ test: TextTest, _ strings: StringTable) throws {
+    self.strings = strings
+    wanted = test.texts?.compactMap { strings.code(of: $0) }
+    decide = test.makeDecision()
+  }
+
+  /// - Parameter codes: ascending.
+  func passesAny(of codes: [UInt32]) throws -> Bool {
+    if let wanted { return wanted.contains { codes.holds($0) } }
+    for code in codes {
+      if let known = answers[code] {
+        if known { return true }
+        continue
+      }
+      let passes = try strings.withBytes(code, decide)
+      answers[code] = passes
+      if passes { return true }
+    }
+    return false
+  }
+}
+
+extension [UInt32] {
+  /// Whether an ascending list has a code.
+  fileprivate func holds(_ code: UInt32) -> Bool {
+    var low = 0
+    var high = count
+    while low < high {
+      let middle = (low + high) / 2
+      if self[middle] < code { low = middle + 1 } else { high = middle }
+    }
+    return low < count && self[low] == code
+  }
+}
+
+extension StripeSummary {
+  fileprivate func elementCount(_ level: ChildLevel) -> Int { level == .event ? eventCount : linkCount }
+}

@@ -1,0 +1,64 @@
+/// What a text has to be, as UTF-8.
+package enum TextTest: Sendable {
+  /// One of these; none passes when there are none. What can be looked up in dictionaries and filters.
+  case oneOf([[UInt8]])
+  case notEmpty
+  case all
+  case condition(TextCondition)
+
+  package static func equal(_ bytes: [UInt8]) -> TextTest { .oneOf([bytes]) }
+  package static let none = TextTest.oneOf([])
+
+  package var isNone: Bool {
+    if case .oneOf(let texts) = self { texts.isEmpty } else { false }
+  }
+
+  /// The texts that pass, when they are few enough to be named.
+  package var texts: [[UInt8]]? {
+    if case .oneOf(let texts) = self { texts } else { nil }
+  }
+
+  /// A name under which an answer may be remembered: equal names, equal answers. It spells bytes, because equal
+  /// `String`s may have different ones.
+  package var name: String {
+    switch self {
+    case .oneOf(let texts): "one of \(texts)"
+    case .notEmpty: "not empty"
+    case .all: "all"
+    case .condition(let condition): condition.name
+    }
+  }
+
+  /// A function that decides texts; for one thread.
+  package func makeDecision() -> (UnsafeRawBufferPointer) -> Bool {
+    switch self {
+    case .oneOf(let texts):
+      if texts.count == 1 { return { $0.elementsEqual(texts[0]) } }
+      let set = Set(texts)
+      return { set.contains(Array($0)) }
+    case .notEmpty: return { !$0.isEmpty }
+    case .all: return { _ in true }
+    case .condition(let condition): return condition.makeDecision()
+    }
+  }
+
+  package func matches(_ text: String) -> Bool {
+    var text = text
+    return text.withUTF8 { makeDecision()(UnsafeRawBufferPointer($0)) }
+  }
+}
+
+/// A condition on a text that is more than a list: a pattern, or a place in the order of bytes.
+package final class TextCondition: Sendable {
+  /// Says all that decides the answer.
+  package let name: String
+  private let make: @Sendable () -> (UnsafeRawBufferPointer) -> Bool
+
+  /// - Parameter make: gives a function that decides texts, for one thread; it may keep what it learns.
+  package init(_ name: String, _ make: @escaping @Sendable () -> (UnsafeRawBufferPointer) -> Bool) {
+    self.name = name
+    self.make = make
+  }
+
+  package func makeDecision() -> (UnsafeRawBufferPointer) -> Bool { make() }
+}
