@@ -64,6 +64,9 @@ struct Entry {
     if OutputOptions.isJSON { StandardOutput.shared.writeLine(failure.line) }
     StandardOutput.shared.flush()
     StandardError.writeLine("tracestore: " + Sanitized.line(failure.message))
+    for line in failure.detail?.split(separator: "\n") ?? [] {
+      StandardError.writeLine("  " + Sanitized.line(String(line)))
+    }
     exit(failure.status.rawValue)
   }
 }

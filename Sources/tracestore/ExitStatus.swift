@@ -31,11 +31,14 @@ struct CommandFailure: Error {
   /// The code of the JSON error object.
   var code: String
   var message: String
+  /// Lines below the message, for people.
+  var detail: String?
 
-  init(_ status: ExitStatus, code: String, _ message: String) {
+  init(_ status: ExitStatus, code: String, _ message: String, detail: String? = nil) {
     self.status = status
     self.code = code
     self.message = message
+    self.detail = detail
   }
 
   init(_ error: any Error) {

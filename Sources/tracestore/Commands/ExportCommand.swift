@@ -56,7 +56,7 @@ struct ExportCommand: AsyncParsableCommand {
 
   private func export(from store: TraceStore, to file: OutputFile, _ counts: inout Counts) async throws {
     var progress = ProgressLine(total: nil)
-    var query = flags.query(limit: Self.pageTraceCount, options: ReadOptions(isRaw: true))
+    var query = try flags.query(limit: Self.pageTraceCount, options: ReadOptions(isRaw: true))
     // The only order in which spans that arrive meanwhile move no trace over the walk's place.
     query.order = .traceID
     var current: TraceID?

@@ -32,6 +32,7 @@ struct SearchCommand: AsyncParsableCommand {
   @Option(help: "By the newest or by the longest of the matching spans.") var order = Order.newest
   @Option(help: ArgumentHelp("Go on where an earlier page ended.", valueName: "token")) var page: String?
   @Option(help: "What to write. Default: table, or summaries with --json.") var format: Format?
+  @Flag(help: "Also say on standard error, or in the object of --json, what the search looked at.") var explain = false
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
@@ -42,7 +43,8 @@ struct SearchCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await withReader(location) { store in
-      var query = flags.query(limit: limit)
+      var query = try flags.query(limit: limit)
+      query.options.isExplained = explain
       query.order = order.traceOrder
       query.pageToken = page
       switch format ?? (output.json ? .summaries : .table) {
@@ -68,7 +70,12 @@ struct SearchCommand: AsyncParsableCommand {
     let summary = stream.summary
     output.write("],\"truncated\":\(summary?.isTruncated ?? false)")
     if let token = summary?.continuation { output.write(",\"nextPage\":" + JSONValue.string(token).text) }
+    if self.output.json, let text = summary?.explanation {
+      let lines = text.split(separator: "\n").map { JSONValue.string(String($0)) }
+      output.write(",\"explanation\":" + JSONValue.array(lines).text)
+    }
     output.writeLine("}")
+    explain(summary)
     try reportDamage(summary)
   }
 
@@ -76,6 +83,7 @@ struct SearchCommand: AsyncParsableCommand {
     let (traces, summary) = try await stream.collect()
     if traces.isEmpty {
       StandardError.writeLine("No trace was found.")
+      explain(summary)
       return try reportDamage(summary)
     }
     var table = TextTable(["START", "DURATION", "TRACE", "SPANS", "ERRORS", "ROOT"], right: [1, 3, 4])
@@ -103,7 +111,14 @@ struct SearchCommand: AsyncParsableCommand {
       let next = summary.continuation.map { "; the next page: --page \($0)" } ?? ""
       StandardError.writeLine("There are more traces than the limit of \(limit)\(next)")
     }
+    explain(summary)
     try reportDamage(summary)
+  }
+
+  private func explain(_ summary: ResultSummary?) {
+    guard !output.json, let text = summary?.explanation else { return }
+    StandardOutput.shared.flush()
+    for line in text.split(separator: "\n") { StandardError.writeLine(Sanitized.line(String(line))) }
   }
 }
 
