@@ -8,8 +8,8 @@ public import TracestoreV2
 public enum ConformanceKit {
   /// All checks, in the order of their reports.
   public static let checks: [ConformanceCheck] =
-    batteryChecks + boundChecks + writeChecks + readChecks + conditionChecks + summaryChecks + pagingChecks
-    + discoveryChecks + sideStoreChecks
+    batteryChecks + boundChecks + writeChecks + readChecks + conditionChecks + filterChecks
+    + summaryChecks + pagingChecks + discoveryChecks + sideStoreChecks
 }
 
 /// One named check.
