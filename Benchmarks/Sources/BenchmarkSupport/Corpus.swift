@@ -33,9 +33,10 @@ public struct Corpus: Sendable {
   }
 
   /// Its first requests alone.
-  public func prefix(_ count: Int) -> Corpus {
-    Corpus(path: path, requests: Array(requests.prefix(count)))
-  }
+  public func prefix(_ count: Int) -> Corpus { part(0..<min(count, requests.count)) }
+
+  /// Some of its requests.
+  public func part(_ range: Range<Int>) -> Corpus { Corpus(path: path, requests: Array(requests[range])) }
 
   /// Trace ids spread evenly over the requests, at most `count`: of the first span of each request that is looked at.
   public func traceIDs(_ count: Int) throws -> [TraceID] {

@@ -2,12 +2,14 @@ import BenchmarkSupport
 import Foundation
 import TraceEngine
 
-/// Our side of `make bench-peers`, over the public interface alone:
+/// Our side of `make bench-peers`, and what `make bench` asks besides, over the public interface alone:
 ///
 ///     tracestore-bench ingest CORPUS STORE      writes every request durably, 64 in flight
 ///     tracestore-bench ask STORE QUESTIONS      asks each question once, after the ones marked as warm-up
+///     tracestore-bench mixed CORPUS STORE       writes and searches while segments are merged
+///     tracestore-bench filters STORE FILTERS    asks every filter of a file again and again, and prints a table
 ///
-/// Both print one JSON object.
+/// The first three print one JSON object.
 @main
 struct TracestoreBench {
   static func main() async throws {
@@ -15,8 +17,15 @@ struct TracestoreBench {
     switch (arguments.count, arguments.dropFirst().first) {
     case (4, "ingest"): try await ingest(corpus: arguments[2], store: arguments[3])
     case (4, "ask"): try await ask(store: arguments[2], questions: arguments[3])
+    case (4, "mixed"):
+      try emit(try await MixedLoad.measure(try Corpus(path: arguments[2]), store: arguments[3]))
+    case (4, "filters"):
+      var table = try FilterTable(path: arguments[3])
+      try await withTraceStore(at: arguments[2]) { try await table.measure($0) }
+      table.print()
     default:
-      FileHandle.standardError.write(Data("usage: tracestore-bench ingest CORPUS STORE | ask STORE QUESTIONS\n".utf8))
+      let usage = "usage: tracestore-bench ingest|mixed CORPUS STORE | ask STORE QUESTIONS | filters STORE FILTERS\n"
+      FileHandle.standardError.write(Data(usage.utf8))
       exit(2)
     }
   }
@@ -42,7 +51,7 @@ struct TracestoreBench {
     try await store.close()
     try emit(
       Result(
-        writeSeconds: (written - started).seconds, sealSeconds: (sealed - started).seconds,
+        writeSeconds: (written - started).inSeconds, sealSeconds: (sealed - started).inSeconds,
         spanCount: statistics.spanCount, byteCount: statistics.segmentByteCount,
         peakMemoryByteCount: peakMemoryByteCount()))
   }
@@ -81,8 +90,4 @@ struct TracestoreBench {
       return usage.ru_maxrss
     #endif
   }
-}
-
-extension Duration {
-  fileprivate var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
 }
