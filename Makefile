@@ -7,7 +7,7 @@ DEBUG := .build
 RELEASE := .build-release
 BIN := $(RELEASE)/release
 SOURCES := Package.swift Sources Tests Benchmarks
-DOCUMENTED := TraceEngine TraceModel TracestoreV2 TraceOTLP TracestoreTesting
+DOCUMENTED := TraceEngine TraceFilter TraceModel TracestoreV1 TracestoreV2 TraceOTLP TracestoreTesting
 
 .PHONY: all deps build release demo test bench bench-peers bench-scale guard oracle fuzz embedding format lint docs clean
 
