@@ -108,7 +108,9 @@ let package = Package(
     tests("TraceMergeTests", ["TraceMerge", "TraceModel", "TraceBytes", "TraceOTLP"]),
     tests("TraceOTLPTests", ["TraceOTLP", "TraceModel", "TraceBytes"]),
     tests("TraceColumnsTests", ["TraceColumns", "TraceModel", "TraceBytes"]),
-    tests("TraceFilterTests", ["TraceFilter", "TraceText", "TraceModel", "TracestoreV2", "TracestoreTesting"]),
+    tests(
+      "TraceFilterTests",
+      ["TraceSource", "TraceFilter", "TraceText", "TraceModel", "TracestoreV2", "TracestoreTesting"]),
     tests("TracestoreV1Tests", ["TracestoreV1", "TracestoreV2", "TraceModel", "TraceText", "TracestoreTesting"]),
     tests("TraceWALTests", ["TraceWAL", "TraceModel", "TraceBytes", "TraceFiles"]),
     tests("TraceIngestTests", ["TraceIngest", "TraceModel", "TraceOTLP", "TraceSource"]),

@@ -64,9 +64,10 @@ extension MemtableStripe: ElementStripe {
     switch leaf {
     case .linkedTrace(let id):
       return { link, _ in
-        links[link].hasTraceID && links[link].traceHigh == id.high && links[link].traceLow == id.low
+        links[link].hasTraceID
+          && (id.map { links[link].traceHigh == $0.high && links[link].traceLow == $0.low } ?? true)
       }
-    case .linkedSpan(let id): return { link, _ in links[link].hasSpanID && links[link].spanID == id }
+    case .linkedSpan(let id): return { link, _ in links[link].hasSpanID && id.map { links[link].spanID == $0 } ?? true }
     case .traceState(let test):
       var decision = CodeDecision(context, test)
       return { link, _ in decision.passes(links[link].traceState) }

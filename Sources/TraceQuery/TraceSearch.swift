@@ -28,7 +28,7 @@ package struct TraceSearch: Sendable {
     self.query = query
     self.snapshot = snapshot
     // A filter stands beside the times alone.
-    predicate = try query.filter.map { .all([SpanPredicate(query), try $0.predicate()]) } ?? SpanPredicate(query)
+    predicate = try SpanPredicate(query).and(query.filter?.predicate())
     plan = query.options.isExplained ? QueryPlan(predicate) : nil
     cursor = try query.pageToken.map {
       try PageCursor(token: $0, query, listing, storeFingerprint: snapshot.storeFingerprint)
@@ -162,5 +162,15 @@ package struct TraceSearch: Sendable {
       }
     }
     return isBelow
+  }
+}
+
+extension SpanPredicate {
+  fileprivate func and(_ other: SpanPredicate?) -> SpanPredicate {
+    guard let other else { return self }
+    func parts(_ predicate: SpanPredicate) -> [SpanPredicate] {
+      if case .all(let parts) = predicate { parts } else { [predicate] }
+    }
+    return .all(parts(self) + parts(other))
   }
 }

@@ -102,8 +102,8 @@ extension ElementLeaf {
       }
     case .link(let link):
       switch self {
-      case .linkedTrace(let id): link.traceID == id
-      case .linkedSpan(let id): link.spanID?.rawValue == id
+      case .linkedTrace(let id): id.map { link.traceID == $0 } ?? (link.traceID != nil)
+      case .linkedSpan(let id): id.map { link.spanID?.rawValue == $0 } ?? (link.spanID != nil)
       case .traceState(let test): test.matches(link.traceState)
       case .attribute(let key, let test): SpanLeaf.contains(link.attributes, key, test)
       case .name, .time, .timeSinceStart: false

@@ -68,9 +68,9 @@ package enum ElementLeaf: Sendable {
   /// How long after the span's start an event stands, in nanoseconds, both ends included; negative before it, and no
   /// further away than an `Int64` says.
   case timeSinceStart(ClosedRange<Int64>)
-  /// What a link points to.
-  case linkedTrace(TraceID)
-  case linkedSpan(UInt64)
+  /// What a link points to; nil for any id, as long as the link has one.
+  case linkedTrace(TraceID?)
+  case linkedSpan(UInt64?)
   case traceState(TextTest)
   /// Any attribute of the element with this key whose value passes.
   case attribute(key: [UInt8], ValueTest)

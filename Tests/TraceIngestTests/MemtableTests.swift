@@ -10,7 +10,8 @@ import TraceSource
   /// Appends one span and returns its row.
   private func append(_ number: UInt64, trace: UInt64 = 1) throws -> Range<Int> {
     let span = SpanRecord(
-      traceID: TraceID(high: 1, low: trace), spanID: SpanID(number), name: "work", start: Timestamp(nanoseconds: number),
+      traceID: TraceID(high: 1, low: trace), spanID: SpanID(number), name: "work",
+      start: Timestamp(nanoseconds: number),
       end: Timestamp(nanoseconds: number + 1))
     let request = OTLP.encode(TraceData(resourceSpans: [ResourceSpans(scopeSpans: [ScopeSpans(spans: [span])])]))
     let batch = SpanBatch()

@@ -234,12 +234,16 @@ func sampleLeaves() -> [SpanLeaf] {
 /// Leaves that ask for more than equality.
 private func valueLeaves() -> [SpanLeaf] {
   var leaves: [SpanLeaf] = [
-    .kind([0, 3, 9]), .kind([]), .statusCode([1, 2, 7]), .statusCode([]), .parent(nil), .spanID(0), .traceID(TraceID(high: 7, low: 7)),
+    .kind([0, 3, 9]), .kind([]), .statusCode([1, 2, 7]), .statusCode([]), .parent(nil), .spanID(0),
+    .traceID(TraceID(high: 7, low: 7)),
     .some(.event, .all([])), .some(.link, .all([])), .some(.event, .any([])), .some(.event, .not(.any([]))),
     .record(RecordTest { _, _, span in span.spanID.rawValue % 2 == 0 && span.events.count > 1 }),
   ]
   let long = TextTest.condition(TextCondition("long") { { $0.count > 6 } })
-  let texts = [TextTest.all, .none, .notEmpty, long, .oneOf([Array("GET /".utf8), Array("service 0".utf8), [], Array("boom".utf8)])]
+  let texts = [
+    TextTest.all, .none, .notEmpty, long,
+    .oneOf([Array("GET /".utf8), Array("service 0".utf8), [], Array("boom".utf8)]),
+  ]
   for text in SpanText.allCases { leaves += texts.map { .text(text, $0) } }
   let base: UInt64 = 1_700_000_000_000_000_000
   for range in [0...UInt64.max, 0...0, base...(base + 500_000_000), 1...2] { leaves.append(.end(range)) }
@@ -248,9 +252,12 @@ private func valueLeaves() -> [SpanLeaf] {
   long2.strings = long
   long2.bytes = .notEmpty
   long2.ints = WordRanges([NumberOrder.int(2)...UInt64.max, 0...NumberOrder.int(UInt64(bitPattern: -1))])
-  long2.doubles = WordRanges([NumberOrder.double(Double(1).bitPattern)...NumberOrder.double(Double.infinity.bitPattern)])
+  long2.doubles = WordRanges([NumberOrder.double(Double(1).bitPattern)...NumberOrder.double(Double.infinity.bitPattern)]
+  )
   long2.bools = [false]
-  let tests = [ValueTest.present, ValueTest(name: "nothing"), long2, ValueTest(exactly: .string("1")), ValueTest(exactly: .int(1))]
+  let tests = [
+    ValueTest.present, ValueTest(name: "nothing"), long2, ValueTest(exactly: .string("1")), ValueTest(exactly: .int(1)),
+  ]
   for key in RecordGenerator.keys + ["missing", "service.name"] {
     let key = Array(key.utf8)
     for test in tests {
@@ -265,9 +272,14 @@ private func valueLeaves() -> [SpanLeaf] {
     }
   }
   for test in texts {
-    leaves += [.some(.event, .leaf(.name(test))), .some(.link, .leaf(.traceState(test))), .some(.link, .leaf(.name(test)))]
+    leaves += [
+      .some(.event, .leaf(.name(test))), .some(.link, .leaf(.traceState(test))), .some(.link, .leaf(.name(test))),
+    ]
   }
-  for range in [0...UInt64.max, 0...base, base...(base + 100_000_000)] { leaves.append(.some(.event, .leaf(.time(range)))) }
+  leaves += [.some(.link, .leaf(.linkedTrace(nil))), .some(.link, .not(.leaf(.linkedSpan(nil))))]
+  for range in [0...UInt64.max, 0...base, base...(base + 100_000_000)] {
+    leaves.append(.some(.event, .leaf(.time(range))))
+  }
   for range in [Int64.min...Int64.max, 0...0, -5...1_000_000, Int64.min...(-1)] {
     leaves.append(.some(.event, .leaf(.timeSinceStart(range))))
   }
@@ -280,7 +292,9 @@ func identityLeaves(_ records: [PlacedSpan]) -> [SpanLeaf] {
     let links: [ElementLeaf] = record.span.links.flatMap { link -> [ElementLeaf] in
       [link.traceID.map { .linkedTrace($0) }, link.spanID.map { .linkedSpan($0.rawValue) }].compactMap(\.self)
     }
-    return [.traceID(record.span.traceID), .spanID(record.span.spanID.rawValue), .parent(record.span.parentSpanID?.rawValue)]
+    return [
+      .traceID(record.span.traceID), .spanID(record.span.spanID.rawValue), .parent(record.span.parentSpanID?.rawValue),
+    ]
       + links.map { .some(.link, .leaf($0)) }
   }
 }

@@ -18,6 +18,13 @@ struct Condition: Sendable {
   /// True for `ne` and `not_in`: some value is there, and none passes.
   let isNegated: Bool
 
+  static let exists = Condition(form: .exists, isNegated: false)
+
+  private init(form: Form, isNegated: Bool) {
+    self.form = form
+    self.isNegated = isNegated
+  }
+
   /// Nil when the call compares references with one another.
   init?(_ call: FilterCall) throws {
     switch call.operation {
@@ -81,7 +88,11 @@ struct Condition: Sendable {
   /// For fields with instants; nil when the constant is none.
   var instants: [ClosedRange<UInt64>]? {
     ranges { comparison, constant in
-      if case .timestamp(let time) = constant { [comparison.instants(time.nanoseconds)].compactMap(\.self) } else { nil }
+      if case .timestamp(let time) = constant {
+        [comparison.instants(time.nanoseconds)].compactMap(\.self)
+      } else {
+        nil
+      }
     }
   }
 

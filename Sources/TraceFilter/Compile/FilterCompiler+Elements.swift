@@ -67,19 +67,24 @@ extension FilterCompiler {
     case (.event, "time"): return ranges(condition.instants) { .time($0) }
     case (.event, "timeSinceStart"): return ranges(condition.signedDurations) { .timeSinceStart($0) }
     case (.link, "traceState"): return text { .traceState($0) }
-    case (.link, "traceID"): return ids(condition) { TraceID(exactly: $0).map { .linkedTrace($0) } }
-    case (.link, "spanID"): return ids(condition) { SpanID(exactly: $0).map { .linkedSpan($0.rawValue) } }
+    case (.link, "traceID"): return ids(condition, { .linkedTrace($0) }, { TraceID(exactly: $0) })
+    case (.link, "spanID"): return ids(condition, { .linkedSpan($0) }, { SpanID(exactly: $0)?.rawValue })
     default: return nil
     }
   }
 
-  /// Ids of links are looked up by equality; whether they are there at all only records tell.
-  private func ids(
-    _ condition: Condition, _ leaf: (String) -> ElementLeaf?
+  /// Ids of links are compared by equality; their order and patterns are for records.
+  private func ids<ID>(
+    _ condition: Condition, _ leaf: (ID?) -> ElementLeaf, _ id: (String) -> ID?
   ) -> (present: ElementPredicate, passing: ElementPredicate)? {
-    guard !condition.isNegated, case .oneOf(let ids)? = condition.texts else { return nil }
-    let leaves = ids.map { String(decoding: $0, as: UTF8.self) }.compactMap(leaf)
-    return (.all([]), .any(leaves.map { .leaf($0) }))
+    let present = ElementPredicate.leaf(leaf(nil))
+    switch condition.texts {
+    case .all, .notEmpty: return (present, present)
+    case .oneOf(let texts)?:
+      let ids = texts.compactMap { id(String(decoding: $0, as: UTF8.self)) }
+      return (present, .any(ids.map { .leaf(leaf($0)) }))
+    case .condition, nil: return nil
+    }
   }
 }
 

@@ -57,9 +57,18 @@ struct FilterCompiler {
   private func onRecords(_ call: FilterCall) throws -> SpanPredicate {
     let references = call.arguments.filter(\.isReference)
     if references.isEmpty { return constants(call) ? .everything : .nothing }
-    var parts = try references.map { try predicate(FilterCall(.exists, [$0])) }
+    var parts = references.map(presence)
     parts.append(.leaf(.record(try RecordFilter(call).test)))
     return .all(parts)
+  }
+
+  /// What has to be true of a span on which a reference has a value.
+  private func presence(_ reference: FilterExpression) -> SpanPredicate {
+    switch reference {
+    case .attribute(let reference): attribute(reference, .exists)
+    case .field(let reference): FilterField(reference).flatMap { field($0, .exists) } ?? .everything
+    default: .everything
+    }
   }
 
   /// Two constants compared: an untyped one is read as what stands on the other side.

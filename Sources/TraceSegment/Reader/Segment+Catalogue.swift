@@ -280,7 +280,9 @@ extension LoadedStripe {
     var cursor = DenseCursor(map: map, prefix: try prefix(of: code, in: map), entry: code)
     switch level {
     case .event, .link:
-      guard let offsets = try level == .event ? eventOffsets(scratch) : linkOffsets(scratch) else { return { _ in false } }
+      guard let offsets = try level == .event ? eventOffsets(scratch) : linkOffsets(scratch) else {
+        return { _ in false }
+      }
       let owners = ElementOwners(offsets)
       var row = 0
       return { index in

@@ -39,12 +39,14 @@ extension SegmentStripe: ElementStripe {
       case .name(let test): try keepTexts(ChunkID.eventName, test)
       case .traceState(let test): try keepTexts(ChunkID.linkTraceState, test)
       case .linkedTrace(let id):
-        try keepValues(try integers(ChunkID.linkTraceLow), &result, scratch) { $0 == id.low }
-        try keepValues(try integers(ChunkID.linkTraceHigh), &result, scratch) { $0 == id.high }
+        if let id {
+          try keepValues(try integers(ChunkID.linkTraceLow), &result, scratch) { $0 == id.low }
+          try keepValues(try integers(ChunkID.linkTraceHigh), &result, scratch) { $0 == id.high }
+        }
         // An id that is not there stands as zero.
         try keepValues(try integers(ChunkID.linkAbsence), &result, scratch) { $0 & 1 == 0 }
       case .linkedSpan(let id):
-        try keepValues(try integers(ChunkID.linkSpanID), &result, scratch) { $0 == id }
+        if let id { try keepValues(try integers(ChunkID.linkSpanID), &result, scratch) { $0 == id } }
         try keepValues(try integers(ChunkID.linkAbsence), &result, scratch) { $0 & 2 == 0 }
       case .time, .timeSinceStart: try keepTimes(leaf, &result, loaded, scratch)
       case .attribute(let key, let test):

@@ -1,0 +1,127 @@
+import Testing
+import TraceModel
+import TraceSource
+import TracestoreTesting
+import TracestoreV2
+
+@testable import TraceFilter
+
+/// What a filter is compiled to, decided on single spans, against the definition.
+@Suite struct FilterCompilerTests {
+  private struct Subject {
+    var resource: Resource
+    var scope: InstrumentationScope
+    var span: SpanRecord
+  }
+
+  private static let subjects: [Subject] = randomTraces(seed: 7, count: 16).flatMap { data in
+    var subjects: [Subject] = []
+    data.forEachSpan { subjects.append(Subject(resource: $0, scope: $1, span: $2)) }
+    return subjects
+  }
+
+  private let meaning = FilterMeaning { pattern, text in (try? TextPattern(pattern).matches(text)) ?? false }
+
+  private func compare(_ filter: FilterExpression, _ resolved: FilterExpression) throws {
+    let predicate = try filter.predicate()
+    for subject in Self.subjects {
+      let expected = meaning.holds(resolved, subject.resource, subject.scope, subject.span)
+      let isFound = predicate.matches(resource: subject.resource, scope: subject.scope, span: subject.span)
+      #expect(isFound == expected, "\(filter.text) on \(subject.span)")
+      if isFound != expected { return }
+    }
+  }
+
+  /// The filter in itself, negated, and inside `some` where it speaks of events or links.
+  private func compareEverywhere(_ filter: FilterExpression, _ level: AttributeLevel) throws {
+    var filters = [filter, .call(.not, filter)]
+    for bound in [AttributeLevel.event, .link] {
+      filters.append(.call(.some, .nested(NestedReference(bound)), filter))
+      filters.append(.call(.some, .nested(NestedReference(bound)), .call(.not, filter)))
+    }
+    for filter in filters {
+      guard let resolved = try? filter.finalized(checkingPatterns: { _ = try TextPattern($0) }) else { continue }
+      try compare(filter, resolved)
+    }
+  }
+
+  @Test(arguments: FilterField.all)
+  func `every operator beside every field means what its definition says`(_ field: FilterField) throws {
+    let reference = FilterExpression.field(field.level, field.name)
+    let constants =
+      Self.subjects.prefix(2).flatMap {
+        [$0.span.traceID.hex, $0.span.spanID.hex, $0.span.name, $0.span.start.rfc3339]
+      }
+      + ["server", "error", "unset", "1us", "-1ns", "0", "2s", "1970-01-01T00:00:00Z", "", "GET /", "1.0", "a"]
+    var filters: [FilterExpression] = [.call(.exists, reference)]
+    for constant in constants {
+      for operation in FilterOperator.all where operation.isComparison {
+        filters.append(.call(operation, reference, .untyped(constant)))
+        filters.append(.call(operation, .untyped(constant), reference))
+      }
+      filters.append(.call(.in, reference, .list(FilterList([constant, constants[0]]))))
+      filters.append(.call(.notIn, reference, .list(FilterList([constant]))))
+    }
+    for pattern in ["", "a", "[0-9a-f]{3}", "serv", "7"] {
+      filters.append(.call(.regex, reference, .untyped(pattern)))
+    }
+    for other in FilterField.all { filters.append(.call(.less, reference, .field(other.level, other.name))) }
+    for filter in filters { try compareEverywhere(filter, field.level) }
+  }
+
+  @Test(arguments: AttributeLevel.all + [.unqualified])
+  func `every operator beside attributes means what its definition says`(_ level: AttributeLevel) throws {
+    var values: [String: [AttributeValue]] = [:]
+    func add(_ attributes: [Attribute]) {
+      for attribute in attributes { values[attribute.key, default: []].append(attribute.value) }
+    }
+    for subject in Self.subjects {
+      add(subject.resource.attributes + subject.scope.attributes + subject.span.attributes)
+      for event in subject.span.events { add(event.attributes) }
+      for link in subject.span.links { add(link.attributes) }
+    }
+    for key in values.keys.sorted() + ["missing"] {
+      let reference = FilterExpression.attribute(key, level)
+      var filters: [FilterExpression] = [.call(.exists, reference)]
+      var constants: [FilterExpression] = ["", "1", "2.5", "NaN", "Infinity", "true", "x"].map { .untyped($0) }
+      for value in values[key, default: []].prefix(4) {
+        constants.append(.untyped(value.text))
+        switch value {
+        case .string(let text): constants.append(.string(text))
+        case .int(let value): constants += [.int(value), .double(Double(value) + 0.5)]
+        case .double(let value): constants += [.double(value), .int(Int64(exactly: value.rounded()) ?? 0)]
+        case .bool(let value): constants.append(.bool(value))
+        default: break
+        }
+      }
+      for constant in constants {
+        for operation in FilterOperator.all where operation.isComparison {
+          filters.append(.call(operation, reference, constant))
+        }
+      }
+      for type in [FilterScalarType.string, .int, .double, .bool] {
+        for texts in [["1", "0"], ["a", "x"], ["2.5"], ["true"]] {
+          filters.append(.call(.in, reference, .list(FilterList(texts, type: type))))
+          filters.append(.call(.notIn, reference, .list(FilterList(texts, type: type))))
+        }
+      }
+      for pattern in ["", "1", "[a-z]", "tr"] {
+        filters.append(.call(.regex, reference, .untyped(pattern)))
+        filters.append(.call(.regex, reference, .string(pattern)))
+      }
+      for other in values.keys.sorted().prefix(4) {
+        filters.append(.call(.equal, reference, .attribute(other, .span)))
+        filters.append(.call(.greater, reference, .attribute(other, .event)))
+      }
+      for filter in filters { try compareEverywhere(filter, level) }
+    }
+  }
+
+  @Test(arguments: 0..<20 as Range<UInt64>)
+  func `random filters mean what their definition says`(_ seed: UInt64) throws {
+    for number in 0..<100 as Range<UInt64> {
+      let filter = randomFilter(seed: seed &* 10_000 &+ number)
+      try compare(filter, try filter.finalized(checkingPatterns: { _ = try TextPattern($0) }))
+    }
+  }
+}
