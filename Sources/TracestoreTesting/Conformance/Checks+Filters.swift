@@ -11,9 +11,11 @@ extension ConformanceKit {
       try await session.write(data)
       let reference = ReferenceStore()
       for batch in data { _ = try await reference.writeTraces(batch) }
-      for seed in 0..<300 as Range<UInt64> {
+      for seed in 0..<100 as Range<UInt64> {
         let filter = randomFilter(seed: seed)
-        guard declared.refusal(of: filter) == nil, let order = capabilities.orders[wrapping: Int(seed)] else { continue }
+        guard declared.refusal(of: filter) == nil, let order = capabilities.orders[wrapping: Int(seed)] else {
+          continue
+        }
         let query = TraceQuery(filter: filter, limit: 1 + Int(seed % 50), order: order)
         let label = "seed \(seed), \(filter.text), \(order.rawValue)"
         let found = try await session.reader().findTraceIDs(query).collect()
@@ -39,7 +41,7 @@ extension ConformanceKit {
           .map { ContentKey($0.resource, $0.scope, $0.span) }.sorted()
       }
       let all = try await spans(TraceQuery())
-      for seed in 500..<560 as Range<UInt64> {
+      for seed in 500..<520 as Range<UInt64> {
         let filter = randomFilter(seed: seed, maximumDepth: 3)
         guard declared.refusal(of: .call(.not, filter)) == nil else { continue }
         let passing = try await spans(TraceQuery(filter: filter))
@@ -52,8 +54,8 @@ extension ConformanceKit {
       }
     },
     ConformanceCheck("what a filter may not say is refused, and nothing is approximated") { session in
-      let reader = try await session.reader()
       guard let declared = try await session.capabilities().filter else { return }
+      let reader = try await session.reader()
       let key = FilterExpression.attribute("k", .span)
       let malformed: [FilterExpression] = [
         key, .call(.and, .call(.exists, key)), .call(.equal, key), .call(.exists, .untyped("k")),
@@ -69,7 +71,7 @@ extension ConformanceKit {
         }
       }
       for operation in FilterOperator.all where !declared.operators.contains(operation) {
-        guard let filter = randomFilter(naming: operation) else { continue }
+        guard let filter = someFilter(naming: operation) else { continue }
         try await session.expectError(.unsupported, "undeclared \(operation.rawValue)") {
           _ = try await reader.findTraceIDs(TraceQuery(filter: filter)).collect()
         }
@@ -107,8 +109,8 @@ extension ConformanceKit {
   ]
 
   /// A filter whose tree has the operator.
-  private static func randomFilter(naming operation: FilterOperator) -> FilterExpression? {
-    (0..<500 as Range<UInt64>).lazy.map { TracestoreTesting.randomFilter(seed: $0) }.first { $0.names(operation) }
+  private static func someFilter(naming operation: FilterOperator) -> FilterExpression? {
+    (0..<500 as Range<UInt64>).lazy.map { randomFilter(seed: $0) }.first { $0.names(operation) }
   }
 }
 
