@@ -56,7 +56,9 @@ struct FilterTable {
     for kind in rows.map(\.kind).reduce(into: [String](), { if !$0.contains($1) { $0.append($1) } }) {
       let own = rows.filter { $0.kind == kind }
       let times = own.flatMap(\.milliseconds).sorted()
-      Swift.print(column(times[times.count / 2]), column(times[times.count * 99 / 100]), "        ", "all \(own.count) of \(kind)")
+      Swift.print(
+        column(times[times.count / 2]), column(times[times.count * 99 / 100]), "        ", "all \(own.count) of \(kind)"
+      )
     }
   }
 }

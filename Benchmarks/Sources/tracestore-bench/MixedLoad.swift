@@ -25,8 +25,10 @@ struct MixedLoad: Encodable {
     let store = try await TraceStore.open(at: path, options: options)
     let half = corpus.requests.count / 2
     result.quietIngest = try await ingest(corpus.part(0..<half), store)
-    result.mergingIngest = try await beside(store) { try await ingest(corpus.part(half..<corpus.requests.count), store) }
-      .result
+    result.mergingIngest = try await beside(store) {
+      try await ingest(corpus.part(half..<corpus.requests.count), store)
+    }
+    .result
     let merges = try await merge(store)
     result.quietMerge = merges
     let services = try await store.getServices().elements
