@@ -32,7 +32,9 @@ package final class MemtableSource: SpanSource {
     memtableStripes.reduce(into: StripeBounds()) { $0.include($1.bounds) }
   }
 
-  package func stripes(mayMatch leaf: SpanLeaf) throws -> [Bool] { try memtableStripes.map { try $0.mayMatch(leaf) } }
+  package func stripes(mayMatch leaf: SpanLeaf, among open: [Bool]) throws -> [Bool] {
+    try zip(memtableStripes, open).map { stripe, isOpen in try isOpen && stripe.mayMatch(leaf) }
+  }
 
   package func rows(of trace: TraceID) throws -> [LocatedRows] {
     guard let entry = context.memtable.withTable({ $0.traces.entry(of: trace) }) else { return [] }

@@ -40,15 +40,18 @@ extension TraceSearch {
     of source: any SpanSource, _ report: inout SearchReport, _ damage: inout DamageReport
   ) -> [any SpanStripe] {
     var stripes = source.stripes
-    // A stripe whose index is damaged is read anyway: the index can only spare work.
+    report.consideredStripeCount += stripes.count
     if let trace = predicate.onlyTrace {
       stripes = damage.collect { try source.rows(of: trace).map(\.stripe) } ?? stripes
-    } else if let mayMatch = damage.collect({ try predicate.stripes(of: source) }), mayMatch.count == stripes.count {
+      if let cursor, query.order != .traceID { stripes.removeAll { worstRank($0.bounds) > cursor.rank } }
+    } else {
+      var open = [Bool](repeating: true, count: stripes.count)
+      if let cursor, query.order != .traceID { open = stripes.map { worstRank($0.bounds) <= cursor.rank } }
+      // A stripe whose index is damaged is read anyway: the index can only spare work.
+      let mayMatch = damage.collect { try predicate.stripes(of: source, among: open) } ?? open
       stripes = zip(stripes, mayMatch).filter(\.1).map(\.0)
     }
-    if let cursor, query.order != .traceID { stripes.removeAll { worstRank($0.bounds) > cursor.rank } }
     report.candidateCount += stripes.count
-    report.consideredStripeCount += source.stripes.count
     return stripes
   }
 }

@@ -18,6 +18,9 @@ package struct SpanSearch: Sendable {
   /// - Throws: as `TraceSearch`.
   package init(_ query: TraceQuery, in snapshot: QuerySnapshot, nowNanoseconds: UInt64) throws {
     search = try TraceSearch(query, .spans, in: snapshot)
+    guard query.order == .newest || query.order == .slowest else {
+      throw TracestoreError.unsupported("spans in the order \"\(query.order.rawValue)\"")
+    }
     self.nowNanoseconds = nowNanoseconds
   }
 
@@ -38,7 +41,8 @@ package struct SpanSearch: Sendable {
     var damage = DamageReport()
     var report = SearchReport()
     // Triples that are there twice take room: with too little of it, the search is made again with more.
-    var room = search.wanted == .max ? .max : search.wanted + max(16, search.wanted / 4)
+    let (sum, isEndless) = search.wanted.addingReportingOverflow(max(16, search.wanted / 4))
+    var room = isEndless ? .max : sum
     while true {
       var (places, isCut) = try nearest(room, &report, &damage)
       if isCut, let last = places.last?.cursor {
@@ -87,20 +91,25 @@ package struct SpanSearch: Sendable {
         report.matchedRowCount += mask.setCount
         if let cursor { try search.keepRanks(atMost: cursor.rank, &mask, in: stripe) }
         var taken: [MatchedRow] = []
-        try search.forEachBest(mask, in: stripe, floor, isEnough: { taken.count >= room }) { match in
+        // Rows at the cursor's rank may all stand before it, so that they fill no room.
+        var count = 0
+        var lastRank: UInt64 = 0
+        try search.forEachBest(mask, in: stripe, floor, isEnough: { count >= room }) { match in
           let rank = search.rank(match)
           if let floor, rank < floor.rank {
             isCut = true
             return false
           }
           // Equal ranks are ordered by ids, which are not known yet.
-          if taken.count >= room, let last = taken.last, rank < search.rank(last) {
-            isCut = true
-            return false
-          }
+          if count >= room, rank < lastRank { return false }
           taken.append(match)
+          if cursor.map({ rank < $0.rank }) ?? true {
+            count += 1
+            lastRank = rank
+          }
           return true
         }
+        if count >= room { isCut = true }
         best += try places(taken, in: stripe)
       }
       best.sort { $0.cursor < $1.cursor }

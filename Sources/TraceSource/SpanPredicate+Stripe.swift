@@ -12,24 +12,24 @@ extension SpanPredicate {
     }
   }
 
-  /// For each stripe of a source, whether any of its rows may pass.
-  package func stripes(of source: any SpanSource) throws -> [Bool] {
+  /// For each stripe of a source, whether any of its rows may pass. Stripes that are not `open` are not looked at: what
+  /// the cheap first parts rule out, the others need not read an index for.
+  package func stripes(of source: any SpanSource, among open: [Bool]) throws -> [Bool] {
     switch self {
-    case .leaf(let leaf): return try source.stripes(mayMatch: leaf)
+    case .leaf(let leaf): return try source.stripes(mayMatch: leaf, among: open)
     case .all(let parts):
-      var result = [Bool](repeating: true, count: source.stripes.count)
-      for part in parts {
-        for (index, own) in try part.stripes(of: source).enumerated() where !own { result[index] = false }
-        if !result.contains(true) { break }
-      }
-      return result
+      var open = open
+      for part in parts where open.contains(true) { open = try part.stripes(of: source, among: open) }
+      return open
     case .any(let parts):
-      var result = [Bool](repeating: false, count: source.stripes.count)
+      var result = [Bool](repeating: false, count: open.count)
       for part in parts {
-        for (index, own) in try part.stripes(of: source).enumerated() where own { result[index] = true }
+        let left = zip(open, result).map { $0 && !$1 }
+        if !left.contains(true) { break }
+        for (index, own) in try part.stripes(of: source, among: left).enumerated() where own { result[index] = true }
       }
       return result
-    case .not: return [Bool](repeating: true, count: source.stripes.count)
+    case .not: return open
     }
   }
 

@@ -10,8 +10,8 @@ package protocol SpanSource: AnyObject, Sendable {
   var bounds: StripeBounds { get }
 
   /// For each of `stripes`, whether it may hold a row that passes; as `SpanStripe.mayMatch`, but what the stripes share
-  /// is looked at once.
-  func stripes(mayMatch leaf: SpanLeaf) throws -> [Bool]
+  /// is looked at once. Those that are not `open` are not looked at.
+  func stripes(mayMatch leaf: SpanLeaf, among open: [Bool]) throws -> [Bool]
 
   /// The rows of a trace, by stripe. Costs a probe of a resident filter when the trace is not here.
   func rows(of trace: TraceID) throws -> [LocatedRows]

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// What a text has to be, as UTF-8.
 package enum TextTest: Sendable {
   /// One of these; none passes when there are none. What can be looked up in dictionaries and filters.
@@ -42,17 +44,33 @@ package enum TextTest: Sendable {
     }
   }
 
+  /// One text. Many are cheaper with a decision.
   package func matches(_ text: String) -> Bool {
     var text = text
-    return text.withUTF8 { makeDecision()(UnsafeRawBufferPointer($0)) }
+    return text.withUTF8 { matches(UnsafeRawBufferPointer($0)) }
+  }
+
+  package func matches(_ text: UnsafeRawBufferPointer) -> Bool {
+    switch self {
+    case .oneOf(let texts): texts.contains { text.elementsEqual($0) }
+    case .notEmpty: !text.isEmpty
+    case .all: true
+    case .condition(let condition): condition.matches(text)
+    }
   }
 }
 
 /// A condition on a text that is more than a list: a pattern, or a place in the order of bytes.
 package final class TextCondition: Sendable {
+  /// A decision that one caller at a time borrows.
+  private struct Decision: @unchecked Sendable {
+    let decide: (UnsafeRawBufferPointer) -> Bool
+  }
+
   /// Says all that decides the answer.
   package let name: String
   private let make: @Sendable () -> (UnsafeRawBufferPointer) -> Bool
+  private let idle = Mutex<[Decision]>([])
 
   /// - Parameter make: gives a function that decides texts, for one thread; it may keep what it learns.
   package init(_ name: String, _ make: @escaping @Sendable () -> (UnsafeRawBufferPointer) -> Bool) {
@@ -61,4 +79,10 @@ package final class TextCondition: Sendable {
   }
 
   package func makeDecision() -> (UnsafeRawBufferPointer) -> Bool { make() }
+
+  package func matches(_ text: UnsafeRawBufferPointer) -> Bool {
+    let decision = idle.withLock { $0.popLast() } ?? Decision(decide: make())
+    defer { idle.withLock { $0.append(decision) } }
+    return decision.decide(text)
+  }
 }

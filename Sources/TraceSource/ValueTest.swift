@@ -65,7 +65,7 @@ package struct ValueTest: Sendable {
 
   /// True when no stored value of this type can pass, whatever it is.
   package func cannotMatch(_ type: AttributeType) -> Bool {
-    if spelled != nil, type != .string { return false }
+    if spelled != nil, type != .string, type != .opaque { return false }
     switch type {
     case .absent: return !absent
     case .empty: return !empty
@@ -137,16 +137,19 @@ package struct ValueTest: Sendable {
 
   /// Compares through the model.
   package func matches(_ value: AttributeValue) -> Bool {
-    if case .string(let stored) = value { return strings.matches(stored) }
-    if let spelled, spelled.matches(value.text) { return true }
+    if let spelled {
+      // A value of an unknown kind has no text.
+      if case .opaque = value { return false }
+      if case .string = value {} else if spelled.matches(value.text) { return true }
+    }
     switch value {
+    case .string(let stored): return strings.matches(stored)
     case .absent: return absent
     case .empty: return empty
     case .bool(let stored): return bools.contains(stored)
     case .int(let stored): return matches(.int, bits: UInt64(bitPattern: stored))
     case .double(let stored): return matches(.double, bits: stored.bitPattern)
-    case .string(let stored): return strings.matches(stored)
-    case .bytes(let stored): return stored.withUnsafeBytes { bytes.makeDecision()($0) }
+    case .bytes(let stored): return stored.withUnsafeBytes { bytes.matches($0) }
     case .array, .map, .opaque:
       switch composites {
       case .none: return false

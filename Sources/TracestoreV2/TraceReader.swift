@@ -33,7 +33,8 @@ public protocol TraceReader: Sendable {
   func findTraceSummaries(_ query: TraceQuery) async throws -> ResultStream<TraceSummary>
 
   /// The matching spans themselves; `query.limit` counts spans. Newest first means start descending, then trace id,
-  /// then span id ascending; slowest first puts the duration in place of the start. Default: throws `unsupported`.
+  /// then span id ascending; slowest first puts the duration in place of the start. Other orders are refused as
+  /// `unsupported`. Default: throws `unsupported`.
   func findSpans(_ query: TraceQuery) async throws -> ResultStream<FoundSpan>
 
   /// The distinct non-empty names of services, ascending by their UTF-8 bytes.

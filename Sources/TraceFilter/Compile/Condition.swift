@@ -6,7 +6,7 @@ import TracestoreV2
 /// What a leaf of a filter asks of its reference: a test by type of value, to be passed or, when negated, to be passed
 /// by no value.
 struct Condition: Sendable {
-  private enum Form: Sendable {
+  fileprivate enum Form: Sendable {
     case exists
     case compares(Comparison, FilterExpression)
     case oneOf([FilterExpression])
@@ -14,41 +14,53 @@ struct Condition: Sendable {
     case matches(TextTest, isUntyped: Bool)
   }
 
-  private let form: Form
   /// True for `ne` and `not_in`: some value is there, and none passes.
   let isNegated: Bool
+  /// For attributes, whose values may have any type.
+  let values: ValueTest
+  /// For fields with text; nil when the constant is none.
+  let texts: TextTest?
+  /// For fields with instants; nil when the constant is none.
+  let instants: [ClosedRange<UInt64>]?
+  /// For durations of spans; nil when the constant is none.
+  let durations: [ClosedRange<UInt64>]?
+  /// For lengths of time that may be negative; nil when the constant is none.
+  let signedDurations: [ClosedRange<Int64>]?
 
-  static let exists = Condition(form: .exists, isNegated: false)
+  static let exists = Condition(.exists, isNegated: false)
 
-  private init(form: Form, isNegated: Bool) {
-    self.form = form
+  private init(_ form: Form, isNegated: Bool) {
     self.isNegated = isNegated
+    values = form.values
+    texts = form.texts
+    instants = form.instants
+    durations = form.durations
+    signedDurations = form.signedDurations
   }
 
   /// Nil when the call compares references with one another.
   init?(_ call: FilterCall) throws {
     switch call.operation {
-    case .exists: (form, isNegated) = (.exists, false)
+    case .exists: self = .exists
     case .regex:
       guard let text = call.arguments[1].constantText else { return nil }
       var isUntyped = false
       if case .untyped = call.arguments[1] { isUntyped = true }
-      (form, isNegated) = (.matches(try FilterCompiler.pattern(text), isUntyped: isUntyped), false)
+      self.init(.matches(try FilterCompiler.pattern(text), isUntyped: isUntyped), isNegated: false)
     case .in, .notIn:
       guard case .list(let list) = call.arguments[1] else { return nil }
-      (form, isNegated) = (.oneOf(list.constants(beside: call.arguments[0])), call.operation == .notIn)
+      self.init(.oneOf(list.constants(beside: call.arguments[0])), isNegated: call.operation == .notIn)
     default:
       guard let comparison = Comparison(call.operation), call.arguments[1].isConstant else { return nil }
-      isNegated = comparison == .notEqual
-      form = .compares(isNegated ? .equal : comparison, call.arguments[1])
+      let isNegated = comparison == .notEqual
+      self.init(.compares(isNegated ? .equal : comparison, call.arguments[1]), isNegated: isNegated)
     }
   }
+}
 
-  // MARK: By type
-
-  /// For attributes, whose values may have any type.
-  var values: ValueTest {
-    switch form {
+extension Condition.Form {
+  fileprivate var values: ValueTest {
+    switch self {
     case .exists: return .present
     case .matches(let test, let isUntyped):
       var values = ValueTest(name: "\(test.name) \(isUntyped)")
@@ -75,9 +87,8 @@ struct Condition: Sendable {
     }
   }
 
-  /// For fields with text; nil when the constant is none.
-  var texts: TextTest? {
-    switch form {
+  fileprivate var texts: TextTest? {
+    switch self {
     case .exists: return .notEmpty
     case .matches(let test, _): return test
     case .oneOf(let constants): return .oneOf(constants.compactMap { $0.constantText.map { Array($0.utf8) } })
@@ -85,8 +96,7 @@ struct Condition: Sendable {
     }
   }
 
-  /// For fields with instants; nil when the constant is none.
-  var instants: [ClosedRange<UInt64>]? {
+  fileprivate var instants: [ClosedRange<UInt64>]? {
     ranges { comparison, constant in
       if case .timestamp(let time) = constant {
         [comparison.instants(time.nanoseconds)].compactMap(\.self)
@@ -96,16 +106,14 @@ struct Condition: Sendable {
     }
   }
 
-  /// For durations of spans; nil when the constant is none.
-  var durations: [ClosedRange<UInt64>]? {
+  fileprivate var durations: [ClosedRange<UInt64>]? {
     ranges { comparison, constant in
       if case .duration(let length) = constant { [comparison.durations(length)].compactMap(\.self) } else { nil }
     }
   }
 
-  /// For lengths of time that may be negative; nil when the constant is none.
-  var signedDurations: [ClosedRange<Int64>]? {
-    switch form {
+  fileprivate var signedDurations: [ClosedRange<Int64>]? {
+    switch self {
     case .exists: return [.min ... .max]
     case .matches: return nil
     case .oneOf(let constants): return constants.flatMap { Self.signed(.equal, $0) ?? [] }
@@ -121,7 +129,7 @@ struct Condition: Sendable {
   private func ranges(
     _ range: (Comparison, FilterExpression) -> [ClosedRange<UInt64>]?
   ) -> [ClosedRange<UInt64>]? {
-    switch form {
+    switch self {
     case .exists: return [0...UInt64.max]
     case .matches: return nil
     case .oneOf(let constants): return constants.flatMap { range(.equal, $0) ?? [] }

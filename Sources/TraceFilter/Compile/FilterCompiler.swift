@@ -4,12 +4,24 @@ package import TraceSource
 package import TracestoreV2
 
 extension FilterExpression {
+  /// Each pattern holds up to some megabytes of its automaton while a query runs.
+  package static let maximumPatternCount = 64
+
   /// The predicate of a filter: what can be decided on columns as leaves, the rest on materialised spans, behind
   /// whatever narrows them down.
   ///
   /// - Throws: `invalidArgument` as `finalized()` does.
   package func predicate() throws -> SpanPredicate {
-    guard case .call(let call) = try finalized(checkingPatterns: { _ = try TextPattern($0) }) else { return .nothing }
+    var patternCount = 0
+    let filter = try finalized { pattern in
+      patternCount += 1
+      guard patternCount <= Self.maximumPatternCount else {
+        throw TracestoreError(
+          .limitExceeded, "A filter may have \(Self.maximumPatternCount) patterns; join them with `|`.")
+      }
+      _ = try TextPattern(pattern)
+    }
+    guard case .call(let call) = filter else { return .nothing }
     return try FilterCompiler().predicate(call)
   }
 }
@@ -56,7 +68,7 @@ struct FilterCompiler {
   /// What is decided on spans, behind the conditions that its references are there.
   private func onRecords(_ call: FilterCall) throws -> SpanPredicate {
     let references = call.arguments.filter(\.isReference)
-    if references.isEmpty { return constants(call) ? .everything : .nothing }
+    if references.isEmpty { return Self.holds(betweenConstants: call) ? .everything : .nothing }
     var parts = references.map(presence)
     parts.append(.leaf(.record(try RecordFilter(call).test)))
     return .all(parts)
@@ -72,7 +84,7 @@ struct FilterCompiler {
   }
 
   /// Two constants compared: an untyped one is read as what stands on the other side.
-  private func constants(_ call: FilterCall) -> Bool {
+  static func holds(betweenConstants call: FilterCall) -> Bool {
     guard let comparison = Comparison(call.operation) else { return false }
     let (left, right) = (call.arguments[0], call.arguments[1])
     if case .untyped(let left) = left, case .untyped(let right) = right {
@@ -81,16 +93,18 @@ struct FilterCompiler {
       }
       return comparison.accepts(.of(left, right))
     }
-    for read in [Self.length, Self.instant] where read(left, false) != nil || read(right, false) != nil {
+    for read in [length, instant] where read(left, false) != nil || read(right, false) != nil {
       guard let left = read(left, true), let right = read(right, true) else { return comparison == .notEqual }
       return comparison.accepts(.of(left, right))
     }
-    // As a value that is stored: the typed one, or the left one.
+    if let left = left.typedNumber, let right = right.typedNumber { return comparison.accepts(left.order(right)) }
+    // The typed one, or the left one, as a value that is stored.
     var (stored, constant, asked) = (left, right, call.operation)
     if case .untyped = left { (stored, constant, asked) = (right, left, asked.mirrored) }
-    guard let value = stored.attributeValue,
-      let condition = try? Condition(FilterCall(asked, [stored, constant.asUntyped(beside: stored)]))
-    else { return false }
+    guard let value = stored.attributeValue, let condition = try? Condition(FilterCall(asked, [stored, constant]))
+    else {
+      return false
+    }
     return condition.values.matches(value) != condition.isNegated
   }
 
@@ -262,12 +276,11 @@ extension FilterExpression {
     }
   }
 
-  /// Numbers of two types compare by value; only an untyped constant does so with a stored one.
-  fileprivate func asUntyped(beside other: FilterExpression) -> FilterExpression {
-    switch (self, other) {
-    case (.int(let value), .double): .untyped(String(value))
-    case (.double(let value), .int): .untyped(FilterConstant.text(value))
-    default: self
+  fileprivate var typedNumber: Number? {
+    switch self {
+    case .int(let value): .int(value)
+    case .double(let value): .double(value)
+    default: nil
     }
   }
 }

@@ -33,7 +33,9 @@ indirect enum RecordFilter: Sendable {
       }
       self = .some(nested.level == .event ? .event : .link, try RecordFilter(inner))
     default:
-      if arguments[0].isReference, let condition = try Condition(call) {
+      if !arguments.contains(where: \.isReference) {
+        self = FilterCompiler.holds(betweenConstants: call) ? .all([]) : .any([])
+      } else if arguments[0].isReference, let condition = try Condition(call) {
         self = .leaf(arguments[0], condition)
       } else if let comparison = Comparison(call.operation) {
         self = .compare(comparison, arguments[0], arguments[1])

@@ -110,10 +110,13 @@ package final class Segment: SpanSource {
 
   package var bounds: StripeBounds { StripeBounds(totals) }
 
-  package func stripes(mayMatch leaf: SpanLeaf) throws -> [Bool] {
+  package func stripes(mayMatch leaf: SpanLeaf, among open: [Bool]) throws -> [Bool] {
     let test = try core.stripeTest(leaf)
-    var result = try spanStripes().map { stripe in try stripe.rowCount > 0 && test(stripe.summary) }
-    if let partial = try partialStripe() { result.append(try partial.mayMatch(leaf)) }
+    let stripes = try spanStripes()
+    var result = try zip(stripes, open).map { stripe, isOpen in
+      try isOpen && stripe.rowCount > 0 && test(stripe.summary)
+    }
+    if let partial = try partialStripe() { result.append(try open.last == true && partial.mayMatch(leaf)) }
     return result
   }
 

@@ -16,7 +16,7 @@ extension SegmentStripe: ElementStripe {
   }
 
   package func filterElements(_ mask: inout RowMask, of level: ChildLevel, by leaf: ElementLeaf) throws {
-    guard let first = mask.firstSet(), let last = mask.lastSet, try mayMatch(leaf, level) else {
+    guard let first = mask.firstSet(), let last = mask.lastSet, (try? mayMatch(leaf, level)) ?? true else {
       return mask.clear(0..<mask.count)
     }
     var result = mask

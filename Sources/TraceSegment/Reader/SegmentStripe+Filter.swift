@@ -12,7 +12,8 @@ extension SegmentStripe {
   package func filter(_ mask: inout RowMask, by leaf: SpanLeaf) throws {
     try check(mask)
     guard !mask.isEmpty else { return }
-    guard try mayMatch(leaf) else {
+    // An index that is damaged spares nothing, and costs nothing: the rows themselves decide.
+    guard (try? mayMatch(leaf)) ?? true else {
       mask.clear(0..<rowCount)
       return
     }

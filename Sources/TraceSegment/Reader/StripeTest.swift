@@ -124,7 +124,7 @@ extension SegmentCore {
       let type = try keys()[entry].type
       guard !test.cannotMatch(type) else { continue }
       let id = ChunkID.attribute(UInt32(entry))
-      if test.spelled != nil, type != .string {
+      if test.spelled != nil, type != .string, type != .opaque {
         tests.append { $0.number(id) != nil || $0.text(id) != nil }
         continue
       }

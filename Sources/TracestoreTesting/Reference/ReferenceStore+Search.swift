@@ -31,6 +31,9 @@ extension ReferenceStore: TraceReader {
   }
 
   public func findSpans(_ query: TraceQuery) async throws -> ResultStream<FoundSpan> {
+    guard query.order == .newest || query.order == .slowest else {
+      throw TracestoreError.unsupported("spans in the order \"\(query.order.rawValue)\"")
+    }
     let records = state.withLock { $0.records }
     let isMatch = try condition(of: query)
     let cursor = try query.pageToken.map { try PageCursor(token: $0, query, listing: .spans, storeID: storeID) }
