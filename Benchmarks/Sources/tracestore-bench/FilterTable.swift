@@ -19,10 +19,8 @@ struct FilterTable {
       let parts = line.split(separator: "|", maxSplits: 1)
       guard parts.count == 2 else { continue }
       let text = parts[1].trimmingCharacters(in: .whitespaces)
-      do {
-        let filter = try FilterExpression(text: text)
-        rows.append(Row(kind: parts[0].trimmingCharacters(in: .whitespaces), text: text, filter: filter))
-      } catch { throw error }
+      let filter = try FilterExpression(text: text)
+      rows.append(Row(kind: parts[0].trimmingCharacters(in: .whitespaces), text: text, filter: filter))
     }
   }
 
