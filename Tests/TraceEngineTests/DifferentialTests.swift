@@ -42,7 +42,7 @@ import TracestoreTesting
       if random.next() % 16 == 0 { try await store.seal() }
       if random.next() % 16 == 0 { try await store.compact(random.next() % 2 == 0 ? .all : .due) }
     }
-    for offset in 0..<40 as Range<UInt64> {
+    for offset in 0..<25 as Range<UInt64> {
       let filter = randomFilter(seed: seed &* 1_000 &+ offset)
       let order = [TraceOrder.newest, .slowest, .traceID][Int(random.next() % 3)]
       let query = TraceQuery(filter: filter, limit: 10 + Int(random.next() % 40), order: order)

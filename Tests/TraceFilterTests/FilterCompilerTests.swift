@@ -14,7 +14,7 @@ import TracestoreV2
     var span: SpanRecord
   }
 
-  private static let subjects: [Subject] = randomTraces(seed: 7, count: 16).flatMap { data in
+  private static let subjects: [Subject] = randomTraces(seed: 7, count: 8).flatMap { data in
     var subjects: [Subject] = []
     data.forEachSpan { subjects.append(Subject(resource: $0, scope: $1, span: $2)) }
     return subjects
