@@ -160,7 +160,3 @@ private func opening() {
     precondition(process.terminationStatus == 0, "the second process sees what was acknowledged")
   }
 }
-
-extension Duration {
-  fileprivate var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
-}

@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import Foundation
 import TraceEngine
 
@@ -36,7 +37,7 @@ struct FilterTable {
         }
         rows[index].foundCount = count
         // The first turn fills the caches.
-        if turn > 0 { rows[index].milliseconds.append(elapsed.inSeconds * 1_000) }
+        if turn > 0 { rows[index].milliseconds.append(elapsed.seconds * 1_000) }
       }
     }
   }

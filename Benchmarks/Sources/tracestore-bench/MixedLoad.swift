@@ -47,14 +47,14 @@ struct MixedLoad: Encodable {
       try await corpus.write(to: store)
       try await store.seal()
     }
-    return Double(try await store.statistics().spanCount - before) / elapsed.inSeconds
+    return Double(try await store.statistics().spanCount - before) / elapsed.seconds
   }
 
   /// A full merge of what there is: spans a second.
   private static func merge(_ store: TraceStore) async throws -> Double {
     let started = ContinuousClock.now
     let report = try await store.compact(.all)
-    return Double(report.recordCount) / (ContinuousClock.now - started).inSeconds
+    return Double(report.recordCount) / (ContinuousClock.now - started).seconds
   }
 
   /// Runs `body` while the store is merged whole again and again.
@@ -83,13 +83,9 @@ struct MixedLoad: Encodable {
       let elapsed = try await ContinuousClock().measure {
         for try await _ in try await store.findTraceIDs(query) {}
       }
-      times.append(elapsed.inSeconds * 1_000)
+      times.append(elapsed.seconds * 1_000)
     }
     times.sort()
     return times[times.count * 99 / 100]
   }
-}
-
-extension Duration {
-  var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
 }

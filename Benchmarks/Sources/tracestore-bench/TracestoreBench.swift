@@ -51,7 +51,7 @@ struct TracestoreBench {
     try await store.close()
     try emit(
       Result(
-        writeSeconds: (written - started).inSeconds, sealSeconds: (sealed - started).inSeconds,
+        writeSeconds: (written - started).seconds, sealSeconds: (sealed - started).seconds,
         spanCount: statistics.spanCount, byteCount: statistics.segmentByteCount,
         peakMemoryByteCount: peakMemoryByteCount()))
   }
