@@ -1,4 +1,5 @@
 package import TraceModel
+import TraceSource
 package import TracestoreV2
 
 /// How the constants of a filter are spelled: as Go's standard library spells them, because Jaeger's own decoder does.
@@ -6,14 +7,8 @@ package enum FilterConstant {
   /// A signed decimal number of 64 bits.
   package static func int(_ text: String) -> Int64? { Int64(text) }
 
-  /// One of twelve words.
-  package static func bool(_ text: String) -> Bool? {
-    switch text {
-    case "1", "t", "T", "TRUE", "true", "True": true
-    case "0", "f", "F", "FALSE", "false", "False": false
-    default: nil
-    }
-  }
+  /// The words that stored text reads as, too.
+  package static func bool(_ text: String) -> Bool? { ValueTest.truthValue(text) }
 
   /// RFC 3339 with a fraction of at most nine digits. Instants before 1970 and after 2554 are no timestamps of spans.
   package static func timestamp(_ text: String) -> Timestamp? {

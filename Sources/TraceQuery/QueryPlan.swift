@@ -35,27 +35,11 @@ final class QueryPlan: Sendable {
   /// As `SpanPredicate.filter`.
   func filter(_ mask: inout RowMask, in stripe: any SpanStripe) throws {
     let rowsIn = mask.setCount
-    try decide(&mask, in: stripe)
+    try predicate.filter(&mask, in: stripe) { _, index, mask in try parts[index].filter(&mask, in: stripe) }
     let rowsOut = mask.setCount
     counts.withLock {
       $0.rowsIn += rowsIn
       $0.rowsOut += rowsOut
-    }
-  }
-
-  private func decide(_ mask: inout RowMask, in stripe: any SpanStripe) throws {
-    switch predicate {
-    case .leaf(let leaf): try stripe.filter(&mask, by: leaf)
-    case .all:
-      for part in parts {
-        if mask.isEmpty { return }
-        try part.filter(&mask, in: stripe)
-      }
-    case .any: try mask.keepAny(of: parts) { try $0.filter(&$1, in: stripe) }
-    case .not:
-      var passed = mask
-      try parts[0].filter(&passed, in: stripe)
-      mask.subtract(passed)
     }
   }
 

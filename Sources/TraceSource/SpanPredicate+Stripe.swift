@@ -35,19 +35,27 @@ extension SpanPredicate {
 
   /// Clears the rows that do not pass.
   package func filter(_ mask: inout RowMask, in stripe: any SpanStripe) throws {
+    try filter(&mask, in: stripe) { part, _, mask in try part.filter(&mask, in: stripe) }
+  }
+
+  /// The same, where `filterPart` filters by a part, which it gets with its place among the parts.
+  package func filter(
+    _ mask: inout RowMask, in stripe: any SpanStripe,
+    byPart filterPart: (_ part: SpanPredicate, _ index: Int, inout RowMask) throws -> Void
+  ) throws {
     switch self {
     case .leaf(let leaf):
       try stripe.filter(&mask, by: leaf)
     case .all(let parts):
-      for part in parts {
+      for (index, part) in parts.enumerated() {
         if mask.isEmpty { return }
-        try part.filter(&mask, in: stripe)
+        try filterPart(part, index, &mask)
       }
     case .any(let parts):
-      try mask.keepAny(of: parts) { try $0.filter(&$1, in: stripe) }
+      try mask.keepAny(of: Array(parts.enumerated())) { try filterPart($0.element, $0.offset, &$1) }
     case .not(let part):
       var passed = mask
-      try part.filter(&passed, in: stripe)
+      try filterPart(part, 0, &passed)
       mask.subtract(passed)
     }
   }
@@ -55,7 +63,7 @@ extension SpanPredicate {
 
 extension RowMask {
   /// Keeps the rows that any of the parts keeps; each part is asked only about rows that those before it let go.
-  package mutating func keepAny<Part>(
+  fileprivate mutating func keepAny<Part>(
     of parts: [Part], _ filter: (Part, inout RowMask) throws -> Void
   ) rethrows {
     var passed = RowMask(count: count)

@@ -35,7 +35,8 @@ extension ValueTest {
 
   private static let nonFinite: [String: Double] = ["NaN": .nan, "Infinity": .infinity, "-Infinity": -.infinity]
 
-  private static func truthValue(_ text: String) -> Bool? {
+  /// The truth value that a text reads as: one of twelve words.
+  package static func truthValue(_ text: String) -> Bool? {
     switch text {
     case "1", "t", "T", "TRUE", "true", "True": true
     case "0", "f", "F", "FALSE", "false", "False": false

@@ -39,14 +39,16 @@ struct Condition: Sendable {
   }
 
   /// Nil when the call compares references with one another.
-  init?(_ call: FilterCall) throws {
+  ///
+  /// - Parameter patterns: those of the filter that the call is part of.
+  init?(_ call: FilterCall, _ patterns: FilterPatterns) {
     switch call.operation {
     case .exists: self = .exists
     case .regex:
       guard let text = call.arguments[1].constantText else { return nil }
       var isUntyped = false
       if case .untyped = call.arguments[1] { isUntyped = true }
-      self.init(.matches(try FilterCompiler.pattern(text), isUntyped: isUntyped), isNegated: false)
+      self.init(.matches(patterns.test(text), isUntyped: isUntyped), isNegated: false)
     case .in, .notIn:
       guard case .list(let list) = call.arguments[1] else { return nil }
       self.init(.oneOf(list.constants(beside: call.arguments[0])), isNegated: call.operation == .notIn)

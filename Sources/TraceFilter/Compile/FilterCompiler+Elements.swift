@@ -4,37 +4,37 @@ import TracestoreV2
 
 // `some`: conditions on one event or one link as a whole.
 extension FilterCompiler {
-  func some(_ call: FilterCall) throws -> SpanPredicate {
+  func some(_ call: FilterCall) -> SpanPredicate {
     guard case .nested(let nested) = call.arguments[0], case .call(let inner) = call.arguments[1] else {
       return .nothing
     }
     let level: ChildLevel = nested.level == .event ? .event : .link
-    if let predicate = try element(inner, level) { return .leaf(.some(level, predicate)) }
+    if let predicate = element(inner, level) { return .leaf(.some(level, predicate)) }
     // Elements that are compared with one another: on records, of spans that have any.
-    return .all([.leaf(.some(level, .all([]))), .leaf(.record(try RecordFilter(call).test))])
+    return .all([.leaf(.some(level, .all([]))), .leaf(.record(RecordFilter(call, patterns).test))])
   }
 
   /// The predicate of a call inside `some`; nil when elements cannot be decided on columns.
-  private func element(_ call: FilterCall, _ level: ChildLevel) throws -> ElementPredicate? {
-    func elements(_ arguments: [FilterExpression]) throws -> [ElementPredicate]? {
+  private func element(_ call: FilterCall, _ level: ChildLevel) -> ElementPredicate? {
+    func elements(_ arguments: [FilterExpression]) -> [ElementPredicate]? {
       var parts: [ElementPredicate] = []
       for argument in arguments {
-        guard case .call(let inner) = argument, let part = try element(inner, level) else { return nil }
+        guard case .call(let inner) = argument, let part = element(inner, level) else { return nil }
         parts.append(part)
       }
       return parts
     }
     // What says nothing of the element is decided by its span.
-    guard call.mentions(level.attributeLevel) else { return .span(try predicate(call)) }
+    guard call.mentions(level.attributeLevel) else { return .span(predicate(call)) }
     switch call.operation {
-    case .and: return try elements(call.arguments).map { .all($0) }
-    case .or: return try elements(call.arguments).map { .any($0) }
-    case .not: return try elements(call.arguments).map { .not($0[0]) }
+    case .and: return elements(call.arguments).map { .all($0) }
+    case .or: return elements(call.arguments).map { .any($0) }
+    case .not: return elements(call.arguments).map { .not($0[0]) }
     // A collection inside, with conditions on this element: pairs of elements.
     case .some: return nil
     default: break
     }
-    guard let condition = try Condition(call) else { return nil }
+    guard let condition = Condition(call, patterns) else { return nil }
     switch call.arguments[0] {
     case .attribute(let reference):
       let key = Array(reference.key.utf8)
@@ -93,7 +93,7 @@ extension ChildLevel {
 }
 
 extension FilterCall {
-  /// Whether a reference to this level stands anywhere in the call, outside of a `some` that binds the level anew.
+  /// Whether a reference to this level stands anywhere in the call. No `some` inside another one binds a level anew.
   func mentions(_ level: AttributeLevel) -> Bool {
     arguments.contains { argument in
       switch argument {

@@ -12,65 +12,73 @@ extension FilterExpression {
   ///
   /// - Throws: `invalidArgument` as `finalized()` does.
   package func predicate() throws -> SpanPredicate {
-    var patternCount = 0
-    let filter = try finalized { pattern in
-      patternCount += 1
-      guard patternCount <= Self.maximumPatternCount else {
-        throw TracestoreError(
-          .limitExceeded, "A filter may have \(Self.maximumPatternCount) patterns; join them with `|`.")
-      }
-      _ = try TextPattern(pattern)
-    }
-    guard case .call(let call) = filter else { return .nothing }
-    return try FilterCompiler().predicate(call)
+    var patterns = FilterPatterns()
+    guard case .call(let call) = try finalized(checkingPatterns: { try patterns.add($0) }) else { return .nothing }
+    return FilterCompiler(patterns: patterns).predicate(call)
   }
 }
 
-/// Turns resolved calls into predicates.
-struct FilterCompiler {
-  /// The test of a pattern that was checked.
-  static func pattern(_ pattern: String) throws -> TextTest {
+/// The patterns of a filter, each compiled once.
+struct FilterPatterns {
+  /// By their bytes, because equal `String`s may have different ones.
+  private var tests: [[UInt8]: TextTest] = [:]
+
+  mutating func add(_ pattern: String) throws {
+    let bytes = Array(pattern.utf8)
+    guard tests[bytes] == nil else { return }
+    guard tests.count < FilterExpression.maximumPatternCount else {
+      throw TracestoreError(
+        .limitExceeded, "A filter may have \(FilterExpression.maximumPatternCount) patterns; join them with `|`.")
+    }
     let compiled = try TextPattern(pattern)
-    return .condition(
-      TextCondition("matches \(Array(pattern.utf8))") {
+    tests[bytes] = .condition(
+      TextCondition("matches \(bytes)") {
         let matcher = compiled.makeMatcher()
         return { matcher.matches($0) }
       })
   }
 
+  /// - Precondition: the pattern was added.
+  func test(_ pattern: String) -> TextTest { tests[Array(pattern.utf8)] ?? .none }
+}
+
+/// Turns resolved calls into predicates.
+struct FilterCompiler {
+  let patterns: FilterPatterns
+
   // MARK: Spans
 
-  func predicate(_ expression: FilterExpression) throws -> SpanPredicate {
-    if case .call(let call) = expression { try predicate(call) } else { .nothing }
+  func predicate(_ expression: FilterExpression) -> SpanPredicate {
+    if case .call(let call) = expression { predicate(call) } else { .nothing }
   }
 
-  func predicate(_ call: FilterCall) throws -> SpanPredicate {
+  func predicate(_ call: FilterCall) -> SpanPredicate {
     let arguments = call.arguments
     switch call.operation {
     case .and:
       // The cheapest first: what they leave over, the others need not look at.
-      return .all(try arguments.map { try predicate($0) }.sorted { $0.cost < $1.cost })
-    case .or: return .any(try arguments.map { try predicate($0) })
-    case .not: return .not(try predicate(arguments[0]))
-    case .some: return try some(call)
+      return .all(arguments.map { predicate($0) }.sorted { $0.cost < $1.cost })
+    case .or: return .any(arguments.map { predicate($0) })
+    case .not: return .not(predicate(arguments[0]))
+    case .some: return some(call)
     default: break
     }
-    guard let condition = try Condition(call) else { return try onRecords(call) }
+    guard let condition = Condition(call, patterns) else { return onRecords(call) }
     switch arguments[0] {
     case .attribute(let reference): return attribute(reference, condition)
     case .field(let reference):
       if let predicate = FilterField(reference).flatMap({ field($0, condition) }) { return predicate }
-      return try onRecords(call)
-    default: return try onRecords(call)
+      return onRecords(call)
+    default: return onRecords(call)
     }
   }
 
   /// What is decided on spans, behind the conditions that its references are there.
-  private func onRecords(_ call: FilterCall) throws -> SpanPredicate {
+  private func onRecords(_ call: FilterCall) -> SpanPredicate {
     let references = call.arguments.filter(\.isReference)
     if references.isEmpty { return Self.holds(betweenConstants: call) ? .everything : .nothing }
     var parts = references.map(presence)
-    parts.append(.leaf(.record(try RecordFilter(call).test)))
+    parts.append(.leaf(.record(RecordFilter(call, patterns).test)))
     return .all(parts)
   }
 
@@ -101,10 +109,9 @@ struct FilterCompiler {
     // The typed one, or the left one, as a value that is stored.
     var (stored, constant, asked) = (left, right, call.operation)
     if case .untyped = left { (stored, constant, asked) = (right, left, asked.mirrored) }
-    guard let value = stored.attributeValue, let condition = try? Condition(FilterCall(asked, [stored, constant]))
-    else {
-      return false
-    }
+    guard let value = stored.attributeValue,
+      let condition = Condition(FilterCall(asked, [stored, constant]), FilterPatterns())
+    else { return false }
     return condition.values.matches(value) != condition.isNegated
   }
 
@@ -145,8 +152,9 @@ struct FilterCompiler {
   private func field(_ field: FilterField, _ condition: Condition) -> SpanPredicate? {
     if let text = field.spanText { return self.text(text, condition) }
     return switch (field.level, field.name) {
-    case (.span, "kind"): words(FilterField.kindWords, condition) { .leaf(.kind($0)) }
-    case (.span, "status"): words(FilterField.statusWords, condition) { .leaf(.statusCode($0)) }
+    case (.span, "kind"): words(FilterField.kindWords, condition, { .leaf(.kind($0)) }, { $0.kind.word })
+    case (.span, "status"):
+      words(FilterField.statusWords, condition, { .leaf(.statusCode($0)) }, { ($0.status?.code ?? .unset).word })
     case (.span, "startTime"): instants(condition, present: .everything) { .leaf(.start($0)) }
     case (.span, "endTime"): instants(condition, present: .leaf(.end(1...(.max)))) { .leaf(.end($0)) }
     case (.span, "duration"): lengths(condition)
@@ -178,7 +186,8 @@ struct FilterCompiler {
   /// A field that is always there, with few words; codes that no version of the protocol knows yet are numbers, which
   /// only a pattern can mean.
   private func words(
-    _ words: [String], _ condition: Condition, _ leaf: (Set<Int32>) -> SpanPredicate
+    _ words: [String], _ condition: Condition, _ leaf: (Set<Int32>) -> SpanPredicate,
+    _ word: @escaping @Sendable (SpanRecord) -> String
   ) -> SpanPredicate? {
     switch condition.texts {
     case .all, .notEmpty: return .everything
@@ -190,14 +199,10 @@ struct FilterCompiler {
       let decide = TextTest.condition(test)
       let passing = leaf(known.filter { decide.matches(words[Int($0)]) })
       // What is no known word is looked at record by record.
-      return .any([passing, .all([.not(leaf(known)), .leaf(.record(unknownWordTest(words, decide)))])])
+      let unknown = RecordTest { _, _, span in decide.matches(word(span)) }
+      return .any([passing, .all([.not(leaf(known)), .leaf(.record(unknown))])])
     case nil: return nil
     }
-  }
-
-  private func unknownWordTest(_ words: [String], _ test: TextTest) -> RecordTest {
-    let isKind = words == FilterField.kindWords
-    return RecordTest { _, _, span in test.matches(isKind ? span.kind.word : (span.status?.code ?? .unset).word) }
   }
 
   private func instants(

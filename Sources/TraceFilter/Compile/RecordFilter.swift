@@ -14,28 +14,28 @@ indirect enum RecordFilter: Sendable {
   case compare(Comparison, FilterExpression, FilterExpression)
 
   /// - Parameter call: resolved.
-  init(_ call: FilterCall) throws {
+  init(_ call: FilterCall, _ patterns: FilterPatterns) {
     let arguments = call.arguments
-    func parts() throws -> [RecordFilter] {
-      try arguments.map { argument in
+    func parts() -> [RecordFilter] {
+      arguments.map { argument in
         guard case .call(let inner) = argument else { return .any([]) }
-        return try RecordFilter(inner)
+        return RecordFilter(inner, patterns)
       }
     }
     switch call.operation {
-    case .and: self = .all(try parts())
-    case .or: self = .any(try parts())
-    case .not: self = .not(.all(try parts()))
+    case .and: self = .all(parts())
+    case .or: self = .any(parts())
+    case .not: self = .not(.all(parts()))
     case .some:
       guard case .nested(let nested) = arguments[0], case .call(let inner) = arguments[1] else {
         self = .any([])
         return
       }
-      self = .some(nested.level == .event ? .event : .link, try RecordFilter(inner))
+      self = .some(nested.level == .event ? .event : .link, RecordFilter(inner, patterns))
     default:
       if !arguments.contains(where: \.isReference) {
         self = FilterCompiler.holds(betweenConstants: call) ? .all([]) : .any([])
-      } else if arguments[0].isReference, let condition = try Condition(call) {
+      } else if arguments[0].isReference, let condition = Condition(call, patterns) {
         self = .leaf(arguments[0], condition)
       } else if let comparison = Comparison(call.operation) {
         self = .compare(comparison, arguments[0], arguments[1])

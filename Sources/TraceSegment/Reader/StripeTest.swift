@@ -6,7 +6,8 @@ import TraceSource
 /// Whether a stripe may hold what is asked, decided from what the stripe index says of it: bounds, presence lists, zones
 /// and value filters, all resident. False is certain.
 ///
-/// It is made once for a segment, which resolves strings, keys and tables, and then asked of each stripe.
+/// Making it resolves strings, keys and tables, which all stripes of a segment share: a search makes it once for a
+/// segment and asks it of each stripe.
 typealias StripeTest = (StripeSummary) throws -> Bool
 
 extension SegmentCore {
