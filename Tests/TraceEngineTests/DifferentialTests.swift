@@ -4,15 +4,22 @@ import TracestoreTesting
 
 /// The engine against the naive store: one history, random questions, one answer.
 @Suite struct DifferentialTests {
-  @Test(arguments: 1...12 as ClosedRange<UInt64>)
-  func `random histories and questions have the answers of the naive store`(_ seed: UInt64) async throws {
-    var random = SeededRandom(seed: seed)
+  /// An engine of random small sizes, and the naive store, at the same time.
+  private func stores(
+    _ seed: UInt64, _ random: inout SeededRandom
+  ) async throws -> (store: TraceStore, reference: ReferenceStore) {
     let now: UInt64 = 4_000_000_000_000_000_000
-    let reference = ReferenceStore(clock: { Timestamp(nanoseconds: now) })
     let store = try await TraceStore.inMemory(
       options: StoreOptions(
         sealSpanCount: 150, stripeSpanCount: 16 + Int(random.next() % 100), isCompactionAutomatic: seed % 2 == 0,
         mergedSegmentSpanCount: 64 + Int(random.next() % 400), clock: { now }))
+    return (store, ReferenceStore(clock: { Timestamp(nanoseconds: now) }))
+  }
+
+  @Test(arguments: 1...12 as ClosedRange<UInt64>)
+  func `random histories and questions have the answers of the naive store`(_ seed: UInt64) async throws {
+    var random = SeededRandom(seed: seed)
+    let (store, reference) = try await stores(seed, &random)
     let traces = randomTraces(seed: seed, count: 60, openSpanShare: seed % 3 == 0 ? 5 : 0)
     for (index, batch) in traces.enumerated() {
       _ = try await reference.writeTraces(batch)
@@ -29,12 +36,7 @@ import TracestoreTesting
   @Test(arguments: 101...112 as ClosedRange<UInt64>)
   func `random filters have the answers of the naive store`(_ seed: UInt64) async throws {
     var random = SeededRandom(seed: seed)
-    let now: UInt64 = 4_000_000_000_000_000_000
-    let reference = ReferenceStore(clock: { Timestamp(nanoseconds: now) })
-    let store = try await TraceStore.inMemory(
-      options: StoreOptions(
-        sealSpanCount: 150, stripeSpanCount: 16 + Int(random.next() % 100), isCompactionAutomatic: seed % 2 == 0,
-        mergedSegmentSpanCount: 64 + Int(random.next() % 400), clock: { now }))
+    let (store, reference) = try await stores(seed, &random)
     let traces = randomTraces(seed: seed, count: 60, openSpanShare: seed % 3 == 0 ? 5 : 0)
     for batch in traces {
       _ = try await reference.writeTraces(batch)

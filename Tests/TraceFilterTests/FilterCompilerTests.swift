@@ -117,6 +117,43 @@ import TracestoreV2
     }
   }
 
+  /// Constants beside one another are compared before any span is seen, inside a `some` that records decide as well.
+  @Test(arguments: [
+    "1 = 1", "1 != 1", "1 = \"1.0\"", "double(0) = double(-0.0)", "double(\"NaN\") = double(\"NaN\")",
+    "int(5) < double(\"+Inf\")", "int(9007199254740993) = double(9007199254740992)", "int(5) = \"5\"",
+    "bool(true) = bool(true)", "string(\"a\") < \"b\"", "duration(1s) < \"1m\"",
+  ])
+  func `two constants compare alike wherever they stand`(_ text: String) throws {
+    let constants = try FilterExpression(text: text)
+    let pair = try FilterExpression(text: "event.a = event.a || !(event.a = event.a)")
+    let bound = FilterExpression.call(.some, .nested(NestedReference(.event)), .call(.and, pair, constants))
+    for filter in [constants, bound, .call(.not, bound)] {
+      try compare(filter, try filter.finalized(checkingPatterns: { _ in }))
+    }
+  }
+
+  @Test func `a value of an unknown kind has no text that a pattern could read`() throws {
+    let span = SpanRecord(
+      traceID: TraceID(high: 0, low: 1), spanID: SpanID(1), attributes: [Attribute("k", .opaque([8, 1]))])
+    for (text, holds) in [(#"span.k =~ "x*""#, false), (#"exists(span.k)"#, true)] {
+      let predicate = try FilterExpression(text: text).predicate()
+      #expect(predicate.matches(resource: Resource(), scope: InstrumentationScope(), span: span) == holds, "\(text)")
+    }
+  }
+
+  @Test func `a filter has so many patterns and no more, equal ones counted once`() throws {
+    func filter(_ count: Int) -> FilterExpression {
+      let parts = (0..<count).flatMap { number in
+        [0, 1].map { _ in FilterExpression.call(.regex, .attribute("k", .span), .untyped("a\(number)")) }
+      }
+      return .call(FilterCall(.or, parts))
+    }
+    _ = try filter(FilterExpression.maximumPatternCount).predicate()
+    #expect {
+      try filter(FilterExpression.maximumPatternCount + 1).predicate()
+    } throws: { ($0 as? TracestoreError)?.code == .limitExceeded }
+  }
+
   @Test(arguments: 0..<20 as Range<UInt64>)
   func `random filters mean what their definition says`(_ seed: UInt64) throws {
     for number in 0..<100 as Range<UInt64> {
