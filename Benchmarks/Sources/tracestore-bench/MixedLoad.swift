@@ -1,42 +1,49 @@
 import BenchmarkSupport
 import Foundation
+import Synchronization
 import TraceEngine
 
 /// What writing and searching cost while segments are merged, beside what they cost alone.
 struct MixedLoad: Encodable {
-  /// Spans a second, alone and while everything is merged over and over.
+  /// Spans a second, to the last span in a segment: alone, and while everything is merged again and again.
   var quietIngest = 0.0
   var mergingIngest = 0.0
-  /// The 99th percentile of searches in milliseconds.
+  /// The 99th percentile of searches in milliseconds: alone, and while everything is merged.
   var quietSearch = 0.0
   var mergingSearch = 0.0
-  /// Spans a second of the merges, by wall clock, while nothing else ran, and beside searches.
+  /// How many searches stand behind the latter: as many as there was time for.
+  var mergingSearchCount = 0
+  /// Spans a second of a full merge, by wall clock: alone, and beside searches.
   var quietMerge = 0.0
   var searchingMerge = 0.0
 
-  /// Searches of each kind of phase.
   private static let searchCount = 2_000
 
-  /// Writes half of the corpus alone and half beside merges, into a new store.
+  /// Writes a third of the corpus alone, a third beside merges, and the last so that there is something to merge again.
   static func measure(_ corpus: Corpus, store path: String) async throws -> MixedLoad {
     var result = MixedLoad()
     var options = StoreOptions()
     options.isCompactionAutomatic = false
     let store = try await TraceStore.open(at: path, options: options)
-    let half = corpus.requests.count / 2
-    result.quietIngest = try await ingest(corpus.part(0..<half), store)
-    result.mergingIngest = try await beside(store) {
-      try await ingest(corpus.part(half..<corpus.requests.count), store)
-    }
-    .result
-    let merges = try await merge(store)
-    result.quietMerge = merges
+    let third = corpus.requests.count / 3
+    result.quietIngest = try await ingest(corpus.part(0..<third), store)
+    result.quietMerge = try await merge(store)
+    result.mergingIngest = try await ingestBesideMerges(corpus.part(third..<2 * third), store)
+    _ = try await ingest(corpus.part(2 * third..<corpus.requests.count), store)
+
     let services = try await store.getServices().elements
+    guard !services.isEmpty else { throw CocoaError(.fileReadCorruptFile) }
     // The first searches read what all others find in memory.
-    _ = try await search(store, services)
-    result.quietSearch = try await search(store, services)
-    let busy = try await beside(store) { try await search(store, services) }
-    (result.mergingSearch, result.searchingMerge) = (busy.result, busy.spansPerSecond)
+    _ = try await search(store, services) { false }
+    result.quietSearch = percentile(try await search(store, services) { false })
+    let isMerged = Mutex(false)
+    async let rate = {
+      defer { isMerged.withLock { $0 = true } }
+      return try await merge(store)
+    }()
+    let times = try await search(store, services) { isMerged.withLock { $0 } }
+    (result.mergingSearch, result.mergingSearchCount) = (percentile(times), times.count)
+    result.searchingMerge = try await rate
     try await store.close()
     return result
   }
@@ -50,33 +57,30 @@ struct MixedLoad: Encodable {
     return Double(try await store.statistics().spanCount - before) / elapsed.seconds
   }
 
-  /// A full merge of what there is: spans a second.
+  private static func ingestBesideMerges(_ corpus: Corpus, _ store: TraceStore) async throws -> Double {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { while !Task.isCancelled { _ = try await merge(store) } }
+      let rate = try await ingest(corpus, store)
+      group.cancelAll()
+      try await group.waitForAll()
+      return rate
+    }
+  }
+
+  /// A full merge of what there is: spans a second; 0 when there is nothing to merge.
   private static func merge(_ store: TraceStore) async throws -> Double {
     let started = ContinuousClock.now
     let report = try await store.compact(.all)
     return Double(report.recordCount) / (ContinuousClock.now - started).seconds
   }
 
-  /// Runs `body` while the store is merged whole again and again.
-  private static func beside<Result: Sendable>(
-    _ store: TraceStore, _ body: @Sendable () async throws -> Result
-  ) async throws -> (result: Result, spansPerSecond: Double) {
-    try await withThrowingTaskGroup(of: Double.self) { group in
-      group.addTask {
-        var rates: [Double] = []
-        while !Task.isCancelled { rates.append(try await merge(store)) }
-        return rates.reduce(0, +) / Double(max(1, rates.count))
-      }
-      let result = try await body()
-      group.cancelAll()
-      return (result, try await group.next() ?? 0)
-    }
-  }
-
-  /// The 99th percentile of newest-first searches, in milliseconds.
-  private static func search(_ store: TraceStore, _ services: [String]) async throws -> Double {
+  /// What newest-first searches took in milliseconds, until enough of them were made or the end has come.
+  private static func search(
+    _ store: TraceStore, _ services: [String], until isOver: () -> Bool
+  ) async throws -> [Double] {
     var times: [Double] = []
-    for index in 0..<searchCount {
+    while times.count < searchCount, !isOver() {
+      let index = times.count
       var query = TraceQuery(serviceName: services[index &* 7919 % services.count], limit: 20)
       if index % 3 == 1 { query.durationMinimumNanoseconds = 50_000_000 }
       if index % 3 == 2 { query.attributes = [Attribute("http.response.status_code", .string("500"))] }
@@ -85,7 +89,11 @@ struct MixedLoad: Encodable {
       }
       times.append(elapsed.seconds * 1_000)
     }
-    times.sort()
-    return times[times.count * 99 / 100]
+    return times
+  }
+
+  /// The 99th.
+  private static func percentile(_ times: [Double]) -> Double {
+    times.isEmpty ? 0 : times.sorted()[times.count * 99 / 100]
   }
 }
