@@ -101,8 +101,21 @@ final class StoreCore: Sendable {
 
   /// Runs a synchronous read on a reader thread, over what is visible now.
   func read<Result: Sendable>(_ body: @escaping @Sendable (QuerySnapshot) throws -> Result) async throws -> Result {
-    try await readers.run { [self] in try body(try makeSnapshot()) }
+    try await readers.run { [self] in
+      guard case .follower(let follower) = origin else { return try body(try makeSnapshot()) }
+      // What the writer merges away is gone for this process once it has closed it.
+      for _ in 0..<Self.maximumRestartCount {
+        let lostFileCount = follower.lostFileCount
+        let result = try body(try makeSnapshot())
+        if follower.lostFileCount == lostFileCount { return result }
+        try follower.refresh()
+      }
+      return try body(try makeSnapshot())
+    }
   }
+
+  /// A query that has given nothing yet begins again when a segment is gone; after that it says what it lacks.
+  private static let maximumRestartCount = 3
 
   /// What is visible now of a few traces; of others it may hold nothing.
   func snapshot(of traces: [TraceID]) async throws -> QuerySnapshot {

@@ -16,6 +16,9 @@ public struct StoreOptions: Sendable {
   public var durability: Durability
   /// Bytes for memtables and caches together. At least 16 MiB. The memtables take up to half of it.
   public var memoryBudgetByteCount: Int
+  /// Files that are open at a time, the log's and the manifest's included. Segments beyond it are closed and opened
+  /// again when they are read, which costs some microseconds. At least 64.
+  public var maximumOpenFileCount: Int
   /// A memtable is written to a segment when it holds this many spans, or its share of the memory budget.
   public var sealSpanCount: Int
   /// Spans in a stripe, the unit in which traces are kept together and read. Between 16 and 65,536.
@@ -37,13 +40,15 @@ public struct StoreOptions: Sendable {
   package var maximumMemtableStringCount: Int?
 
   public init(
-    durability: Durability = .sync, memoryBudgetByteCount: Int = 128 << 20, sealSpanCount: Int = 1 << 18,
-    stripeSpanCount: Int = 1 << 15, isCompactionAutomatic: Bool = true, mergedSegmentSpanCount: Int = 1 << 18,
-    isZeroEndOpen: Bool = true, observer: (@Sendable (StoreEvent) -> Void)? = nil,
+    durability: Durability = .sync, memoryBudgetByteCount: Int = 128 << 20, maximumOpenFileCount: Int = 256,
+    sealSpanCount: Int = 1 << 18, stripeSpanCount: Int = 1 << 15, isCompactionAutomatic: Bool = true,
+    mergedSegmentSpanCount: Int = 1 << 18, isZeroEndOpen: Bool = true,
+    observer: (@Sendable (StoreEvent) -> Void)? = nil,
     clock: @escaping @Sendable () -> UInt64 = SystemClock.nowNanoseconds
   ) {
     self.durability = durability
     self.memoryBudgetByteCount = memoryBudgetByteCount
+    self.maximumOpenFileCount = maximumOpenFileCount
     self.sealSpanCount = sealSpanCount
     self.stripeSpanCount = stripeSpanCount
     self.isCompactionAutomatic = isCompactionAutomatic
@@ -53,10 +58,17 @@ public struct StoreOptions: Sendable {
     self.clock = clock
   }
 
+  /// The log, the manifest, the lock and files that are being written take the others.
+  var maximumOpenSegmentCount: Int { maximumOpenFileCount - 32 }
+
   func validate() throws {
     guard memoryBudgetByteCount >= 16 << 20 else {
       throw TracestoreError(
         .invalidArgument, "The memory budget is \(memoryBudgetByteCount) bytes; it must be at least 16 MiB.")
+    }
+    guard maximumOpenFileCount >= 64 else {
+      throw TracestoreError(
+        .invalidArgument, "maximumOpenFileCount is \(maximumOpenFileCount); it must be at least 64.")
     }
     guard (1...1 << 22).contains(sealSpanCount) else {
       throw TracestoreError(.invalidArgument, "sealSpanCount is \(sealSpanCount); it must be from 1 to 4,194,304.")

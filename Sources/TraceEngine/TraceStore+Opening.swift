@@ -82,6 +82,7 @@ struct StoreOpening {
       fileSystem: fileSystem, directory: directory, mode: .readWrite(create: settings))
     let files = SegmentFiles(
       fileSystem: fileSystem, directory: directory, manifest: manifest, cache: cache,
+      maximumOpenCount: options.maximumOpenSegmentCount,
       options: SegmentOptions(stripeRowCount: options.stripeSpanCount))
     var (segments, damage) = try files.openAll(manifest.current)
     let sealer = Sealer(manifest: manifest, files: files, parallel: Concurrency.perform)
@@ -127,7 +128,7 @@ struct StoreOpening {
     let manifest = try ManifestStore.open(fileSystem: fileSystem, directory: directory, mode: .readOnly)
     let follower = LogFollower(
       fileSystem: fileSystem, directory: directory, logDirectory: logDirectory, manifest: manifest, cache: cache,
-      parallel: Concurrency.perform)
+      maximumOpenSegmentCount: options.maximumOpenSegmentCount, parallel: Concurrency.perform)
     try follower.refresh()
     return TraceStore(
       core: try StoreCore(

@@ -3,6 +3,8 @@ import Synchronization
 /// What was done to one file.
 package struct FileCounts: Hashable, Sendable {
   package var openCount = 0
+  /// How many handles are open now.
+  package var openHandleCount = 0
   package var readCount = 0
   package var readByteCount: UInt64 = 0
   package var writeCount = 0
@@ -13,6 +15,7 @@ package struct FileCounts: Hashable, Sendable {
 
   package static func += (left: inout FileCounts, right: FileCounts) {
     left.openCount += right.openCount
+    left.openHandleCount += right.openHandleCount
     left.readCount += right.readCount
     left.readByteCount += right.readByteCount
     left.writeCount += right.writeCount
@@ -44,12 +47,15 @@ package final class CountingFileSystem: FileSystem {
 
   package func snapshot() -> FileSystemCounts { counts.withLock { $0 } }
 
-  /// The counts so far; they start again at zero.
+  /// The counts so far; they start again at zero, except for the handles that are open.
   @discardableResult
   package func reset() -> FileSystemCounts {
     counts.withLock { counts in
       let result = counts
       counts = FileSystemCounts()
+      for (path, own) in result.byPath where own.openHandleCount > 0 {
+        counts.byPath[path, default: FileCounts()].openHandleCount = own.openHandleCount
+      }
       return result
     }
   }
@@ -60,7 +66,10 @@ package final class CountingFileSystem: FileSystem {
 
   package func open(_ path: String, _ mode: OpenMode) throws -> any File {
     let file = try base.open(path, mode)
-    count(path) { $0.openCount += 1 }
+    count(path) {
+      $0.openCount += 1
+      $0.openHandleCount += 1
+    }
     return CountingFile(base: file, system: self)
   }
 
@@ -83,10 +92,21 @@ package final class CountingFileSystem: FileSystem {
 private final class CountingFile: File {
   private let base: any File
   private let system: CountingFileSystem
+  private let isOpen = Mutex(true)
 
   init(base: any File, system: CountingFileSystem) {
     self.base = base
     self.system = system
+  }
+
+  deinit { countClose() }
+
+  private func countClose() {
+    let wasOpen = isOpen.withLock { isOpen in
+      defer { isOpen = false }
+      return isOpen
+    }
+    if wasOpen { system.count(path) { $0.openHandleCount -= 1 } }
   }
 
   var path: String { base.path }
@@ -124,5 +144,9 @@ private final class CountingFile: File {
 
   func truncate(to byteCount: UInt64) throws { try base.truncate(to: byteCount) }
   func byteCount() throws -> UInt64 { try base.byteCount() }
-  func close() { base.close() }
+
+  func close() {
+    base.close()
+    countClose()
+  }
 }

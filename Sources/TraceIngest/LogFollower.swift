@@ -54,17 +54,23 @@ package final class LogFollower: Sendable {
   ///   - serialByteCount: up to here the calling thread reads alone: starting others would take longer.
   package init(
     fileSystem: any FileSystem, directory: String, logDirectory: String, manifest: ManifestStore, cache: BlockCache,
-    parallel: @escaping SegmentParallelism, serialByteCount: Int = 1 << 20
+    maximumOpenSegmentCount: Int = SegmentFiles.maximumOpenCount, parallel: @escaping SegmentParallelism,
+    serialByteCount: Int = 1 << 20
   ) {
     self.fileSystem = fileSystem
     self.directory = directory
     self.logDirectory = logDirectory
     self.manifest = manifest
-    files = SegmentFiles(fileSystem: fileSystem, directory: directory, manifest: manifest, cache: cache)
+    files = SegmentFiles(
+      fileSystem: fileSystem, directory: directory, manifest: manifest, cache: cache,
+      maximumOpenCount: maximumOpenSegmentCount)
     self.parallel = parallel
     self.serialByteCount = serialByteCount
     state = Monitor(State(memtable: Memtable(endZeroMeansOpen: manifest.current.settings.isZeroEndOpen)))
   }
+
+  /// How often a query met a segment that the writer had merged away and that was not open any more.
+  package var lostFileCount: Int { files.lostFileCount }
 
   /// Takes up what was written since. New segments are opened; the log is read by the next query.
   package func refresh() throws {

@@ -13,13 +13,19 @@ package final class SegmentFiles: Sendable {
   private let directory: String
   private let manifest: ManifestStore
   private let cache: BlockCache
+  private let pool: FilePool
   package let options: SegmentOptions
 
+  /// Segments that are open at a time, unless the store's owner wants fewer files open.
+  package static let maximumOpenCount = 224
+
+  /// - Parameter maximumOpenCount: segments beyond it are opened again when they are read.
   package init(
     fileSystem: any FileSystem, directory: String, manifest: ManifestStore, cache: BlockCache,
-    options: SegmentOptions = SegmentOptions()
+    maximumOpenCount: Int = SegmentFiles.maximumOpenCount, options: SegmentOptions = SegmentOptions()
   ) {
     self.fileSystem = fileSystem
+    pool = FilePool(fileSystem, maximumOpenCount: maximumOpenCount)
     self.directory = directory
     self.manifest = manifest
     self.cache = cache
@@ -51,6 +57,9 @@ package final class SegmentFiles: Sendable {
     }
   }
 
+  /// How often a segment was gone when it was to be read again: another process had merged it away.
+  package var lostFileCount: Int { pool.lostFileCount }
+
   /// Opens the segment that an entry names.
   ///
   /// - Parameter cache: where its blocks are kept; nil for the store's cache.
@@ -60,7 +69,7 @@ package final class SegmentFiles: Sendable {
     let path = joinedPath(directory, StoreLayout.fileName(file.key))
     let opened: any File
     do {
-      opened = try fileSystem.open(path, .read)
+      opened = try pool.open(path)
     } catch let error as TracestoreError where error.code == .notFound {
       guard try manifest.refresh().file(file.key) != nil else { throw error }
       throw TracestoreError(.corrupt, "the segment that the manifest names is gone; restore it from a copy", path: path)
@@ -92,7 +101,9 @@ package final class SegmentFiles: Sendable {
   /// Removes a segment that no edit names. Whoever has it open goes on reading; what cannot be removed now is swept
   /// when the store is opened.
   package func discard(_ file: ManifestFile) {
-    try? fileSystem.remove(joinedPath(directory, StoreLayout.fileName(file.key)))
+    let path = joinedPath(directory, StoreLayout.fileName(file.key))
+    // A name that cannot be kept open for those who read it stays.
+    if (try? pool.keep(path)) != nil { try? fileSystem.remove(path) }
     cache.removeBlocks(ofFile: file.key.number)
   }
 }

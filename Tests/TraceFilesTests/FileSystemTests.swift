@@ -144,6 +144,10 @@ private func checkContract(_ fileSystem: any FileSystem, _ directory: String) th
     #expect(counts.openCount == 1 && counts.readCount == 2 && counts.readByteCount == 6)
     #expect(counts.writeCount == 1 && counts.writtenByteCount == 5 && counts.syncCount == 1)
     #expect(fileSystem.reset().total() == counts)
+    var left = FileCounts()
+    left.openHandleCount = 1
+    #expect(fileSystem.snapshot().total() == left)
+    file.close()
     #expect(fileSystem.snapshot().total() == FileCounts())
   }
 
