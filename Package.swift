@@ -97,8 +97,8 @@ let package = Package(
     .executableTarget(
       name: "tracestore-kernels",
       dependencies: [
-        "TraceBytes", "TraceColumns", "TraceFiles", "TraceIngest", "TraceModel", "TraceOTLP", "TraceQuery",
-        "TraceSegment", "TraceWAL", "TracestoreTesting", "TracestoreV2",
+        "TraceBytes", "TraceColumns", "TraceFiles", "TraceFilter", "TraceIngest", "TraceModel", "TraceOTLP",
+        "TraceQuery", "TraceSegment", "TraceWAL", "TracestoreTesting", "TracestoreV2",
       ], swiftSettings: settings),
     tests("TraceTextTests", ["TraceText"]),
     tests("TraceModelTests", ["TraceModel"]),

@@ -149,12 +149,15 @@ final class MemtableContext: Sendable {
     bytes.withUnsafeBytes { bytes in memtable.withTable { $0.strings.code(of: bytes) } }
   }
 
+  /// The codes of those of the texts that rows of the snapshot may have.
+  func codes(of list: TextList) -> CodeList { list.codes(in: self) { code(of: $0) } }
+
   /// False when no value of the key can pass: decided by the types that the key has in any shape, and by whether the
   /// sought text was ever interned.
   func mayMatch(key: UInt32, _ test: ValueTest) -> Bool {
     let name = "key \(key) \(test.name)"
     return entryMatches(name) {
-      let isTextKnown = test.strings.texts.map { texts in texts.contains { code(of: $0) != nil } } ?? true
+      let isTextKnown = test.strings.list.map { !codes(of: $0).isEmpty } ?? true
       for shape in 0..<view.shapes.count {
         for slot in view.slots(UInt32(shape)) where slot >> 4 == key {
           let type = ShapeSlot(rawValue: slot).type

@@ -49,7 +49,7 @@ extension MemtableStripe: ElementStripe {
       return { event, _ in decision.passes(events[event].name) }
     case .time(let range): return { event, _ in range.contains(events[event].time) }
     case .timeSinceStart(let range):
-      return { event, start in range.contains(ElementLeaf.timeSinceStart(events[event].time, start)) }
+      return { event, start in range.contains(Int128(events[event].time) - Int128(start)) }
     case .attribute(let key, let test):
       guard let key = context.code(of: key) else { return nil }
       var matcher = SlotMatcher(context, key: key, test)

@@ -112,13 +112,13 @@ extension MemtableStripe {
 struct CodeDecision {
   private let view: SpanTable.View
   /// The codes of the texts that are asked for, when the test is a list.
-  private let wanted: [UInt32]?
+  private let wanted: CodeList?
   private let decide: (UnsafeRawBufferPointer) -> Bool
   private var answers: [UInt32: Bool] = [:]
 
   init(_ context: MemtableContext, _ test: TextTest) {
     view = context.view
-    wanted = test.texts.map { texts in texts.compactMap { context.code(of: $0) } }
+    wanted = test.list.map { context.codes(of: $0) }
     decide = test.makeDecision()
   }
 

@@ -27,12 +27,15 @@ package final class MemtableStripe: SpanStripe {
       return range.upperBound >= bounds.minimumDuration && range.lowerBound <= bounds.maximumDuration
     case .text(.service, _), .text(.resourceSchemaURL, _): return true
     case .text(.scopeName, _), .text(.scopeVersion, _), .text(.scopeSchemaURL, _): return true
-    case .text(_, let test): return test.texts.map { texts in texts.contains { context.code(of: $0) != nil } } ?? true
+    case .text(_, let test): return test.list.map { !context.codes(of: $0).isEmpty } ?? true
     case .attribute(let level, let key, let test):
       if level == .resource || level == .scope { return true }
       return context.code(of: key).map { context.mayMatch(key: $0, test) } ?? false
     case .some(let level, let predicate): return try mayMatch(predicate, level)
-    case .end(let range): return range.lowerBound <= bounds.maximumEnd
+    case .end(let range):
+      // A span may end before it starts, but then its duration counts as zero.
+      return range.lowerBound <= bounds.maximumEnd
+        && (bounds.minimumStart <= range.upperBound || bounds.minimumDuration == 0)
     case .kind, .statusCode, .traceID, .spanID, .parent, .record: return true
     }
   }

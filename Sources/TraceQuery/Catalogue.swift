@@ -70,8 +70,8 @@ package struct Catalogue {
         damage.collect { try source.forEachEnvelope { envelopes.insert($0) } }
       },
       rows: { stripe, mask, damage in
-        damage.collect { try stripe.forEachAttributeKey(in: mask, add) }
-        damage.collect { try stripe.forEachEnvelope(in: mask) { envelopes.insert($0) } }
+        damage.salvage(mask) { try stripe.forEachAttributeKey(in: $0, add) }
+        damage.salvage(mask) { try stripe.forEachEnvelope(in: $0) { envelopes.insert($0) } }
       })
     for envelope in envelopes {
       for attribute in envelope.attributes {
@@ -109,23 +109,32 @@ package struct Catalogue {
     let levels = ColumnLevel.allCases.filter { query.level == nil || $0.attributeLevel == query.level }
     let key = Array(query.key.utf8)
     var envelopes: Set<SpanEnvelope> = []
+    func values(of levels: [ColumnLevel], in stripe: any SpanStripe, _ mask: RowMask, _ damage: inout DamageReport) {
+      damage.salvage(mask) { mask in
+        let isMore = try stripe.forEachAttributeValue(key: key, levels, in: mask, limit: Self.maximumValueCount, add)
+        isCut = isCut || isMore
+      }
+    }
     let damage = forEachSelection(
       query.serviceName, query.startMinimum, query.startMaximum,
       whole: { source, damage in
         for level in levels where level != .resource && level != .scope {
-          let isMore = damage.collect {
-            try source.forEachAttributeValue(key: query.key, level: level, limit: Self.maximumValueCount, add)
+          do {
+            let isMore = try source.forEachAttributeValue(
+              key: query.key, level: level, limit: Self.maximumValueCount, add)
+            isCut = isCut || isMore
+          } catch {
+            // Nothing was given: what can still be read is looked for part by part.
+            for stripe in source.stripes {
+              values(of: [level], in: stripe, RowMask(count: stripe.rowCount, filled: true), &damage)
+            }
           }
-          isCut = isCut || isMore == true
         }
         damage.collect { try source.forEachEnvelope { envelopes.insert($0) } }
       },
       rows: { stripe, mask, damage in
-        let isMore = damage.collect {
-          try stripe.forEachAttributeValue(key: key, levels, in: mask, limit: Self.maximumValueCount, add)
-        }
-        isCut = isCut || isMore == true
-        damage.collect { try stripe.forEachEnvelope(in: mask) { envelopes.insert($0) } }
+        values(of: levels, in: stripe, mask, &damage)
+        damage.salvage(mask) { try stripe.forEachEnvelope(in: $0) { envelopes.insert($0) } }
       })
     for envelope in envelopes where levels.contains(envelope.level) {
       for attribute in envelope.attributes where attribute.key.utf8.elementsEqual(query.key.utf8) {
@@ -159,14 +168,16 @@ package struct Catalogue {
       for stripe in source.stripes {
         if let minimum, stripe.bounds.maximumStart < minimum.nanoseconds { continue }
         if let maximum, stripe.bounds.minimumStart > maximum.nanoseconds { continue }
-        var mask = RowMask(count: stripe.rowCount, filled: true)
         let window = SpanLeaf.start(
           (minimum?.nanoseconds ?? 0)...max(minimum?.nanoseconds ?? 0, maximum?.nanoseconds ?? .max))
-        let selected: Void? = damage.collect {
+        var selected = RowMask(count: stripe.rowCount)
+        damage.salvage(RowMask(count: stripe.rowCount, filled: true)) { part in
+          var mask = part
           if minimum != nil || maximum != nil { try stripe.filter(&mask, by: window) }
           if !service.isEmpty { try SpanPredicate.leaf(.service(Array(service.utf8))).filter(&mask, in: stripe) }
+          selected.formUnion(mask)
         }
-        if selected != nil, !mask.isEmpty { rows(stripe, mask, &damage) }
+        if !selected.isEmpty { rows(stripe, selected, &damage) }
       }
     }
     return damage.messages

@@ -1,3 +1,4 @@
+import TraceColumns
 import TraceModel
 import TraceSource
 
@@ -52,6 +53,16 @@ struct DamageReport {
           add(error)
         }
       }
+    }
+  }
+
+  /// The same for the rows of a mask, down to those of a page.
+  mutating func salvage(_ mask: RowMask, _ body: (RowMask) throws -> Void) {
+    salvage(0..<mask.count, atLeast: TraceSearch.salvagedRowCount) { rows in
+      var part = RowMask(count: mask.count)
+      part.set(rows)
+      part.formIntersection(mask)
+      if !part.isEmpty { try body(part) }
     }
   }
 

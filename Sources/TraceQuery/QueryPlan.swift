@@ -1,55 +1,52 @@
-import Synchronization
 import TraceColumns
 import TraceSource
 
-/// A predicate that counts how many rows go into each of its parts and how many come out.
-final class QueryPlan: Sendable {
-  private struct Counts {
-    var rowsIn = 0
-    var rowsOut = 0
-  }
-
+/// A predicate whose parts are numbered, so that a report can count how many rows go into each and how many come out.
+struct QueryPlan: Sendable {
   private let predicate: SpanPredicate
   private let label: String
+  /// Its place in the counts of a report.
+  private let number: Int
   private let parts: [QueryPlan]
-  private let counts = Mutex(Counts())
 
   init(_ predicate: SpanPredicate) {
+    var count = 0
+    self.init(predicate, &count)
+  }
+
+  private init(_ predicate: SpanPredicate, _ count: inout Int) {
     self.predicate = predicate
+    number = count
+    count += 1
+    let inner: [SpanPredicate]
     switch predicate {
-    case .leaf(let leaf):
-      label = leaf.label
-      parts = []
-    case .all(let predicates):
-      label = predicates.isEmpty ? "everything" : "all of"
-      parts = predicates.map { QueryPlan($0) }
-    case .any(let predicates):
-      label = predicates.isEmpty ? "nothing" : "any of"
-      parts = predicates.map { QueryPlan($0) }
-    case .not(let part):
-      label = "not"
-      parts = [QueryPlan(part)]
+    case .leaf(let leaf): (label, inner) = (leaf.label, [])
+    case .all(let predicates): (label, inner) = (predicates.isEmpty ? "everything" : "all of", predicates)
+    case .any(let predicates): (label, inner) = (predicates.isEmpty ? "nothing" : "any of", predicates)
+    case .not(let part): (label, inner) = ("not", [part])
     }
+    var parts: [QueryPlan] = []
+    for part in inner { parts.append(QueryPlan(part, &count)) }
+    self.parts = parts
   }
 
   /// As `SpanPredicate.filter`.
-  func filter(_ mask: inout RowMask, in stripe: any SpanStripe) throws {
+  func filter(_ mask: inout RowMask, in stripe: any SpanStripe, _ report: inout SearchReport) throws {
     let rowsIn = mask.setCount
-    try predicate.filter(&mask, in: stripe) { _, index, mask in try parts[index].filter(&mask, in: stripe) }
-    let rowsOut = mask.setCount
-    counts.withLock {
-      $0.rowsIn += rowsIn
-      $0.rowsOut += rowsOut
+    try predicate.filter(&mask, in: stripe) { _, index, mask in
+      try parts[index].filter(&mask, in: stripe, &report)
     }
+    report.count(number, rowsIn: rowsIn, rowsOut: mask.setCount)
   }
 
   /// A line for each part, in the order in which they are decided.
-  var lines: [String] {
+  func lines(_ report: SearchReport) -> [String] {
     // One part under a boolean operator says what the operator says.
-    if case .all = predicate, parts.count == 1 { return parts[0].lines }
-    if case .any = predicate, parts.count == 1 { return parts[0].lines }
-    let counts = counts.withLock { $0 }
-    return ["\(label): \(counts.rowsIn) rows, \(counts.rowsOut) pass"] + parts.flatMap { $0.lines.map { "  " + $0 } }
+    if case .all = predicate, parts.count == 1 { return parts[0].lines(report) }
+    if case .any = predicate, parts.count == 1 { return parts[0].lines(report) }
+    let counts = report.counts(number)
+    return ["\(label): \(counts.rowsIn) rows, \(counts.rowsOut) pass"]
+      + parts.flatMap { $0.lines(report).map { "  " + $0 } }
   }
 }
 
@@ -76,7 +73,7 @@ extension SpanLeaf {
 extension TextTest {
   fileprivate var label: String {
     switch self {
-    case .oneOf(let texts): texts.count == 1 ? "equal to a text" : "one of \(texts.count) texts"
+    case .list(let list): list.count == 1 ? "equal to a text" : "one of \(list.count) texts"
     case .notEmpty: "not empty"
     case .all: "any"
     case .condition: "a condition on texts"

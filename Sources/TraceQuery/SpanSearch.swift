@@ -73,7 +73,7 @@ package struct SpanSearch: Sendable {
   private func nearest(
     _ room: Int, _ report: inout SearchReport, _ damage: inout DamageReport
   ) throws -> ([Place], isCut: Bool) {
-    report = SearchReport()
+    report.restart()
     var best: [Place] = []
     var isCut = false
     let cursor = search.cursor
@@ -87,8 +87,8 @@ package struct SpanSearch: Sendable {
       }
       report.scan(stripe)
       damage.salvage(0..<stripe.rowCount, atLeast: TraceSearch.salvagedRowCount) { rows in
-        var mask = try search.matches(rows, in: stripe)
-        report.matchedRowCount += mask.setCount
+        var counted = report
+        var mask = try search.matches(rows, in: stripe, &counted)
         if let cursor { try search.keepRanks(atMost: cursor.rank, &mask, in: stripe) }
         var taken: [MatchedRow] = []
         // Rows at the cursor's rank may all stand before it, so that they fill no room.
@@ -111,6 +111,7 @@ package struct SpanSearch: Sendable {
         }
         if count >= room { isCut = true }
         best += try places(taken, in: stripe)
+        report = counted
       }
       best.sort { $0.cursor < $1.cursor }
       if best.count > room {

@@ -32,13 +32,14 @@ extension TraceSearch {
         report.scan(stripe)
         let ceiling = sortedCount == wanted ? found[sortedCount - 1] : nil
         damage.salvage(0..<stripe.rowCount, atLeast: Self.salvagedRowCount) { rows in
-          let mask = try matches(rows, in: stripe)
-          report.matchedRowCount += mask.setCount
+          var counted = report
+          let mask = try matches(rows, in: stripe, &counted)
           try stripe.forEachMatch(mask) { match in
             if let cursor, match.trace <= cursor.trace { return }
             if let ceiling, match.trace > ceiling { return }
             found.append(match.trace)
           }
+          report = counted
         }
         if found.count - sortedCount > max(sortedCount, Self.minimumBatchCount) { sort() }
       }

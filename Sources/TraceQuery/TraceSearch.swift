@@ -11,7 +11,7 @@ package struct TraceSearch: Sendable {
   let predicate: SpanPredicate
   let snapshot: QuerySnapshot
   let cursor: PageCursor?
-  /// Counts what the predicate does, when the query asks for an explanation.
+  /// Says what the predicate does, when the query asks for an explanation.
   private let plan: QueryPlan?
 
   /// - Throws: `invalidArgument` for a query outside its bounds, a filter that breaks a rule or a bad page token,
@@ -65,8 +65,8 @@ package struct TraceSearch: Sendable {
       // Once enough traces are known, rows below the worst of them need no place in the table.
       let floor = ranked.count >= wanted ? ranked.last : nil
       damage.salvage(0..<stripe.rowCount, atLeast: Self.salvagedRowCount) { rows in
-        let mask = try matches(rows, in: stripe)
-        report.matchedRowCount += mask.setCount
+        var counted = report
+        let mask = try matches(rows, in: stripe, &counted)
         var taken: Set<TraceID> = []
         var lastRank: UInt64 = 0
         try forEachBest(mask, in: stripe, floor, isEnough: { cursor == nil && taken.count >= wanted }) { match in
@@ -86,6 +86,7 @@ package struct TraceSearch: Sendable {
           }
           return true
         }
+        report = counted
       }
       if isImproved { ranked = top(&best, count: wanted, &verified, &damage) }
     }
@@ -110,17 +111,24 @@ package struct TraceSearch: Sendable {
 
   /// Nil when none was asked for.
   func explanation(_ report: SearchReport) -> String? {
-    plan.map { plan in (report.lines(snapshot.sources) + plan.lines).joined(separator: "\n") }
+    plan.map { plan in (report.lines(snapshot.sources) + plan.lines(report)).joined(separator: "\n") }
   }
 
   /// Rows that are given up together when a page is damaged: those of a page.
   static let salvagedRowCount = 1 << 10
 
   /// The rows of a range that satisfy the query.
-  func matches(_ rows: Range<Int>, in stripe: any SpanStripe) throws -> RowMask {
+  func matches(
+    _ rows: Range<Int>, in stripe: any SpanStripe, _ report: inout SearchReport
+  ) throws -> RowMask {
     var mask = RowMask(count: stripe.rowCount)
     mask.set(rows)
-    if let plan { try plan.filter(&mask, in: stripe) } else { try predicate.filter(&mask, in: stripe) }
+    if let plan {
+      try plan.filter(&mask, in: stripe, &report)
+    } else {
+      try predicate.filter(&mask, in: stripe)
+    }
+    report.matchedRowCount += mask.setCount
     return mask
   }
 

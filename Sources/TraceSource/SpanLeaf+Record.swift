@@ -96,7 +96,7 @@ extension ElementLeaf {
       case .name(let test): test.matches(event.name)
       case .time(let range): range.contains(event.time.nanoseconds)
       case .timeSinceStart(let range):
-        range.contains(Self.timeSinceStart(event.time.nanoseconds, span.start.nanoseconds))
+        range.contains(Int128(event.time.nanoseconds) - Int128(span.start.nanoseconds))
       case .attribute(let key, let test): SpanLeaf.contains(event.attributes, key, test)
       case .linkedTrace, .linkedSpan, .traceState: false
       }
@@ -109,11 +109,6 @@ extension ElementLeaf {
       case .name, .time, .timeSinceStart: false
       }
     }
-  }
-
-  /// `time − start`, as far away as an `Int64` says.
-  package static func timeSinceStart(_ time: UInt64, _ start: UInt64) -> Int64 {
-    time >= start ? Int64(clamping: time - start) : start - time > UInt64(Int64.max) ? .min : -Int64(start - time)
   }
 }
 

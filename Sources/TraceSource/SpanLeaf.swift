@@ -65,9 +65,9 @@ package enum ElementLeaf: Sendable {
   case name(TextTest)
   /// The time of an event in nanoseconds, both ends included.
   case time(ClosedRange<UInt64>)
-  /// How long after the span's start an event stands, in nanoseconds, both ends included; negative before it, and no
-  /// further away than an `Int64` says.
-  case timeSinceStart(ClosedRange<Int64>)
+  /// How long after the span's start an event stands, in nanoseconds, both ends included; negative before it. Instants
+  /// are further apart than an `Int64` says.
+  case timeSinceStart(ClosedRange<Int128>)
   /// What a link points to; nil for any id, as long as the link has one.
   case linkedTrace(TraceID?)
   case linkedSpan(UInt64?)

@@ -96,12 +96,13 @@ extension ElementStripe {
   package func keepOwners(_ mask: inout RowMask, of level: ChildLevel, _ predicate: ElementPredicate) throws {
     guard let offsets = try elementOffsets(level) else { return mask.clear(0..<rowCount) }
     var elements = RowMask(count: Int(offsets[rowCount]))
-    mask.forEachSet { row in elements.set(Int(offsets[row])..<Int(offsets[row + 1])) }
+    mask.forEachRun { rows in elements.set(Int(offsets[rows.lowerBound])..<Int(offsets[rows.upperBound])) }
     try filter(&elements, of: level, by: predicate, offsets)
     var owners = RowMask(count: rowCount)
+    let finder = ElementOwners(offsets)
     var row = 0
     elements.forEachSet { element in
-      while Int(offsets[row + 1]) <= element { row += 1 }
+      row = finder.owner(of: element, from: row)
       owners.set(row)
     }
     mask = owners

@@ -3,28 +3,29 @@ import Synchronization
 /// What a text has to be, as UTF-8.
 package enum TextTest: Sendable {
   /// One of these; none passes when there are none. What can be looked up in dictionaries and filters.
-  case oneOf([[UInt8]])
+  case list(TextList)
   case notEmpty
   case all
   case condition(TextCondition)
 
+  package static func oneOf(_ texts: [[UInt8]]) -> TextTest { .list(TextList(texts)) }
   package static func equal(_ bytes: [UInt8]) -> TextTest { .oneOf([bytes]) }
   package static let none = TextTest.oneOf([])
 
   package var isNone: Bool {
-    if case .oneOf(let texts) = self { texts.isEmpty } else { false }
+    if case .list(let list) = self { list.isEmpty } else { false }
   }
 
   /// The texts that pass, when they are few enough to be named.
-  package var texts: [[UInt8]]? {
-    if case .oneOf(let texts) = self { texts } else { nil }
+  package var list: TextList? {
+    if case .list(let list) = self { list } else { nil }
   }
 
   /// A name under which an answer may be remembered: equal names, equal answers. It spells bytes, because equal
   /// `String`s may have different ones.
   package var name: String {
     switch self {
-    case .oneOf(let texts): "one of \(texts)"
+    case .list(let list): list.name
     case .notEmpty: "not empty"
     case .all: "all"
     case .condition(let condition): condition.name
@@ -34,10 +35,7 @@ package enum TextTest: Sendable {
   /// A function that decides texts; for one thread.
   package func makeDecision() -> (UnsafeRawBufferPointer) -> Bool {
     switch self {
-    case .oneOf(let texts):
-      if texts.count == 1 { return { $0.elementsEqual(texts[0]) } }
-      let set = Set(texts)
-      return { set.contains(Array($0)) }
+    case .list(let list): return { list.contains($0) }
     case .notEmpty: return { !$0.isEmpty }
     case .all: return { _ in true }
     case .condition(let condition): return condition.makeDecision()
@@ -52,7 +50,7 @@ package enum TextTest: Sendable {
 
   package func matches(_ text: UnsafeRawBufferPointer) -> Bool {
     switch self {
-    case .oneOf(let texts): texts.contains { text.elementsEqual($0) }
+    case .list(let list): list.contains(text)
     case .notEmpty: !text.isEmpty
     case .all: true
     case .condition(let condition): condition.matches(text)

@@ -1,3 +1,4 @@
+import Synchronization
 package import TraceBytes
 package import TraceColumns
 package import TraceModel
@@ -18,9 +19,8 @@ package struct ValueTest: Sendable {
   /// Decides the text (`AttributeValue.text`) of values that are no strings, besides what the others allow.
   package var spelled: TextTest?
   /// A name under which an answer for this test may be remembered: equal names, equal answers.
-  package var name: String { spell() }
-  /// Spelled only when asked: most tests never meet a table that remembers answers.
-  private let spell: @Sendable () -> String
+  package var name: String { spelling.name }
+  private let spelling: Spelling
 
   /// How arrays, maps and values of unknown form are decided.
   package enum CompositeTest: Sendable {
@@ -32,7 +32,7 @@ package struct ValueTest: Sendable {
   }
 
   /// Nothing passes until something is allowed.
-  package init(name: @autoclosure @escaping @Sendable () -> String) { spell = name }
+  package init(name: @autoclosure @escaping @Sendable () -> String) { spelling = Spelling(name) }
 
   /// Every value passes: the key is there.
   package static let present: ValueTest = {
@@ -161,6 +161,22 @@ package struct ValueTest: Sendable {
         return value.text.utf8.elementsEqual(text)
       case .equal(let wanted): return wanted == value
       }
+    }
+  }
+}
+
+/// A name that is spelled when it is first asked for: most tests never meet a table that remembers answers.
+private final class Spelling: Sendable {
+  private let spell: @Sendable () -> String
+  private let spelled = Mutex<String?>(nil)
+
+  init(_ spell: @escaping @Sendable () -> String) { self.spell = spell }
+
+  var name: String {
+    spelled.withLock { spelled in
+      let name = spelled ?? spell()
+      spelled = name
+      return name
     }
   }
 }

@@ -1,6 +1,7 @@
 import TraceBytes
 import TraceColumns
 import TraceFiles
+import TraceFilter
 import TraceIngest
 import TraceModel
 import TraceOTLP
@@ -36,13 +37,32 @@ struct Kernels {
     }
     print("corpus: realistic, seed 1, \(spanCount) spans, \(corpus.byteCount / spanCount) bytes a span")
     for kernel in Kernel.allCases {
-      do { measure(kernel, spanCount, try kernel.prepared(corpus)) } catch {
+      do {
+        if let scan = try kernel.scan(corpus) {
+          measure(kernel, scan: scan.byteCount, scan.body)
+        } else {
+          measure(kernel, spanCount, try kernel.prepared(corpus))
+        }
+      } catch {
         print("\(kernel.rawValue): failed: \(error)")
       }
     }
   }
 
   private static func measure(_ kernel: Kernel, _ count: Int, _ body: () throws -> Void) {
+    guard let median = median(kernel, body) else { return }
+    let units = UInt64(kernel.unitCount ?? count)
+    print("\(kernel.heading) \(median / units) ns a \(kernel.unitCount == nil ? "span" : "question")")
+  }
+
+  private static func measure(_ kernel: Kernel, scan byteCount: Int, _ body: () throws -> Void) {
+    guard let median = median(kernel, body) else { return }
+    let hundredths = UInt64(byteCount) * 100 / max(1, median)
+    print("\(kernel.heading) \(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100) GB/s")
+  }
+
+  /// Of five runs, in nanoseconds.
+  private static func median(_ kernel: Kernel, _ body: () throws -> Void) -> UInt64? {
     var times: [UInt64] = []
     do {
       for _ in 0..<5 {
@@ -52,14 +72,10 @@ struct Kernels {
       }
     } catch {
       print("\(kernel.rawValue): failed: \(error)")
-      return
+      return nil
     }
     times.sort()
-    let median = times[times.count / 2]
-    let padded = kernel.rawValue + String(repeating: " ", count: max(0, 10 - kernel.rawValue.count)) + kernel.meaning
-    let line = padded + String(repeating: " ", count: max(0, 52 - padded.count))
-    let units = UInt64(kernel.unitCount ?? count)
-    print("\(line) \(median / units) ns a \(kernel.unitCount == nil ? "span" : "question")")
+    return times[times.count / 2]
   }
 }
 
@@ -73,6 +89,12 @@ func measured() throws { try measuredBody() }
 /// An inner loop, by the name that the guards know it by.
 enum Kernel: String, CaseIterable {
   case decode, append, frame, checksum, replay, select, write, open, trace, cold, service, attribute, nothing
+  case pattern, shorts
+
+  var heading: String {
+    let padded = rawValue + String(repeating: " ", count: max(0, 10 - rawValue.count)) + meaning
+    return padded + String(repeating: " ", count: max(0, 52 - padded.count))
+  }
 
   var meaning: String {
     switch self {
@@ -89,13 +111,15 @@ enum Kernel: String, CaseIterable {
     case .service: "newest 20 traces of a service"
     case .attribute: "newest 20 traces with a value at any level"
     case .nothing: "a value that is nowhere"
+    case .pattern: "patterns over free text"
+    case .shorts: "patterns over short texts"
     }
   }
 
-  /// How many questions one run asks; nil when what counts is spans.
+  /// How many questions one run asks; nil when what counts is spans, or bytes.
   var unitCount: Int? {
     switch self {
-    case .decode, .append, .frame, .checksum, .replay, .select, .write: nil
+    case .decode, .append, .frame, .checksum, .replay, .select, .write, .pattern, .shorts: nil
     case .open: 1
     case .trace, .cold, .service, .attribute, .nothing: Self.questionCount
     }
@@ -164,7 +188,34 @@ enum Kernel: String, CaseIterable {
       return try asking(corpus) {
         TraceQuery(attributes: [Attribute("enduser.id", .string("nobody-\($0)"))], limit: 20)
       }
+    case .pattern, .shorts: return try scan(corpus)?.body ?? {}
     }
+  }
+
+  /// Looks for patterns in texts of the corpus, and says in how many bytes; nil for kernels that do something else.
+  fileprivate func scan(_ corpus: Corpus) throws -> (byteCount: Int, body: () throws -> Void)? {
+    let patterns: [String]
+    let texts: [[UInt8]]
+    switch self {
+    case .pattern:
+      patterns = ["timed? ?out", "FROM [a-z_]+ WHERE", "nowhere/[0-9]{12}", "[a-f0-9]{8}-dead"]
+      texts = corpus.texts(of: ["db.query.text", "url.full", "exception.message", "exception.stacktrace"])
+    case .shorts:
+      patterns = ["GET /[a-z]+/\\{", "orders?/", "cart|ledger", "[0-9]{6}"]
+      texts = corpus.texts(of: ["http.route", "http.request.method", "enduser.id", "server.address"])
+    default: return nil
+    }
+    let matchers = try patterns.map { try TextPattern($0).makeMatcher() }
+    return (
+      patterns.count * texts.reduce(0) { $0 + $1.count },
+      {
+        var foundCount = 0
+        for matcher in matchers {
+          for text in texts where text.withUnsafeBytes({ matcher.matches($0) }) { foundCount += 1 }
+        }
+        if foundCount == 0 { print("no pattern was found") }
+      }
+    )
   }
 
   private func asking(_ corpus: Corpus, _ query: @escaping (Int) -> TraceQuery) throws -> () throws -> Void {
@@ -256,6 +307,19 @@ private struct Corpus {
       }
     }
     return (0..<count).map { values.isEmpty ? .absent : values[$0 % values.count] }
+  }
+
+  /// The texts of some keys of spans and events, as they come.
+  func texts(of keys: Set<String>) -> [[UInt8]] {
+    var texts: [[UInt8]] = []
+    for batch in Self.traffic(spanCount) {
+      batch.forEachSpan { _, _, span in
+        for attribute in span.attributes + span.events.flatMap(\.attributes) where keys.contains(attribute.key) {
+          if case .string(let text) = attribute.value { texts.append(Array(text.utf8)) }
+        }
+      }
+    }
+    return texts
   }
 
   /// Traces all over the corpus, of up to 64 spans: the few with thousands would hide what the others cost.

@@ -130,6 +130,22 @@ import Testing
     #expect(try program.run("search", "--order", "oldest").status == 2)
   }
 
+  @Test func `a search explains itself in every format, beside what it finds`() throws {
+    let program = try Program()
+    try program.run("import", program.generate(500))
+    for format in ["table", "ids", "summaries", "otlp-json", "otlp"] {
+      let plain = try program.run("search", "--limit", "3", "--format", format)
+      let explained = try program.run("search", "--limit", "3", "--format", format, "--explain")
+      #expect(explained.status == 0 && explained.output == plain.output, "\(format)")
+      #expect(explained.errors.contains("rows: ") && explained.errors.contains("stripes: "), "\(explained.errors)")
+      #expect(!plain.errors.contains("rows: "), "\(format)")
+    }
+    let lines = try program.run("search", "--limit", "3", "--format", "otlp-json", "--json", "--explain")
+    #expect(lines.status == 0 && lines.errors.contains("rows: ") && !lines.text.contains("rows: "), "\(lines.errors)")
+    let object = try program.run("search", "--limit", "3", "--json", "--explain")
+    #expect(try object.object()["explanation"] is [String] && object.errors.isEmpty, "\(object.errors)")
+  }
+
   @Test func `the bytes of all services are those of the segments`() throws {
     let program = try Program()
     try program.run("import", program.generate(2000))

@@ -126,6 +126,30 @@ struct IntegerPageTests {
     }
   }
 
+  @Test func `a page says that it holds nothing of a set only when that is so`() throws {
+    let scratch = ColumnScratch()
+    var ruledOut: Set<IntegerEncoding> = []
+    for (seed, count) in [1, 2, 100, 1024].enumerated() {
+      for (name, values) in samplePages(count: count, seed: UInt64(seed)) {
+        let bytes = encodedPage(values, scratch: scratch)
+        try bytes.withUnsafeBytes { bytes in
+          let page = try IntegerPage(bytes)
+          for value in values.prefix(40) {
+            for near in [value, value &+ 1, value &- 1, value ^ 1 << 40] {
+              for range in [near...near, 0...near, near...UInt64.max] {
+                let isHeld = values.contains { range.contains($0) }
+                let mayHold = page.mayHold(WordRanges([range]))
+                #expect(mayHold || !isHeld, "\(name), \(count) values as \(page.encoding): \(range)")
+                if !mayHold { ruledOut.insert(page.encoding) }
+              }
+            }
+          }
+        }
+      }
+    }
+    #expect(ruledOut.isSuperset(of: [.constant, .packed, .dictionary, .huffman]), "\(ruledOut)")
+  }
+
   @Test func theCheapestEstimateIsWhatEncodingTakesUnlessEntropyCodingEarnsTooLittle() throws {
     for (name, values) in samplePages(count: 1024, seed: 5) {
       let estimates = values.withUnsafeBufferPointer { IntegerCodec.estimates($0, scratch: scratch) }

@@ -50,6 +50,37 @@ struct RowMaskTests {
     }
   }
 
+  @Test func `runs, and rows of a range, are those of the rows inside`() {
+    for seed in 0..<50 as Range<UInt64> {
+      var random = SeededRandom(seed: seed)
+      let count = random.below(300)
+      var mask = RowMask(count: count)
+      var row = random.below(70)
+      while row < count {
+        let end = min(count, row + 1 + random.below(150))
+        mask.set(row..<end)
+        row = end + random.below(70)
+      }
+      var rows: [Int] = []
+      var lastEnd = -1
+      mask.forEachRun { run in
+        #expect(run.lowerBound > lastEnd && !run.isEmpty, "seed \(seed): runs that touch")
+        lastEnd = run.upperBound
+        rows += run
+      }
+      #expect(rows == mask.rows, "seed \(seed)")
+      let lower = random.below(count + 1)
+      let range = lower..<(lower + random.below(count - lower + 1))
+      var inside: [Int] = []
+      mask.forEachSet(in: range) { inside.append($0) }
+      #expect(inside == mask.rows.filter { range.contains($0) }, "seed \(seed)")
+      if count > 64 {
+        mask.keepWord(0b101, at: 0)
+        #expect(mask.rows == rows.filter { $0 > 63 || $0 == 0 || $0 == 2 }, "seed \(seed)")
+      }
+    }
+  }
+
   @Test func aFilledMaskHasNoRowsBeyondItsCount() {
     var mask = RowMask(count: 70, filled: true)
     #expect(mask.isFull)

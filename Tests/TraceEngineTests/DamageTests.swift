@@ -46,10 +46,10 @@ import TracestoreV2
       columns = try #require(stripes.first).describe().chunks
     }
 
-    /// Opens the store with one byte changed.
-    func open(flipping offset: UInt64, isReadOnly: Bool = true) async throws -> TraceStore {
+    /// Opens the store with one byte changed, or none.
+    func open(flipping offset: UInt64?, isReadOnly: Bool = true) async throws -> TraceStore {
       var damaged = bytes
-      damaged[Int(offset)] ^= 0x10
+      if let offset { damaged[Int(offset)] ^= 0x10 }
       try files.overwrite(path, with: damaged)
       return try await TraceStore.open(in: files, at: "store", options: StoreOptions(), isReadOnly: isReadOnly)
     }
@@ -106,6 +106,75 @@ import TracestoreV2
       #expect(found.summary.damage.contains { $0.contains("span.duration") }, "\(found.summary.damage)")
     }
     try await store.close()
+  }
+
+  @Test func `an explanation counts what was looked at again once`() async throws {
+    let damaged = try await DamagedStore()
+    let column = try #require(damaged.columns.first { $0.name == "span.duration" })
+    let store = try await damaged.open(flipping: column.offset + UInt64(column.byteCount) - 3)
+    let filter = try FilterExpression(text: "span.duration >= 0s && !(span.duration < 1ns)")
+    for order in [TraceOrder.newest, .traceID] {
+      let query = TraceQuery(filter: filter, limit: .max, order: order, options: ReadOptions(isExplained: true))
+      let explanation = try #require(try await store.findTraceIDs(query).collect().summary.explanation)
+      let spans = try await store.findSpans(TraceQuery(filter: filter, limit: .max)).collect()
+      #expect(!spans.summary.damage.isEmpty && (1..<Self.spanCount).contains(spans.elements.count))
+      #expect(
+        explanation.contains("rows: \(Self.spanCount) in these stripes, \(spans.elements.count) matched"),
+        "\(explanation)")
+      // Only what could be decided went into a part of the filter.
+      for line in explanation.split(separator: "\n") where line.contains("pass") {
+        #expect(line.contains(": \(spans.elements.count) rows"), "\(explanation)")
+      }
+    }
+    try await store.close()
+  }
+
+  @Test func `an explanation of a search that needed more room counts rows once`() async throws {
+    let store = try await TraceStore.inMemory()
+    func spans(_ count: Int, from start: UInt64) -> TraceData {
+      let spans = (0..<count).map { number in
+        SpanRecord(
+          traceID: TraceID(high: 1, low: 1), spanID: SpanID(UInt64(number) + start),
+          start: Timestamp(nanoseconds: start), end: Timestamp(nanoseconds: start + 1))
+      }
+      return TraceData(resourceSpans: [ResourceSpans(scopeSpans: [ScopeSpans(spans: spans)])])
+    }
+    // The newest one stands there often: until it is sealed, a span that is sent again takes a row.
+    _ = try await store.writeTraces(spans(5, from: 1))
+    for _ in 0..<60 { _ = try await store.writeTraces(spans(1, from: 1_000)) }
+    let query = TraceQuery(limit: 3, options: ReadOptions(isExplained: true))
+    let found = try await store.findSpans(query).collect()
+    #expect(found.elements.count == 3)
+    let explanation = try #require(found.summary.explanation)
+    #expect(explanation.contains("rows: 65 in these stripes, 65 matched"), "\(explanation)")
+    #expect(explanation.contains("everything: 65 rows, 65 pass"), "\(explanation)")
+    try await store.close()
+  }
+
+  @Test(arguments: ["", "service"])
+  func `values of a key lose what stands on a damaged page and no more`(_ narrowing: String) async throws {
+    let damaged = try await DamagedStore()
+    let column = try #require(
+      damaged.columns.filter { $0.name.hasPrefix("attribute:span:") }.max { $0.byteCount < $1.byteCount })
+    let parts = column.name.split(separator: ":")
+    var query = AttributeValueQuery(key: String(parts[2]), level: .span, limit: 100_000)
+    let whole = try await damaged.open(flipping: nil)
+    if !narrowing.isEmpty {
+      // A window that leaves nothing out narrows the list to rows all the same.
+      query.startMinimum = .zero
+      query.startMaximum = .maximum
+    }
+    func count(_ store: TraceStore) async throws -> (UInt64, [String]) {
+      let found = try await store.getAttributeValues(query).collect()
+      try await store.close()
+      return (found.elements.reduce(0) { $0 + $1.count }, found.summary.damage)
+    }
+    let (expected, none) = try await count(whole)
+    #expect(none.isEmpty)
+    let (left, damage) = try await count(
+      damaged.open(flipping: column.offset + UInt64(column.byteCount) - 3))
+    #expect(left < expected && left * 2 > expected, "\(left) of \(expected) values of \(column.name)")
+    #expect(damage.contains { $0.contains(column.name) }, "\(damage)")
   }
 
   @Test(arguments: ["span.id", "span.duration", "span.shape"])

@@ -132,6 +132,33 @@ import TracestoreV2
     }
   }
 
+  /// Instants are up to 2^64 − 1 nanoseconds apart, constants say no more than 2^63.
+  @Test func `events further from their span than a constant says are compared exactly`() throws {
+    let limit = UInt64(Int64.max)
+    let pairs: [(start: UInt64, time: UInt64)] = [
+      (0, .max), (.max, 1), (1, limit), (1, limit + 1), (1, limit + 2), (limit, 1), (limit + 1, 1), (limit + 2, 1),
+      (limit + 3, 1), (5, 5), (5, 6),
+    ]
+    for constant in [Int64.min, .min + 1, -1, 0, 1, .max - 1, .max] {
+      for operation in FilterOperator.all where operation.isComparison {
+        let filter = FilterExpression.call(
+          operation, .field(.event, "timeSinceStart"), .duration(nanoseconds: constant))
+        for negated in [filter, .call(.not, filter), .call(.some, .nested(NestedReference(.event)), filter)] {
+          let predicate = try negated.predicate()
+          let resolved = try negated.finalized(checkingPatterns: { _ in })
+          for pair in pairs {
+            let span = SpanRecord(
+              traceID: TraceID(high: 0, low: 1), spanID: SpanID(1), start: Timestamp(nanoseconds: pair.start),
+              end: .maximum, events: [SpanEvent(time: Timestamp(nanoseconds: pair.time))])
+            let expected = meaning.holds(resolved, Resource(), InstrumentationScope(), span)
+            let isFound = predicate.matches(resource: Resource(), scope: InstrumentationScope(), span: span)
+            #expect(isFound == expected, "\(negated.text), an event at \(pair.time) of a start at \(pair.start)")
+          }
+        }
+      }
+    }
+  }
+
   @Test func `a value of an unknown kind has no text that a pattern could read`() throws {
     let span = SpanRecord(
       traceID: TraceID(high: 0, low: 1), spanID: SpanID(1), attributes: [Attribute("k", .opaque([8, 1]))])

@@ -1,4 +1,5 @@
 import Testing
+import TraceSource
 
 @testable import TraceSegment
 

@@ -243,6 +243,7 @@ private func valueLeaves() -> [SpanLeaf] {
   let texts = [
     TextTest.all, .none, .notEmpty, long,
     .oneOf([Array("GET /".utf8), Array("service 0".utf8), [], Array("boom".utf8)]),
+    .oneOf((["é", "GET /", "user-1", "vendor=1", "library 1"] + (0..<20).map { "text \($0)" }).map { Array($0.utf8) }),
   ]
   for text in SpanText.allCases { leaves += texts.map { .text(text, $0) } }
   let base: UInt64 = 1_700_000_000_000_000_000
@@ -280,7 +281,11 @@ private func valueLeaves() -> [SpanLeaf] {
   for range in [0...UInt64.max, 0...base, base...(base + 100_000_000)] {
     leaves.append(.some(.event, .leaf(.time(range))))
   }
-  for range in [Int64.min...Int64.max, 0...0, -5...1_000_000, Int64.min...(-1)] {
+  let farthest = Int128(UInt64.max)
+  for range in [
+    -farthest...farthest, 0...0, -5...1_000_000, -farthest...(-1), Int128(Int64.max) + 1...farthest,
+    -farthest...Int128(Int64.min) - 1, -1_000_000_000...500_000_000,
+  ] {
     leaves.append(.some(.event, .leaf(.timeSinceStart(range))))
   }
   return leaves

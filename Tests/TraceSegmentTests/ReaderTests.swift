@@ -53,6 +53,31 @@ import TraceSource
     }
   }
 
+  /// Small stripes: of some the bounds say much, in others times reach from the first instant to the last.
+  @Test(arguments: 100..<106 as Range<UInt64>)
+  func `leaves about times find what the records say, in stripes of every kind`(seed: UInt64) throws {
+    var generator = RecordGenerator(seed: seed)
+    let records = generator.records(150, traceCount: 30)
+    let stripeRowCount = [1, 4, 16][Int(seed % 3)]
+    let segment = try SegmentFixture(records, options: SegmentOptions(stripeRowCount: stripeRowCount)).open()
+    var bounds: [UInt64] = [0, 1, .max - 1, .max]
+    for record in records.prefix(12) {
+      bounds += [record.span.start.nanoseconds, record.span.end.nanoseconds]
+      bounds += record.span.events.prefix(2).map(\.time.nanoseconds)
+    }
+    var leaves: [SpanLeaf] = []
+    for (index, bound) in bounds.enumerated() {
+      let other = bounds[(index * 7 + 3) % bounds.count]
+      for range in [bound...bound, 0...bound, bound...UInt64.max, min(bound, other)...max(bound, other)] {
+        leaves += [.start(range), .end(range), .some(.event, .leaf(.time(range)))]
+      }
+    }
+    for leaf in leaves {
+      let expected = records.filter { leaf.matches(resource: $0.resource, scope: $0.scope, span: $0.span) }
+      #expect(counted(try segment.records(passing: leaf)) == counted(expected), "seed \(seed), \(leaf)")
+    }
+  }
+
   @Test(arguments: [31] as [UInt64])
   func `a filter only removes rows, and the same rows under any mask`(seed: UInt64) throws {
     var generator = RecordGenerator(seed: seed)

@@ -8,6 +8,7 @@ import TraceEngine
 ///     tracestore-bench ask STORE QUESTIONS      asks each question once, after the ones marked as warm-up
 ///     tracestore-bench mixed CORPUS STORE       writes and searches while segments are merged
 ///     tracestore-bench filters STORE FILTERS    asks every filter of a file again and again, and prints a table
+///     tracestore-bench names STORE              asks for services, operations, keys and values, and prints a table
 ///
 /// The first three print one JSON object.
 @main
@@ -20,11 +21,13 @@ struct TracestoreBench {
     case (4, "mixed"):
       try emit(try await MixedLoad.measure(try Corpus(path: arguments[2]), store: arguments[3]))
     case (4, "filters"):
-      var table = try FilterTable(path: arguments[3])
-      try await withTraceStore(at: arguments[2]) { try await table.measure($0) }
-      table.print()
+      let filters = try FilterTable(path: arguments[3])
+      try await withTraceStore(at: arguments[2]) { try await filters.measure($0).print("traces", "filter") }
+    case (3, "names"):
+      try await withTraceStore(at: arguments[2]) { try await NameTable.measure($0).print("names", "list") }
     default:
-      let usage = "usage: tracestore-bench ingest|mixed CORPUS STORE | ask STORE QUESTIONS | filters STORE FILTERS\n"
+      let usage =
+        "usage: tracestore-bench ingest|mixed CORPUS STORE | ask STORE QUESTIONS | filters STORE FILTERS | names STORE\n"
       FileHandle.standardError.write(Data(usage.utf8))
       exit(2)
     }

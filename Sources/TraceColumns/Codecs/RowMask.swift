@@ -151,6 +151,32 @@ public struct RowMask: Hashable, Sendable {
     }
   }
 
+  /// Calls `body` with every range of neighbouring rows inside, ascending.
+  package func forEachRun(_ body: (Range<Int>) -> Void) {
+    var first = firstSet()
+    while let start = first {
+      var index = start >> 6
+      var word = ~words[index] & .max << UInt64(start & 63)
+      while word == 0, index + 1 < words.count {
+        index &+= 1
+        word = ~words[index]
+      }
+      let end = min(count, index << 6 &+ word.trailingZeroBitCount)
+      body(start..<end)
+      first = firstSet(from: end)
+    }
+  }
+
+  /// Calls `body` with every row inside a range of them, ascending.
+  @inline(__always)
+  package func forEachSet(in range: Range<Int>, _ body: (Int) -> Void) {
+    var row = firstSet(from: range.lowerBound)
+    while let set = row, set < range.upperBound {
+      body(set)
+      row = firstSet(from: set + 1)
+    }
+  }
+
   /// The rows inside, ascending.
   package var rows: [Int] {
     var result: [Int] = []
@@ -158,6 +184,10 @@ public struct RowMask: Hashable, Sendable {
     forEachSet { result.append($0) }
     return result
   }
+
+  /// Keeps, of 64 rows, those whose bit is set.
+  @inline(__always)
+  package mutating func keepWord(_ word: UInt64, at index: Int) { words[index] &= word }
 
   /// Replaces 64 rows at once; a kernel that compares whole words writes its verdicts here.
   package mutating func setWord(_ word: UInt64, at index: Int) {

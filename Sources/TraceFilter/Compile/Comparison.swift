@@ -154,12 +154,21 @@ extension Comparison {
     words(0...UInt64.max) { constant < 0 ? .above : .of($0, UInt64(constant)) }.ranges.first
   }
 
-  /// Lengths of time that may be negative. Not for `notEqual`.
-  func signedDurations(_ constant: Int64) -> ClosedRange<Int64>? {
-    ints(.int(constant)).ranges.first.map {
-      Int64(bitPattern: NumberOrder.int($0.lowerBound))...Int64(bitPattern: NumberOrder.int($0.upperBound))
+  /// Lengths of time between two instants, which may be negative. Not for `notEqual`.
+  func signedDurations(_ constant: Int64) -> ClosedRange<Int128>? {
+    let (all, constant) = (Self.signedDurations, Int128(constant))
+    return switch self {
+    case .equal: constant...constant
+    case .greater: constant + 1...all.upperBound
+    case .greaterOrEqual: constant...all.upperBound
+    case .less: all.lowerBound...constant - 1
+    case .lessOrEqual: all.lowerBound...constant
+    case .notEqual: nil
     }
   }
+
+  /// How far two instants can be apart: further than any constant says.
+  static let signedDurations = -Int128(UInt64.max)...Int128(UInt64.max)
 
   /// Texts by the order of their bytes. Not for `notEqual`.
   func texts(_ constant: String) -> TextTest {

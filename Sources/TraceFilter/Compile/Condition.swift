@@ -25,7 +25,7 @@ struct Condition: Sendable {
   /// For durations of spans; nil when the constant is none.
   let durations: [ClosedRange<UInt64>]?
   /// For lengths of time that may be negative; nil when the constant is none.
-  let signedDurations: [ClosedRange<Int64>]?
+  let signedDurations: [ClosedRange<Int128>]?
 
   static let exists = Condition(.exists, isNegated: false)
 
@@ -114,16 +114,16 @@ extension Condition.Form {
     }
   }
 
-  fileprivate var signedDurations: [ClosedRange<Int64>]? {
+  fileprivate var signedDurations: [ClosedRange<Int128>]? {
     switch self {
-    case .exists: return [.min ... .max]
+    case .exists: return [Comparison.signedDurations]
     case .matches: return nil
     case .oneOf(let constants): return constants.flatMap { Self.signed(.equal, $0) ?? [] }
     case .compares(let comparison, let constant): return Self.signed(comparison, constant)
     }
   }
 
-  private static func signed(_ comparison: Comparison, _ constant: FilterExpression) -> [ClosedRange<Int64>]? {
+  private static func signed(_ comparison: Comparison, _ constant: FilterExpression) -> [ClosedRange<Int128>]? {
     guard case .duration(let length) = constant else { return nil }
     return [comparison.signedDurations(length)].compactMap(\.self)
   }

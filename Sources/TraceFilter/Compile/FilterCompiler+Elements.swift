@@ -60,7 +60,8 @@ extension FilterCompiler {
     func ranges<Bound>(
       _ ranges: [ClosedRange<Bound>]?, _ leaf: (ClosedRange<Bound>) -> ElementLeaf
     ) -> (present: ElementPredicate, passing: ElementPredicate)? {
-      ranges.map { (isTimed, .all([isTimed, .any($0.map { .leaf(leaf($0)) })])) }
+      // The range first: it leaves few events to look at again.
+      ranges.map { (isTimed, .all([.any($0.map { .leaf(leaf($0)) }), isTimed])) }
     }
     switch (field.level, field.name) {
     case (.event, "name"): return text { .name($0) }
@@ -80,8 +81,8 @@ extension FilterCompiler {
     let present = ElementPredicate.leaf(leaf(nil))
     switch condition.texts {
     case .all, .notEmpty: return (present, present)
-    case .oneOf(let texts)?:
-      let ids = texts.compactMap { id(String(decoding: $0, as: UTF8.self)) }
+    case .list(let list)?:
+      let ids = list.texts.compactMap { id(String(decoding: $0, as: UTF8.self)) }
       return (present, .any(ids.map { .leaf(leaf($0)) }))
     case .condition, nil: return nil
     }

@@ -59,7 +59,7 @@ struct FilterCompiler {
       // The cheapest first: what they leave over, the others need not look at.
       return .all(arguments.map { predicate($0) }.sorted { $0.cost < $1.cost })
     case .or: return .any(arguments.map { predicate($0) })
-    case .not: return .not(predicate(arguments[0]))
+    case .not: return predicate(arguments[0]).negated
     case .some: return some(call)
     default: break
     }
@@ -143,7 +143,7 @@ struct FilterCompiler {
       return parts.count == 1 ? parts[0] : .any(parts)
     }
     let passing = anyLevel(condition.values)
-    return condition.isNegated ? .all([anyLevel(.present), .not(passing)]) : passing
+    return condition.isNegated ? .all([anyLevel(.present), passing.negated]) : passing
   }
 
   // MARK: Fields
@@ -156,7 +156,11 @@ struct FilterCompiler {
     case (.span, "status"):
       words(FilterField.statusWords, condition, { .leaf(.statusCode($0)) }, { ($0.status?.code ?? .unset).word })
     case (.span, "startTime"): instants(condition, present: .everything) { .leaf(.start($0)) }
-    case (.span, "endTime"): instants(condition, present: .leaf(.end(1...(.max)))) { .leaf(.end($0)) }
+    // An end of zero is none.
+    case (.span, "endTime"):
+      instants(condition, present: .leaf(.end(1...(.max)))) { range in
+        range.upperBound == 0 ? .nothing : .leaf(.end(max(1, range.lowerBound)...range.upperBound))
+      }
     case (.span, "duration"): lengths(condition)
     case (.span, "traceID"):
       ids(condition, present: .everything) { TraceID(exactly: $0).map { .leaf(.traceID($0)) } }
@@ -179,7 +183,7 @@ struct FilterCompiler {
   private func text(_ text: SpanText, _ condition: Condition) -> SpanPredicate? {
     condition.texts.map { test in
       let passing = SpanPredicate.leaf(.text(text, test.ofPresent))
-      return condition.isNegated ? .all([.leaf(.text(text, .notEmpty)), .not(passing)]) : passing
+      return condition.isNegated ? .all([.leaf(.text(text, .notEmpty)), passing.negated]) : passing
     }
   }
 
@@ -191,8 +195,8 @@ struct FilterCompiler {
   ) -> SpanPredicate? {
     switch condition.texts {
     case .all, .notEmpty: return .everything
-    case .oneOf(let texts)?:
-      let codes = words.indices.filter { texts.contains(Array(words[$0].utf8)) }.map { Int32($0) }
+    case .list(let list)?:
+      let codes = words.indices.filter { list.texts.contains(Array(words[$0].utf8)) }.map { Int32($0) }
       return condition.isNegated ? .not(leaf(Set(codes))) : leaf(Set(codes))
     case .condition(let test)?:
       let known = Set(words.indices.map { Int32($0) })
@@ -205,13 +209,14 @@ struct FilterCompiler {
     }
   }
 
+  /// - Parameter leaf: passes nothing that has no instant.
   private func instants(
     _ condition: Condition, present: SpanPredicate, _ leaf: (ClosedRange<UInt64>) -> SpanPredicate
   ) -> SpanPredicate? {
     condition.instants.map { ranges in
       let parts = ranges.map(leaf)
       let passing = parts.count == 1 ? parts[0] : .any(parts)
-      return condition.isNegated ? .all([present, .not(passing)]) : .all([present, passing])
+      return condition.isNegated ? .all([present, passing.negated]) : passing
     }
   }
 
@@ -219,7 +224,7 @@ struct FilterCompiler {
     condition.durations.map { ranges in
       let parts = ranges.map { SpanPredicate.leaf(.duration($0)) }
       let passing = parts.count == 1 ? parts[0] : SpanPredicate.any(parts)
-      return condition.isNegated ? .not(passing) : passing
+      return condition.isNegated ? passing.negated : passing
     }
   }
 
@@ -229,8 +234,8 @@ struct FilterCompiler {
     guard let texts = condition.texts else { return nil }
     switch texts {
     case .all, .notEmpty: return present
-    case .oneOf(let ids):
-      let passing = SpanPredicate.any(ids.map { String(decoding: $0, as: UTF8.self) }.compactMap(leaf))
+    case .list(let list):
+      let passing = SpanPredicate.any(list.texts.map { String(decoding: $0, as: UTF8.self) }.compactMap(leaf))
       return condition.isNegated ? .all([present, .not(passing)]) : passing
     case .condition: return nil
     }
@@ -308,7 +313,7 @@ extension TextTest {
   /// The same for a text that is absent when it is empty.
   var ofPresent: TextTest {
     switch self {
-    case .oneOf(let texts): .oneOf(texts.filter { !$0.isEmpty })
+    case .list(let list): .oneOf(list.texts.filter { !$0.isEmpty })
     case .all, .notEmpty: .notEmpty
     case .condition(let condition):
       .condition(
@@ -322,7 +327,7 @@ extension TextTest {
 
 extension SpanPredicate {
   /// About how much deciding a row costs: what runs decide, numbers, texts, elements, records.
-  fileprivate var cost: Int {
+  var cost: Int {
     switch self {
     case .leaf(let leaf):
       switch leaf {

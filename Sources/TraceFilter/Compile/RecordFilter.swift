@@ -154,7 +154,7 @@ private enum FilterValue {
     switch self {
     case .attribute(let value): condition.values.matches(value)
     case .text(let text): condition.texts?.matches(text) ?? false
-    case .duration(let length): condition.signedDurations?.contains { $0.contains(Int64(clamping: length)) } ?? false
+    case .duration(let length): condition.signedDurations?.contains { $0.contains(length) } ?? false
     case .timestamp(let time): condition.instants?.contains { $0.contains(time) } ?? false
     }
   }

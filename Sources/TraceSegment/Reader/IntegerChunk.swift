@@ -64,9 +64,9 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
   }
 
   /// Calls `body` with pages of values that cover `range`: the index of the first value, and the values. Pages without a
-  /// row of `neededRows` are not decoded.
+  /// row of `neededRows`, or certainly without one of `values`, are left out.
   func forEachPage(
-    in range: Range<Int>, _ scratch: ReadScratch, neededRows: RowMask? = nil,
+    in range: Range<Int>, _ scratch: ReadScratch, neededRows: RowMask? = nil, holding values: WordRanges? = nil,
     _ body: (_ first: Int, UnsafeBufferPointer<UInt64>) throws -> Void
   ) throws {
     guard !range.isEmpty else { return }
@@ -78,12 +78,19 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
       let end = min(count, first + pageCount)
       let wanted = max(first, range.lowerBound)..<min(end, range.upperBound)
       if neededRows?.hasSet(in: wanted) ?? true {
+        var isHeld = true
         if let column {
-          _ = try place.naming { try column.decodePage(page, into: scratch.page) }
+          try place.naming {
+            let page = try column.page(at: page)
+            isHeld = values.map { page.mayHold($0) } ?? true
+            if isHeld { try page.decode(into: scratch.page) }
+          }
         }
-        try body(
-          wanted.lowerBound,
-          UnsafeBufferPointer(rebasing: scratch.page[(wanted.lowerBound - first)..<(wanted.upperBound - first)]))
+        if isHeld {
+          try body(
+            wanted.lowerBound,
+            UnsafeBufferPointer(rebasing: scratch.page[(wanted.lowerBound - first)..<(wanted.upperBound - first)]))
+        }
       }
       page += 1
     }

@@ -34,6 +34,7 @@ final class LoadedStripe: CachedBlock {
     case resources
     case scopes
     case escapes
+    case inversions
     case shapeMap(ColumnLevel)
     /// A column, in the only form that its id has.
     case chunk(UInt32)
@@ -81,7 +82,7 @@ final class LoadedStripe: CachedBlock {
 
   // MARK: Parts
 
-  private static let firstMapPlace = 11
+  private static let firstMapPlace = 12
   private static let firstChunkPlace = firstMapPlace + ColumnLevel.allCases.count
   private static let firstAttributePlace = firstChunkPlace + Int(ChunkID.fixedEnd)
   private static let placesByAttribute = 3
@@ -100,6 +101,7 @@ final class LoadedStripe: CachedBlock {
     case .ordinals: 8
     case .eventPages: 9
     case .linkPages: 10
+    case .inversions: 11
     case .shapeMap(let level): Self.firstMapPlace + Int(level.rawValue)
     case .chunk(let id) where id < ChunkID.fixedEnd: Self.firstChunkPlace + Int(id)
     case .chunk(let id): attributePlace(id)

@@ -159,16 +159,19 @@ extension SegmentStripe {
 
   /// Counts the values of a catalogue entry in this stripe.
   ///
-  /// - Parameter mask: only values of these rows; nil counts all, which need not look for their rows.
+  /// - Parameter mask: only values of these rows; nil counts all, which need not look for their rows. Pages of the
+  ///   column that hold none of them, and stand before or behind all of them, are not read.
   func tallyValues(of entry: Int, in mask: RowMask? = nil, into tally: inout ValueTally) throws {
     let key = try core.keys()[entry]
     let id = ChunkID.attribute(UInt32(entry))
     guard let valueCount = summary.number(id)?.valueCount ?? summary.text(id)?.valueCount else { return }
     try reading { loaded, scratch in
       let isWanted = try mask.map { try loaded.ownerTest(of: entry, key.level, in: $0, scratch) }
+      let range = try mask.map { try loaded.values(of: entry, key.level, around: $0, scratch) } ?? 0..<valueCount
+      if range.isEmpty { return }
       switch key.type {
       case .absent, .empty:
-        let count = isWanted.map { isWanted in (0..<valueCount).count(where: isWanted) } ?? valueCount
+        let count = isWanted.map { isWanted in range.count(where: isWanted) } ?? valueCount
         if count > 0 { tally.add(key.type == .empty ? .empty : .absent, count: count) }
       case .bool, .int, .double:
         var counts: [UInt64: Int] = [:]
@@ -178,10 +181,10 @@ extension SegmentStripe {
           if counts.updateValue(counts[bits, default: 0] + 1, forKey: bits) == nil { order.append(bits) }
         }
         if key.type == .double {
-          try loaded.doubles(id, count: valueCount).forEachValue(in: 0..<valueCount, scratch, count)
+          try loaded.doubles(id, count: valueCount).forEachValue(in: range, scratch, count)
         } else {
           let flip: UInt64 = key.type == .int ? 1 << 63 : 0
-          try loaded.integers(id, count: valueCount).forEachPage(in: 0..<valueCount, scratch) { first, values in
+          try loaded.integers(id, count: valueCount).forEachPage(in: range, scratch) { first, values in
             for index in 0..<values.count { count(first + index, values[index] ^ flip) }
           }
         }
@@ -189,7 +192,7 @@ extension SegmentStripe {
       default:
         let place = loaded.place(id)
         try loaded.text(id, count: valueCount, scratch)
-          .forEachDistinct(where: isWanted, try core.strings(), scratch) { bytes, count in
+          .forEachDistinct(in: range, where: isWanted, try core.strings(), scratch) { bytes, count in
             tally.add(try AttributeDecoding.value(key.type, bytes, place), count: count)
           }
       }
@@ -271,6 +274,22 @@ extension SegmentStripe {
 }
 
 extension LoadedStripe {
+  /// Where the values of a catalogue entry stand that rows of a mask may have.
+  fileprivate func values(
+    of entry: Int, _ level: ColumnLevel, around mask: RowMask, _ scratch: ReadScratch
+  ) throws -> Range<Int> {
+    guard let first = mask.firstSet(), let last = mask.lastSet else { return 0..<0 }
+    var elements = first..<(last + 1)
+    if level == .event || level == .link {
+      guard let offsets = try level == .event ? eventOffsets(scratch) : linkOffsets(scratch) else { return 0..<0 }
+      elements = Int(offsets[first])..<Int(offsets[last + 1])
+    }
+    if elements.isEmpty { return 0..<0 }
+    let prefix = try prefix(of: UInt32(entry), in: try shapeMap(level, scratch))
+    let end = Int(prefix[((elements.upperBound - 1) >> ShapeMap.blockShift) + 1])
+    return Int(prefix[elements.lowerBound >> ShapeMap.blockShift])..<end
+  }
+
   /// Tells of the values of a catalogue entry, which are asked for in order, whether a row of the mask has them.
   fileprivate func ownerTest(
     of entry: Int, _ level: ColumnLevel, in mask: RowMask, _ scratch: ReadScratch

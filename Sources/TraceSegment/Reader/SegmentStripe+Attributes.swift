@@ -70,8 +70,11 @@ extension SegmentStripe {
         for index in 0..<values.count where test.matches(.bool, bits: values[index]) { found(first &+ index) }
       }
     case .int:
-      try loaded.integers(id, count: count).forEachPage(in: dense..<denseEnd, scratch) { first, values in
-        if test.spelled != nil {
+      let isSpelled = test.spelled != nil
+      try loaded.integers(id, count: count).forEachPage(
+        in: dense..<denseEnd, scratch, holding: isSpelled ? nil : test.ints
+      ) { first, values in
+        if isSpelled {
           for index in 0..<values.count where test.matches(.int, bits: NumberOrder.int(values[index])) {
             found(first &+ index)
           }

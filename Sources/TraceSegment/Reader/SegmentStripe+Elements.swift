@@ -58,26 +58,98 @@ extension SegmentStripe: ElementStripe {
     mask = result
   }
 
+  /// The time of an event stands as its distance from the start of its span, modulo 2^64.
   private func keepTimes(
     _ leaf: ElementLeaf, _ mask: inout RowMask, _ loaded: LoadedStripe, _ scratch: ReadScratch
   ) throws {
-    guard let offsets = try loaded.eventOffsets(scratch) else { return mask.clear(0..<mask.count) }
+    guard let offsets = try loaded.eventOffsets(scratch), let first = mask.firstSet(), let last = mask.lastSet else {
+      return mask.clear(0..<mask.count)
+    }
     let column = try loaded.integers(ChunkID.eventTime, count: mask.count)
-    let owners = ElementOwners(offsets)
-    let times = try StripeTimes(loaded)
-    var known = (row: -1, start: UInt64(0))
-    for event in mask.rows {
-      let row = owners.owner(of: event, from: max(0, known.row))
-      if row != known.row { known = (row, try times.start(row)) }
-      // The event's time may lie before the span's start, and further away than a signed number says.
-      let time = known.start &+ UInt64(bitPattern: unzigzag(try column.value(at: event)))
-      let passes =
-        switch leaf {
-        case .time(let range): range.contains(time)
-        case .timeSinceStart(let range): range.contains(ElementLeaf.timeSinceStart(time, known.start))
-        default: false
+    let answers = DistanceAnswers(leaf, earliest: bounds.minimumStart, latest: bounds.maximumStart)
+    var kept = mask
+    var open: [Int] = []
+    try column.forEachPage(in: first..<(last + 1), scratch, neededRows: mask) { start, values in
+      for index in 0..<values.count {
+        let distance = unzigzag(values[index])
+        if answers.accepted.contains(distance) { continue }
+        if answers.open.contains(distance) || !answers.plain.contains(distance) {
+          if mask[start &+ index] { open.append(start &+ index) }
+        } else {
+          kept.clear(start &+ index)
         }
-      if !passes { mask.clear(event) }
+      }
+    }
+    if !open.isEmpty {
+      let owners = ElementOwners(offsets)
+      let times = try StripeTimes(loaded)
+      var known = (row: -1, start: UInt64(0))
+      for (event, distance) in zip(open, try column.gather(open)) {
+        let row = owners.owner(of: event, from: max(0, known.row))
+        if row != known.row { known = (row, try times.start(row)) }
+        let time = known.start &+ UInt64(bitPattern: unzigzag(distance))
+        if !leaf.passes(time, start: known.start) { kept.clear(event) }
+      }
+    }
+    mask = kept
+  }
+}
+
+extension ElementLeaf {
+  fileprivate func passes(_ time: UInt64, start: UInt64) -> Bool {
+    switch self {
+    case .time(let range): range.contains(time)
+    case .timeSinceStart(let range): range.contains(Int128(time) - Int128(start))
+    default: false
     }
   }
+}
+
+/// What the distance of an event from its span's start says before that start is known.
+private struct DistanceAnswers {
+  /// Distances that lead from no start in the stripe past either end of time, so that they are what they say.
+  let plain: Distances
+  /// Plain ones that pass, wherever the span starts.
+  let accepted: Distances
+  /// Plain ones that may pass.
+  let open: Distances
+
+  /// - Parameters:
+  ///   - earliest: no span of the stripe starts before.
+  ///   - latest: none starts behind.
+  init(_ leaf: ElementLeaf, earliest: UInt64, latest: UInt64) {
+    let (earliest, latest) = (Int128(earliest), Int128(latest))
+    let (low, high) = (-earliest, Int128(UInt64.max) - latest)
+    plain = Distances(from: low, through: high)
+    func within(_ first: Int128, _ last: Int128) -> Distances {
+      Distances(from: max(first, low), through: min(last, high))
+    }
+    switch leaf {
+    case .time(let range):
+      let (first, last) = (Int128(range.lowerBound), Int128(range.upperBound))
+      accepted = within(first - earliest, last - latest)
+      open = within(first - latest, last - earliest)
+    case .timeSinceStart(let range):
+      accepted = within(range.lowerBound, range.upperBound)
+      open = accepted
+    default:
+      accepted = Distances(from: 1, through: 0)
+      open = accepted
+    }
+  }
+}
+
+/// A range of distances, perhaps empty.
+private struct Distances {
+  private let first: Int64
+  private let last: Int64
+
+  init(from first: Int128, through last: Int128) {
+    let isEmpty = first > last || first > Int128(Int64.max) || last < Int128(Int64.min)
+    self.first = isEmpty ? 1 : Int64(clamping: first)
+    self.last = isEmpty ? 0 : Int64(clamping: last)
+  }
+
+  @inline(__always)
+  func contains(_ distance: Int64) -> Bool { first <= distance && distance <= last }
 }

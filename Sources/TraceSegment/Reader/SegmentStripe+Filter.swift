@@ -31,7 +31,7 @@ extension SegmentStripe {
         runs.filter(&result) { kinds.contains(runs.kinds[$0]) }
       case .statusCode(let codes): try keepStatus(codes, &result, loaded, scratch)
       case .start(let range): try keepStarts(range, &result, loaded, scratch)
-      case .end(let range): try keepEnds(range, &result, loaded)
+      case .end(let range): try keepEnds(range, &result, loaded, scratch)
       case .duration(let range): try keepDurations(range, &result, loaded, scratch)
       case .traceID(let id): try keepTrace(id, &result, loaded, scratch)
       case .spanID(let id):
@@ -87,11 +87,19 @@ extension SegmentStripe {
   ) throws {
     guard let first = mask.firstSet(), let last = mask.lastSet else { return }
     var kept = mask
-    try column.forEachPage(in: first..<(last + 1), scratch, neededRows: mask) { start, values in
-      var index = 0
-      while index < values.count {
-        if !passes(values[index]) { kept.clear(start &+ index) }
-        index &+= 1
+    // From the first row of a word on, so that 64 verdicts are written at once.
+    try column.forEachPage(in: (first & ~63)..<(last + 1), scratch, neededRows: mask) { start, values in
+      var place = 0
+      while place < values.count {
+        let end = min(place &+ 64, values.count)
+        var verdicts: UInt64 = 0
+        var index = place
+        while index < end {
+          verdicts |= (passes(values[index]) ? 1 : 0) &<< UInt64(index &- place)
+          index &+= 1
+        }
+        kept.keepWord(verdicts, at: (start &+ place) >> 6)
+        place = end
       }
     }
     mask = kept
@@ -102,8 +110,9 @@ extension SegmentStripe {
   func keepResources(
     _ passing: [Bool], _ mask: inout RowMask, _ loaded: LoadedStripe, _ scratch: ReadScratch
   ) throws {
-    let services = try core.resources().services
     let list = try loaded.resourceList(scratch)
+    if list.allSatisfy({ Int($0) < passing.count && passing[Int($0)] }) { return }
+    let services = try core.resources().services
     var wanted: Set<UInt64> = []
     for index in list where Int(index) < passing.count && passing[Int(index)] { wanted.insert(services[Int(index)]) }
     let runs = try loaded.runs(scratch)

@@ -11,10 +11,9 @@ extension SegmentStripe {
     case .service, .name:
       let runs = try loaded.runs(scratch)
       let codes = text == .service ? runs.services : runs.names
-      if let texts = test.texts {
-        let strings = try core.strings()
-        let wanted = texts.compactMap { strings.code(of: $0) }
-        if wanted.count == 1 { return runs.filter(&mask) { codes[$0] == wanted[0] } }
+      if let list = test.list {
+        let wanted = try core.strings().codes(of: list)
+        if wanted.codes.count == 1 { return runs.filter(&mask) { codes[$0] == wanted.codes[0] } }
         return runs.filter(&mask) { wanted.contains(codes[$0]) }
       }
       let passing = try passingCodes(codes, test)

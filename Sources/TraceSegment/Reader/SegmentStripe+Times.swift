@@ -64,16 +64,55 @@ extension SegmentStripe {
     mask = kept
   }
 
-  /// Ends are not stored: each is the sum of two columns.
-  func keepEnds(_ range: ClosedRange<UInt64>, _ mask: inout RowMask, _ loaded: LoadedStripe) throws {
-    let rows = mask.rows
+  /// Ends are not stored: each is the sum of two columns. Start and longest duration of a run mostly say enough.
+  func keepEnds(
+    _ range: ClosedRange<UInt64>, _ mask: inout RowMask, _ loaded: LoadedStripe, _ scratch: ReadScratch
+  ) throws {
+    let runs = try loaded.runs(scratch)
     let times = try StripeTimes(loaded)
-    let durations = try times.durations.gather(rows)
-    let isDense = rows.count * 4 > rowCount
-    let starts = isDense ? try times.starts() : []
-    for (place, row) in rows.enumerated() {
-      let start = isDense ? starts[row] : try times.start(row)
-      if !range.contains(start &+ durations[place]) { mask.clear(row) }
+    let inverted = try loaded.invertedRows(times, scratch)
+    var kept = mask
+    var open: [Int] = []
+    for run in 0..<runs.count {
+      let rows = runs.rows(of: run)
+      let latest = runs.maximumStarts[run].addingReportingOverflow(runs.maximumDurations[run])
+      let latestEnd = min(latest.overflow ? .max : latest.partialValue, bounds.maximumEnd)
+      if range.lowerBound <= runs.minimumStarts[run], latestEnd <= range.upperBound { continue }
+      guard runs.minimumStarts[run] <= range.upperBound, range.lowerBound <= latestEnd else {
+        kept.clear(rows)
+        continue
+      }
+      mask.forEachSet(in: rows) { open.append($0) }
     }
+    let ends = try times.ends(of: open)
+    for (row, end) in zip(open, ends) where !range.contains(end) { kept.clear(row) }
+    // What is said above holds for spans that end where they start or later.
+    let asked = inverted.map { Int($0) }.filter { mask[$0] }
+    for (row, end) in zip(asked, try times.ends(of: asked)) { kept[row] = range.contains(end) }
+    mask = kept
+  }
+}
+
+extension LoadedStripe {
+  /// The rows of spans that end before they start, ascending: mostly there are none.
+  fileprivate func invertedRows(_ times: StripeTimes, _ scratch: ReadScratch) throws -> [UInt32] {
+    try part(.inversions) {
+      var rows: [UInt32] = []
+      // Their stored durations exceed the longest real one, unless times reach so far that the sum decides.
+      let longest = summary.bounds.maximumDuration
+      let isPlain = !summary.bounds.maximumStart.addingReportingOverflow(longest).overflow
+      try times.durations.forEachPage(in: 0..<head.rowCount, scratch) { first, values in
+        for index in 0..<values.count where values[index] > longest || !isPlain {
+          rows.append(UInt32(first + index))
+        }
+      }
+      if !isPlain {
+        rows = try rows.filter { row in
+          let (start, duration) = (try times.start(Int(row)), try times.durations.value(at: Int(row)))
+          return start.addingReportingOverflow(duration).overflow
+        }
+      }
+      return NumberList(rows)
+    }.values
   }
 }

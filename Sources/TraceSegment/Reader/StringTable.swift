@@ -19,6 +19,9 @@ final class StringTable: Sendable {
   /// The code of exactly these bytes; nil when no string of the segment has them.
   func code(of bytes: [UInt8]) -> UInt32? { arena.index(of: bytes).map { UInt32(truncatingIfNeeded: $0) } }
 
+  /// The codes of those of the texts that the segment has.
+  func codes(of list: TextList) -> CodeList { list.codes(in: self) { code(of: $0) } }
+
   func withBytes<Result>(_ code: UInt32, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
     guard Int(code) < arena.count else { throw place.damage("string \(code) of \(arena.count) is asked for") }
     return try arena.withText(Int(code), body)

@@ -25,7 +25,12 @@ extension SegmentCore {
       return { codes != [SpanStatus.Code.error.rawValue] || $0.errorCount > 0 }
     case .start(let range):
       return { $0.bounds.minimumStart <= range.upperBound && $0.bounds.maximumStart >= range.lowerBound }
-    case .end(let range): return { $0.bounds.maximumEnd >= range.lowerBound }
+    case .end(let range):
+      // A span may end before it starts, but then its duration counts as zero.
+      return {
+        $0.bounds.maximumEnd >= range.lowerBound
+          && ($0.bounds.minimumStart <= range.upperBound || $0.bounds.minimumDuration == 0)
+      }
     case .duration(let range):
       return { $0.bounds.minimumDuration <= range.upperBound && $0.bounds.maximumDuration >= range.lowerBound }
     case .traceID, .spanID, .parent, .record: return { _ in true }
@@ -106,7 +111,7 @@ extension SegmentCore {
   private func textTest(_ test: TextTest) throws -> (TextSummary) throws -> Bool {
     let decision = try StringDecision(test, strings())
     let passesEmpty = test.matches("")
-    let hashes = test.texts?.map { FilterHash.hash($0) }
+    let hashes = test.list?.hashes
     return { text in
       if text.form == .empty { return text.valueCount > 0 && passesEmpty }
       if try decision.passesAny(of: text.shared) { return true }
@@ -154,19 +159,19 @@ extension SegmentCore {
 /// Which of a segment's strings pass: those that are asked for by name are looked up, others looked at once.
 private final class StringDecision {
   private let strings: StringTable
-  private let wanted: [UInt32]?
+  private let wanted: CodeList?
   private let decide: (UnsafeRawBufferPointer) -> Bool
   private var answers: [UInt32: Bool] = [:]
 
   init(_ test: TextTest, _ strings: StringTable) throws {
     self.strings = strings
-    wanted = test.texts?.compactMap { strings.code(of: $0) }
+    wanted = test.list.map { strings.codes(of: $0) }
     decide = test.makeDecision()
   }
 
   /// - Parameter codes: ascending.
   func passesAny(of codes: [UInt32]) throws -> Bool {
-    if let wanted { return wanted.contains { codes.holds($0) } }
+    if let wanted { return wanted.containsAny(of: codes) }
     for code in codes {
       if let known = answers[code] {
         if known { return true }
@@ -177,19 +182,6 @@ private final class StringDecision {
       if passes { return true }
     }
     return false
-  }
-}
-
-extension [UInt32] {
-  /// Whether an ascending list has a code.
-  fileprivate func holds(_ code: UInt32) -> Bool {
-    var low = 0
-    var high = count
-    while low < high {
-      let middle = (low + high) / 2
-      if self[middle] < code { low = middle + 1 } else { high = middle }
-    }
-    return low < count && self[low] == code
   }
 }
 

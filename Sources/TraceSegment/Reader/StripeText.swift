@@ -108,8 +108,8 @@ final class StripeText: StripePart, @unchecked Sendable {
     passing test: TextTest, in range: Range<Int>, neededRows: RowMask? = nil, _ strings: StringTable,
     _ scratch: ReadScratch, _ body: (Int) -> Void
   ) throws {
-    if let texts = test.texts, texts.count <= 1 {
-      guard let needle = texts.first else { return }
+    if let list = test.list, list.count <= 1 {
+      guard let needle = list.texts.first else { return }
       let code = strings.code(of: needle)
       return try forEachIndex(equalTo: needle, code: code, in: range, neededRows: neededRows, scratch, body)
     }
@@ -135,9 +135,7 @@ final class StripeText: StripePart, @unchecked Sendable {
       }
     case .column(let column):
       try place.naming {
-        try column.readingAll(scratch) { index, bytes in
-          if range.contains(index), decide(bytes) { body(index) }
-        }
+        try column.reading(range, scratch) { index, bytes in if decide(bytes) { body(index) } }
       }
     }
   }
@@ -169,20 +167,20 @@ final class StripeText: StripePart, @unchecked Sendable {
     }
   }
 
-  /// Calls `body` with each distinct value and how often it occurs; a column may give a value several times.
+  /// Calls `body` with each distinct value in `range` and how often it occurs; a column may give a value several times.
   ///
   /// - Parameter isWanted: which values count, asked for in order; nil: all.
   func forEachDistinct(
-    where isWanted: ((Int) -> Bool)?, _ strings: StringTable, _ scratch: ReadScratch,
+    in range: Range<Int>, where isWanted: ((Int) -> Bool)?, _ strings: StringTable, _ scratch: ReadScratch,
     _ body: (UnsafeRawBufferPointer, _ count: Int) throws -> Void
   ) throws {
     switch form {
     case .empty:
-      let wanted = isWanted.map { isWanted in (0..<count).count(where: isWanted) } ?? count
+      let wanted = isWanted.map { isWanted in range.count(where: isWanted) } ?? range.count
       if wanted > 0 { try body(UnsafeRawBufferPointer(start: nil, count: 0), wanted) }
     case .dictionary(let dictionary):
       var counts = [Int](repeating: 0, count: dictionary.count)
-      try dictionary.indices.forEachPage(in: 0..<count, scratch) { first, values in
+      try dictionary.indices.forEachPage(in: range, scratch) { first, values in
         for index in 0..<values.count {
           let value = values[index]
           guard value < UInt64(counts.count) else {
@@ -196,7 +194,7 @@ final class StripeText: StripePart, @unchecked Sendable {
       }
     case .column(let column):
       try place.naming {
-        try column.readingAll(scratch) { index, bytes in if isWanted?(index) ?? true { try body(bytes, 1) } }
+        try column.reading(range, scratch) { index, bytes in if isWanted?(index) ?? true { try body(bytes, 1) } }
       }
     }
   }

@@ -43,6 +43,20 @@ struct StripeTimes {
     return base &+ (try offsets.value(at: row))
   }
 
+  /// The ends of ascending rows.
+  func ends(of rows: [Int]) throws -> [UInt64] {
+    var ends = try durations.gather(rows)
+    let offsets = try offsets.gather(rows)
+    let ordinals = try ordinals(of: rows)
+    // Many rows share few traces.
+    let all = rows.count * 4 > bases.count ? try bases.decodeAll() : nil
+    for place in ends.indices {
+      let base = try all?[ordinals[place]] ?? bases.value(at: ordinals[place])
+      ends[place] = ends[place] &+ base &+ offsets[place]
+    }
+    return ends
+  }
+
   /// max(0, end − start).
   func visibleDuration(_ row: Int) throws -> UInt64 {
     Self.visible(duration: try durations.value(at: row), start: try start(row))

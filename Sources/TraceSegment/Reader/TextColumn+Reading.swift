@@ -18,6 +18,19 @@ extension TextColumn {
     }
     if let failure { throw failure }
   }
+
+  /// The same for a range of rows; blocks without one of them are not looked at.
+  func reading(
+    _ rows: Range<Int>, _ scratch: ReadScratch, _ body: (Int, UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    if rows == 0..<count { return try readingAll(scratch, body) }
+    var failure: (any Error)?
+    try gather(Array(rows), scratch: scratch.columns) { place, bytes in
+      guard failure == nil else { return }
+      do { try body(rows.lowerBound + place, bytes) } catch { failure = error }
+    }
+    if let failure { throw failure }
+  }
 }
 
 extension TextArena {

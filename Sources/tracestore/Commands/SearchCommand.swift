@@ -51,10 +51,17 @@ struct SearchCommand: AsyncParsableCommand {
       case .table: try await writeTable(try await store.findTraceSummaries(query))
       case .summaries: try await writeObjects(try await store.findTraceSummaries(query)) { $0.json }
       case .ids: try await writeObjects(try await store.findTraceIDs(query)) { $0.json }
-      case .otlpJSON: try await TraceWriting.write(try await store.findTraces(query), as: .json)
-      case .otlp: try await TraceWriting.write(try await store.findTraces(query), as: .framedProtobuf)
+      case .otlpJSON: try await writeTraces(try await store.findTraces(query), as: .json)
+      case .otlp: try await writeTraces(try await store.findTraces(query), as: .framedProtobuf)
       }
     }
+  }
+
+  /// OTLP has no place for more than traces, so that what else there is to say goes to standard error.
+  private func writeTraces(_ stream: ResultStream<TraceChunk>, as form: OutputFile.Form) async throws {
+    try await TraceWriting.write(stream, as: form)
+    writeExplanation(stream.summary)
+    try reportDamage(stream.summary)
   }
 
   private func writeObjects<Element>(
@@ -75,7 +82,7 @@ struct SearchCommand: AsyncParsableCommand {
       output.write(",\"explanation\":" + JSONValue.array(lines).text)
     }
     output.writeLine("}")
-    explain(summary)
+    if !self.output.json { writeExplanation(summary) }
     try reportDamage(summary)
   }
 
@@ -83,7 +90,7 @@ struct SearchCommand: AsyncParsableCommand {
     let (traces, summary) = try await stream.collect()
     if traces.isEmpty {
       StandardError.writeLine("No trace was found.")
-      explain(summary)
+      writeExplanation(summary)
       return try reportDamage(summary)
     }
     var table = TextTable(["START", "DURATION", "TRACE", "SPANS", "ERRORS", "ROOT"], right: [1, 3, 4])
@@ -111,12 +118,12 @@ struct SearchCommand: AsyncParsableCommand {
       let next = summary.continuation.map { "; the next page: --page \($0)" } ?? ""
       StandardError.writeLine("There are more traces than the limit of \(limit)\(next)")
     }
-    explain(summary)
+    writeExplanation(summary)
     try reportDamage(summary)
   }
 
-  private func explain(_ summary: ResultSummary?) {
-    guard !output.json, let text = summary?.explanation else { return }
+  private func writeExplanation(_ summary: ResultSummary?) {
+    guard let text = summary?.explanation else { return }
     StandardOutput.shared.flush()
     for line in text.split(separator: "\n") { StandardError.writeLine(Sanitized.line(String(line))) }
   }

@@ -27,7 +27,7 @@ enum TraceWriting {
     return data
   }
 
-  /// Every trace as a `TracesData`: a line of JSON, or a frame for each chunk.
+  /// Every trace as a `TracesData`: a line of JSON, or a frame for each chunk. Damage is for the caller to report.
   static func write(_ stream: ResultStream<TraceChunk>, as form: OutputFile.Form) async throws {
     var joiner = JSONJoiner()
     for try await chunk in stream {
@@ -40,7 +40,6 @@ enum TraceWriting {
       }
     }
     StandardOutput.shared.write(joiner.finish())
-    try reportDamage(stream.summary)
   }
 }
 

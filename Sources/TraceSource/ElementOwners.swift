@@ -1,12 +1,12 @@
 /// Finds the row that an event or link belongs to.
-struct ElementOwners {
+package struct ElementOwners {
   private let offsets: [UInt32]
 
   /// - Parameter offsets: the first element of each row, then the element count.
-  init(_ offsets: [UInt32]) { self.offsets = offsets }
+  package init(_ offsets: [UInt32]) { self.offsets = offsets }
 
   /// The row of `element`, at or after `row`; logarithmic in the distance.
-  func owner(of element: Int, from row: Int) -> Int {
+  package func owner(of element: Int, from row: Int) -> Int {
     var low = row
     var step = 1
     while low + step < offsets.count - 1, Int(offsets[low + step]) <= element {
