@@ -8,8 +8,9 @@ import TraceEngine
 ///     tracestore-bench ask STORE QUESTIONS      asks each question once, after the ones marked as warm-up
 ///     tracestore-bench mixed CORPUS STORE       writes and searches while segments are merged
 ///     tracestore-bench filters STORE FILTERS    asks every filter of a file again and again, and prints a table
+///     tracestore-bench graph STORE              asks for the service graph, first cold, then again and again
 ///
-/// The first three print one JSON object.
+/// All but `filters` print one JSON object.
 @main
 struct TracestoreBench {
   static func main() async throws {
@@ -23,8 +24,10 @@ struct TracestoreBench {
       var table = try FilterTable(path: arguments[3])
       try await withTraceStore(at: arguments[2]) { try await table.measure($0) }
       table.print()
+    case (3, "graph"): try await withTraceStore(at: arguments[2]) { try emit(try await GraphTimes.measure($0)) }
     default:
-      let usage = "usage: tracestore-bench ingest|mixed CORPUS STORE | ask STORE QUESTIONS | filters STORE FILTERS\n"
+      let usage =
+        "usage: tracestore-bench ingest|mixed CORPUS STORE | ask STORE QUESTIONS | filters STORE FILTERS | graph STORE\n"
       FileHandle.standardError.write(Data(usage.utf8))
       exit(2)
     }
