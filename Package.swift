@@ -14,20 +14,22 @@ let rooms: KeyValuePairs<String, [String]> = [
   "TraceMerge": ["TraceModel", "TraceBytes", "TraceOTLP"],
   "TraceColumns": ["TraceModel", "TraceBytes"],
   "TraceAggregate": ["TraceModel", "TraceColumns"],
-  "TraceSource": ["TraceText", "TraceModel", "TraceBytes", "TraceColumns"],
+  "TraceGraph": ["TraceModel"],
+  "TraceAnalysis": ["TraceModel", "TracestoreV2", "TraceGraph"],
+  "TraceSource": ["TraceText", "TraceModel", "TraceBytes", "TraceColumns", "TraceGraph"],
   "TraceFilter": ["TraceText", "TraceModel", "TracestoreV2", "TraceColumns", "TraceSource"],
   "TraceWAL": ["TraceModel", "TraceBytes", "TraceFiles"],
   "TraceSegment": [
-    "TraceModel", "TraceBytes", "TraceFiles", "TraceMerge", "TraceOTLP", "TraceColumns", "TraceSource",
+    "TraceModel", "TraceBytes", "TraceFiles", "TraceMerge", "TraceOTLP", "TraceColumns", "TraceGraph", "TraceSource",
   ],
-  "TraceManifest": ["TraceModel", "TraceBytes", "TraceFiles", "TraceColumns", "TraceSegment"],
+  "TraceManifest": ["TraceModel", "TraceBytes", "TraceFiles", "TracestoreV2", "TraceColumns", "TraceSegment"],
   "TraceIngest": [
-    "TraceModel", "TraceBytes", "TraceFiles", "TraceMerge", "TraceOTLP", "TraceColumns", "TraceSource",
+    "TraceModel", "TraceBytes", "TraceFiles", "TraceMerge", "TraceOTLP", "TraceColumns", "TraceGraph", "TraceSource",
     "TraceWAL", "TraceSegment", "TraceManifest",
   ],
   "TraceMaintenance": ["TraceModel", "TraceBytes", "TraceColumns", "TraceSegment", "TraceManifest"],
   "TraceQuery": [
-    "TraceText", "TraceModel", "TraceBytes", "TracestoreV2", "TraceMerge", "TraceColumns", "TraceSource",
+    "TraceText", "TraceModel", "TraceBytes", "TracestoreV2", "TraceMerge", "TraceColumns", "TraceGraph", "TraceSource",
     "TraceFilter", "TraceSegment", "TraceManifest",
   ],
   "TraceEngine": [
@@ -38,8 +40,8 @@ let rooms: KeyValuePairs<String, [String]> = [
   "TracestoreV1": ["TraceText", "TraceModel", "TracestoreV2"],
   "TracestoreTesting": ["TraceModel", "TracestoreV2", "TraceFilter"],
   "TraceInspect": [
-    "TraceText", "TraceModel", "TraceBytes", "TraceFiles", "TraceMerge", "TraceOTLP", "TraceColumns", "TraceSource",
-    "TraceWAL", "TraceSegment", "TraceManifest",
+    "TraceText", "TraceModel", "TraceBytes", "TraceFiles", "TracestoreV2", "TraceMerge", "TraceOTLP", "TraceColumns",
+    "TraceSource", "TraceWAL", "TraceSegment", "TraceManifest",
   ],
 ]
 
@@ -73,6 +75,7 @@ let package = Package(
     .library(name: "TraceOTLP", targets: ["TraceOTLP"]),
     .library(name: "TracestoreV2", targets: ["TracestoreV2"]),
     .library(name: "TraceEngine", targets: ["TraceEngine"]),
+    .library(name: "TraceAnalysis", targets: ["TraceAnalysis"]),
     .library(name: "TracestoreV1", targets: ["TracestoreV1"]),
     .library(name: "TracestoreTesting", targets: ["TracestoreTesting"]),
   ],
@@ -90,8 +93,8 @@ let package = Package(
     .executableTarget(
       name: "tracestore",
       dependencies: [
-        "TraceModel", "TraceOTLP", "TracestoreV2", "TracestoreV1", "TraceFilter", "TraceEngine", "TracestoreTesting",
-        "TraceInspect", "CZlib", "CZstd",
+        "TraceModel", "TraceOTLP", "TracestoreV2", "TraceAnalysis", "TracestoreV1", "TraceFilter", "TraceEngine",
+        "TracestoreTesting", "TraceInspect", "CZlib", "CZstd",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: settings),
     .executableTarget(
@@ -106,6 +109,8 @@ let package = Package(
     tests("TraceFilesTests", ["TraceFiles", "TraceModel"]),
     tests("TracestoreV2Tests", ["TracestoreV2", "TraceModel"]),
     tests("TraceMergeTests", ["TraceMerge", "TraceModel", "TraceBytes", "TraceOTLP"]),
+    tests("TraceGraphTests", ["TraceGraph", "TraceModel"]),
+    tests("TraceAnalysisTests", ["TraceAnalysis", "TraceModel", "TracestoreV2"]),
     tests("TraceOTLPTests", ["TraceOTLP", "TraceModel", "TraceBytes"]),
     tests("TraceColumnsTests", ["TraceColumns", "TraceModel", "TraceBytes"]),
     tests(

@@ -97,6 +97,17 @@ final class StoreCore: Sendable {
     if !isAccepted { completion(.failure(StoreFailure.closed)) }
   }
 
+  /// Links that were computed elsewhere.
+  var dependencyFiles: DependencyFiles {
+    DependencyFiles(fileSystem: fileSystem, directory: directory, manifest: manifest)
+  }
+
+  func writeDependencies(_ links: [DependencyLink], at time: Timestamp) async throws {
+    try checkWritable()
+    if links.isEmpty { return }
+    try await writers.run { [self] in try dependencyFiles.write(links, at: time) }
+  }
+
   // MARK: Reading
 
   /// Runs a synchronous read on a reader thread, over what is visible now.

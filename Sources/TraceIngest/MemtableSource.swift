@@ -1,6 +1,7 @@
 import TraceBytes
 package import TraceColumns
 import TraceFiles
+import TraceGraph
 package import TraceModel
 import TraceSegment
 package import TraceSource
@@ -138,10 +139,19 @@ final class MemtableContext: Sendable {
   let view: SpanTable.View
   /// Which resources and scopes pass a leaf: decided once for each leaf of a query, not once for each stripe.
   private let entryMatches = Monitor<[String: [Bool]]>([:])
+  private let peerKeyCodes = Monitor<[UInt32?]?>(nil)
 
   init(memtable: Memtable, view: SpanTable.View) {
     self.memtable = memtable
     self.view = view
+  }
+
+  /// The codes of `PeerNames.keys`; nil for keys that no row has.
+  func peerKeys() -> [UInt32?] {
+    if let known = peerKeyCodes.withLock({ $0 }) { return known }
+    let codes = PeerNames.keys.map { code(of: Array($0.utf8)) }
+    peerKeyCodes.withLock { $0 = codes }
+    return codes
   }
 
   /// The code of a text in the table's dictionary; nil when no row has it.

@@ -53,6 +53,9 @@ package struct Inspector: Sendable {
     if magic.starts(with: Array("TSCUR".utf8)) || name == StoreLayout.currentFileName {
       return try explainCurrent(file, path, byteCount)
     }
+    if magic.starts(with: Array("TSDEP".utf8)) || name.hasSuffix(".dep") {
+      return try explainDependencies(path, byteCount)
+    }
     if name == WALFormat.positionFileName { return try explainPosition(file, path, byteCount) }
     var result = Explanation(kind: "file", path: path, byteCount: byteCount)
     if name == StoreLayout.lockFileName {

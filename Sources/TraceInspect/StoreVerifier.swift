@@ -97,6 +97,14 @@ package struct StoreVerifier: Sendable {
           .corrupt, "the file has \(byteCount) bytes, and the manifest says \(entry.byteCount)", path: path,
           offset: min(byteCount, entry.byteCount))
       }
+      if entry.key.kind == .dependencies {
+        let bytes = try fileSystem.contents(ofFile: path, maximumByteCount: Inspector.maximumWholeByteCount)
+        guard Hash128(of: bytes) == entry.footerHash else {
+          throw TracestoreError(.corrupt, "the file is not the one that the manifest names", path: path, offset: 0)
+        }
+        _ = try DependencySnapshot(bytes, path: path)
+        report.pageCount += 1
+      }
       guard entry.key.kind == .segment else { return }
       let segment = try Segment.open(
         file: file, number: entry.key.number, path: path,

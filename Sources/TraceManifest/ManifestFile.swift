@@ -11,10 +11,11 @@ package struct ManifestFileKind: RawRepresentable, Hashable, Sendable {
   package static let corrections = ManifestFileKind(rawValue: 4)
   package static let metricsSegment = ManifestFileKind(rawValue: 5)
   package static let configuration = ManifestFileKind(rawValue: 6)
+  package static let dependencies = ManifestFileKind(rawValue: 7)
 
-  package var isKnown: Bool { (1...6).contains(rawValue) }
+  package var isKnown: Bool { (1...7).contains(rawValue) }
   /// Whether files belong to another one, and are written again under the same number.
-  var hasEditions: Bool { self != .segment && self != .metricsSegment }
+  var hasEditions: Bool { self != .segment && self != .metricsSegment && self != .dependencies }
 }
 
 /// The identity of a file. A number is never given twice; side files bear the number of what they belong to and

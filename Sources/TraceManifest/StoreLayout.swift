@@ -21,6 +21,7 @@ package enum StoreLayout {
     let edition = String(hexadecimal(UInt64(key.edition)).dropFirst(8))
     switch key.kind {
     case .segment: return "segment-\(number).seg"
+    case .dependencies: return "dependencies-\(number).dep"
     case .metricsSegment: return "metrics-\(number).seg"
     case .deletionVector: return "deletions-\(number)-\(edition).vec"
     case .overlayVector: return "overlay-\(number)-\(edition).vec"
@@ -36,6 +37,7 @@ package enum StoreLayout {
     let kinds: [String: ManifestFileKind] = [
       "segment": .segment, "metrics": .metricsSegment, "deletions": .deletionVector, "overlay": .overlayVector,
       "corrections": .corrections, "configuration": .configuration,
+      "dependencies": .dependencies,
     ]
     guard parts.count >= 2 else { return nil }
     let kind: ManifestFileKind

@@ -9,9 +9,10 @@ struct DamageReport {
   /// - Parameter known: what had to be left out before the query began.
   init(_ known: [String] = []) { messages = known }
 
-  mutating func add(_ error: TracestoreError) {
-    let message = error.description
-    if !messages.contains(message) { messages.append(message) }
+  mutating func add(_ error: TracestoreError) { add([error.description]) }
+
+  mutating func add(_ sentences: [String]) {
+    for sentence in sentences where !messages.contains(sentence) { messages.append(sentence) }
   }
 
   /// The result of `body`, or nil when it met damage. Other errors are not ours to swallow; they are kept as damage

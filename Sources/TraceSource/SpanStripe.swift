@@ -1,4 +1,5 @@
 package import TraceColumns
+package import TraceGraph
 package import TraceModel
 
 /// A set of spans that a query reads: a memtable, a segment, or the partial records of one.
@@ -215,6 +216,9 @@ package protocol SpanStripe: AnyObject, Sendable {
   /// rows; nil when it does not, or when an end is not known.
   func timeBounds(_ rows: [Int]) throws -> (minimumStart: UInt64, maximumEnd: UInt64)?
 
+  /// What the service graph needs of those of the rows (ascending) that are final; texts become codes of `names`.
+  func callRows(_ rows: [Int], _ names: inout NameTable) throws -> [CallRow]
+
   /// The records in the order of `rows` (ascending).
   func records(_ rows: [Int]) throws -> [SourceSpan]
 }
@@ -224,6 +228,12 @@ extension SpanStripe {
   package var isCached: Bool { true }
 
   package func timeBounds(_ rows: [Int]) throws -> (minimumStart: UInt64, maximumEnd: UInt64)? { nil }
+
+  package func callRows(_ rows: [Int], _ names: inout NameTable) throws -> [CallRow] {
+    try zip(rows, records(rows)).compactMap { row, record in
+      record.isPartial ? nil : CallRow(row: row, record.span, service: record.resource.serviceName, &names)
+    }
+  }
 
   package func forEachNewest(_ mask: RowMask, _ body: (MatchedRow) -> Bool) throws {
     var matches: [MatchedRow] = []

@@ -1,6 +1,7 @@
 extension Rule {
   static let publicRooms: Set<String> = [
-    "TraceModel", "TracestoreV2", "TraceOTLP", "TraceFilter", "TraceEngine", "TracestoreV1", "TracestoreTesting",
+    "TraceModel", "TracestoreV2", "TraceOTLP", "TraceFilter", "TraceAnalysis", "TraceEngine", "TracestoreV1",
+    "TracestoreTesting",
     "TraceServer",
   ]
   static let asyncRooms: Set<String> = [

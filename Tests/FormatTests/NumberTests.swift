@@ -132,8 +132,8 @@ import TraceWAL
         .replacingOccurrences(of: "0000000000000000", with: "<number>")
         .replacingOccurrences(of: "00000000", with: "<edition>")
     }
-    for kind in 1...6 { #expect(isNamed(pattern(ManifestFileKind(rawValue: UInt16(kind)))), "kind \(kind)") }
-    #expect(isNamed(pattern(ManifestFileKind(rawValue: 7)).replacingOccurrences(of: "0007", with: "<kind>")))
+    for kind in 1...7 { #expect(isNamed(pattern(ManifestFileKind(rawValue: UInt16(kind)))), "kind \(kind)") }
+    #expect(isNamed(pattern(ManifestFileKind(rawValue: 8)).replacingOccurrences(of: "0008", with: "<kind>")))
     #expect(isNamed(StoreLayout.lockFileName) && isNamed(StoreLayout.currentFileName))
     #expect(isNamed("MANIFEST-<number>") && StoreLayout.manifestFileName(1) == "MANIFEST-0000000000000001")
     #expect(isNamed("wal/wal-<number>.log") && StoreLayout.walDirectoryName == "wal")

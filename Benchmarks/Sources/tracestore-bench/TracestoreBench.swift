@@ -9,8 +9,9 @@ import TraceEngine
 ///     tracestore-bench mixed CORPUS STORE       writes and searches while segments are merged
 ///     tracestore-bench filters STORE FILTERS    asks every filter of a file again and again, and prints a table
 ///     tracestore-bench names STORE              asks for services, operations, keys and values, and prints a table
+///     tracestore-bench graph STORE              asks for the service graph, first cold, then again and again
 ///
-/// The first three print one JSON object.
+/// All but `filters` and `names` print one JSON object.
 @main
 struct TracestoreBench {
   static func main() async throws {
@@ -25,9 +26,12 @@ struct TracestoreBench {
       try await withTraceStore(at: arguments[2]) { try await filters.measure($0).print("traces", "filter") }
     case (3, "names"):
       try await withTraceStore(at: arguments[2]) { try await NameTable.measure($0).print("names", "list") }
+    case (3, "graph"): try await withTraceStore(at: arguments[2]) { try emit(try await GraphTimes.measure($0)) }
     default:
-      let usage =
-        "usage: tracestore-bench ingest|mixed CORPUS STORE | ask STORE QUESTIONS | filters STORE FILTERS | names STORE\n"
+      let usage = """
+        usage: tracestore-bench ingest|mixed CORPUS STORE | ask STORE QUESTIONS | filters STORE FILTERS | names|graph STORE
+
+        """
       FileHandle.standardError.write(Data(usage.utf8))
       exit(2)
     }

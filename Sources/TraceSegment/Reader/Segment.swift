@@ -158,7 +158,7 @@ package final class Segment: SpanSource {
   package func rows(of trace: TraceID) throws -> [LocatedRows] {
     var located: [LocatedRows] = []
     let hash = TraceKey.hash(trace)
-    if try totals.traceCount > 0 && traceFilter().contains(hash) {
+    if try mayHold(trace) {
       let stripes = try spanStripes()
       for place in try places(of: TraceKey.indexKey(hash)) {
         guard place.stripe < stripes.count else {
@@ -174,6 +174,11 @@ package final class Segment: SpanSource {
       if !rows.isEmpty { located.append(LocatedRows(stripe: partial, rows: rows)) }
     }
     return located
+  }
+
+  /// False when the trace certainly has no final span here: a probe of the resident filter.
+  package func mayHold(_ trace: TraceID) throws -> Bool {
+    try totals.traceCount > 0 && traceFilter().contains(TraceKey.hash(trace))
   }
 
   private func traceFilter() throws -> FilterBlock {

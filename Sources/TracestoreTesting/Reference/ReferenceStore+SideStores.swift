@@ -3,49 +3,22 @@ public import TraceModel
 public import TracestoreV2
 
 extension ReferenceStore: DependencyReader, DependencyWriter {
-  /// Only links that were written; nothing is computed from spans.
+  /// Links that were written, and those that the spans show.
   public func getDependencies(_ query: DependencyQuery) async throws -> ResultList<DependencyLink> {
-    var sums: [ContentKey: DependencyLink] = [:]
-    for snapshot in state.withLock({ $0.dependencies }) {
-      guard snapshot.time >= query.start, snapshot.time < query.end || query.end == .maximum else { continue }
-      for link in snapshot.links {
-        let key = ContentKey {
-          $0.add(link.parent)
-          $0.add(link.child)
-          $0.add(link.source)
-        }
-        guard var sum = sums[key] else {
-          sums[key] = link
-          continue
-        }
-        sum.callCount = Self.saturatingSum(sum.callCount, link.callCount)
-        // What is unknown of a part is unknown of the sum; quantiles don't add up.
-        if let left = sum.errorCount, let right = link.errorCount {
-          sum.errorCount = Self.saturatingSum(left, right)
-        } else {
-          sum.errorCount = nil
-        }
-        sum.latency = nil
-        sums[key] = sum
-      }
-    }
-    let sorted = sums.values.sorted { left, right in
-      for (a, b) in [(left.parent, right.parent), (left.child, right.child), (left.source, right.source)]
-      where !a.utf8.elementsEqual(b.utf8) {
-        return a.utf8.lexicographicallyPrecedes(b.utf8)
-      }
-      return false
-    }
-    return ResultList(sorted)
+    ResultList(serviceGraph(query).links)
+  }
+
+  /// As `getDependencies`, with the spans that could not be paired; by definition (`ServiceGraph.init(spans:_:)`).
+  public func serviceGraph(_ query: DependencyQuery) -> ServiceGraph {
+    let (records, snapshots) = state.withLock { ($0.records, $0.dependencies) }
+    var graph = ServiceGraph(spans: records.map { found($0, ReadOptions()) }, query)
+    let written = snapshots.filter { query.contains($0.time) }.flatMap(\.links)
+    graph.links = DependencyLink.summed(graph.links + written)
+    return graph
   }
 
   public func writeDependencies(_ links: [DependencyLink], at time: Timestamp) async throws {
     state.withLock { $0.dependencies.append((time, links)) }
-  }
-
-  private static func saturatingSum(_ left: UInt64, _ right: UInt64) -> UInt64 {
-    let (sum, isOverflow) = left.addingReportingOverflow(right)
-    return isOverflow ? .max : sum
   }
 }
 

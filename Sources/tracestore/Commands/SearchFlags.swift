@@ -25,10 +25,15 @@ struct SearchFlags: ParsableArguments {
       "A condition on the span, such as 'span.duration > 2s && resource.service = \"cart\"', or @FILE with its JSON form; only --start and --end go with it.",
       valueName: "filter")) var filter: String?
 
-  func validate() throws {
-    let hasFlags =
-      service != nil || operation != nil || !attribute.isEmpty || kind != nil || status != nil || minDuration != nil
+  /// Whether anything is said of the span besides its time.
+  var hasConditions: Bool { hasFlags || filter != nil }
+
+  private var hasFlags: Bool {
+    service != nil || operation != nil || !attribute.isEmpty || kind != nil || status != nil || minDuration != nil
       || maxDuration != nil
+  }
+
+  func validate() throws {
     if filter != nil, hasFlags {
       throw ValidationError("--filter says all conditions: move the other flags into it, except --start and --end")
     }
@@ -44,10 +49,11 @@ struct SearchFlags: ParsableArguments {
       serviceName: service ?? "", operationName: operation ?? "", attributes: attribute.map(\.attribute),
       spanKind: kind?.kind, statusCode: status?.code, startMinimum: start?.time, startMaximum: end?.time,
       durationMinimumNanoseconds: minDuration?.nanoseconds, durationMaximumNanoseconds: maxDuration?.nanoseconds,
-      filter: try filter.map(Self.parsed), limit: limit, options: options)
+      filter: try filter.map { try Self.parsed($0) }, limit: limit, options: options)
   }
 
-  private static func parsed(_ argument: String) throws -> FilterExpression {
+  /// - Parameter option: which option the argument belongs to, for errors.
+  static func parsed(_ argument: String, _ option: String = "--filter") throws -> FilterExpression {
     if argument.hasPrefix("@") {
       let path = String(argument.dropFirst())
       let file = try InputFile(path: path)
@@ -66,7 +72,7 @@ struct SearchFlags: ParsableArguments {
     }
     do { return try FilterExpression(text: argument) } catch {
       throw CommandFailure(
-        .usage, code: "usage", "--filter: \(error.description)", detail: error.rendered(in: argument))
+        .usage, code: "usage", "\(option): \(error.description)", detail: error.rendered(in: argument))
     }
   }
 }

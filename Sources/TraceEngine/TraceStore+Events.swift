@@ -1,0 +1,30 @@
+import TraceFiles
+import TraceFilter
+import TraceIngest
+import TraceManifest
+import TraceSource
+
+extension TraceStore {
+  /// Finished spans and completed traces, from those on that are acknowledged after this call.
+  ///
+  /// Works on a store that is open for writing and, beside its writer, on one that is open for reading. Events are read
+  /// back from the log, so writing costs nothing more however many listen, and nothing is told of that was not
+  /// acknowledged. A span that is sent again is told of again. Each listener reads and decodes for itself.
+  ///
+  /// - Parameter filter: which spans count; a trace counts with one of them. Nil for all.
+  /// - Throws: `invalidArgument` for a filter that breaks a rule; `closed`.
+  public func events(
+    matching filter: FilterExpression? = nil, options: EventOptions = EventOptions()
+  ) async throws -> TraceEvents {
+    let predicate = try filter?.predicate() ?? .everything
+    let core = core
+    return TraceEvents(
+      source: try await core.readers.run {
+        var tail = LogTail(
+          fileSystem: core.fileSystem, logDirectory: joinedPath(core.directory, StoreLayout.walDirectoryName),
+          manifest: core.manifest)
+        try tail.skipToEnd()
+        return EventSource(core, predicate, options, tail)
+      })
+  }
+}

@@ -1,0 +1,84 @@
+import Synchronization
+import TraceGraph
+import TracestoreV2
+
+/// Sums by edge over the names of all sources.
+struct GraphSums {
+  private var names = NameTable()
+  private var tally = EdgeTally()
+
+  mutating func add(_ other: EdgeTally, _ otherNames: [[UInt8]]) {
+    // A name is looked up once for a part, not once for an edge.
+    var codes = [UInt32?](repeating: nil, count: otherNames.count)
+    func code(_ other: UInt32) -> UInt32 {
+      if let known = codes[Int(other)] { return known }
+      let code = names.code(of: otherNames[Int(other)])
+      codes[Int(other)] = code
+      return code
+    }
+    for (edge, sums) in zip(other.edges, other.sums) {
+      tally.add(
+        sums, to: EdgeKey(caller: code(edge.caller), callee: code(edge.callee), connection: edge.connection))
+    }
+  }
+
+  mutating func add(_ span: CallSpan, from caller: [UInt8], to callee: [UInt8], _ connection: Connection) {
+    tally.add(Call(span, from: names.code(of: caller), to: names.code(of: callee), connection))
+  }
+
+  func graph(includesSelfCalls: Bool) -> ServiceGraph {
+    var graph = ServiceGraph()
+    var unpaired: [[UInt8]: ServiceGraph.UnpairedSpans] = [:]
+    func text(_ code: UInt32) -> String { String(decoding: names.names[Int(code)], as: UTF8.self) }
+    for (edge, sums) in zip(tally.edges, tally.sums) {
+      guard let connection = ConnectionKind(edge.connection) else {
+        let name = names.names[Int(edge.caller)]
+        var counts = unpaired[name] ?? ServiceGraph.UnpairedSpans(service: text(edge.caller))
+        if edge.connection == .unpairedCaller {
+          counts.callerCount += sums.callCount
+        } else {
+          counts.calleeCount += sums.callCount
+        }
+        unpaired[name] = counts
+        continue
+      }
+      if edge.caller == edge.callee, !includesSelfCalls { continue }
+      graph.links.append(
+        DependencyLink(
+          parent: text(edge.caller), child: text(edge.callee), connection: connection, callCount: sums.callCount,
+          errorCount: sums.errorCount,
+          latency: DependencyLink.Latency(
+            sumNanoseconds: sums.sumNanoseconds, medianNanoseconds: sums.quantile(0.5),
+            percentile95Nanoseconds: sums.quantile(0.95), maximumNanoseconds: sums.maximumNanoseconds),
+          source: DependencyLink.computedSource))
+    }
+    graph.links.sort { $0.precedes($1) }
+    graph.unpaired = unpaired.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map(\.value)
+    return graph
+  }
+}
+
+extension ConnectionKind {
+  /// Nil for unpaired spans, which are no connection.
+  init?(_ connection: Connection) {
+    switch connection {
+    case .call: self = .call
+    case .messaging: self = .messaging
+    case .database: self = .database
+    case .external: self = .external
+    case .unpairedCaller, .unpairedCallee: return nil
+    }
+  }
+}
+
+/// Results that several threads put down, each at places of its own.
+final class ResultSlots<Result: Sendable>: Sendable {
+  private let slots: Mutex<[Result?]>
+
+  init(count: Int) { slots = Mutex([Result?](repeating: nil, count: count)) }
+
+  func put(_ result: Result, at place: Int) { slots.withLock { $0[place] = result } }
+
+  /// Once every place has one.
+  var all: [Result] { slots.withLock { $0.compactMap { $0 } } }
+}

@@ -1,0 +1,106 @@
+import TraceGraph
+import TraceMerge
+import TraceModel
+import TraceSource
+
+/// The calls of traces whose spans come from several places: their final spans are joined, each distinct one once.
+struct JoinedTraces: Sendable {
+  private let snapshot: QuerySnapshot
+  private let window: ClosedRange<UInt64>
+  private var names = NameTable()
+  private var tally = EdgeTally()
+  private var pairing = CallPairing()
+  private(set) var linked: [NamedConsumer] = []
+  private(set) var damage: [String] = []
+
+  init(_ snapshot: QuerySnapshot, _ window: ClosedRange<UInt64>) {
+    self.snapshot = snapshot
+    self.window = window
+  }
+
+  func add(to sums: inout GraphSums) { sums.add(tally, names.names) }
+
+  mutating func add(_ trace: TraceID) {
+    var report = DamageReport()
+    let rows = snapshot.distinctCallRows(of: trace, &names, &report)
+    for message in report.messages where !damage.contains(message) { damage.append(message) }
+    let spans = rows.map(\.span)
+    let (names, window) = (names, window)
+    spans.withUnsafeBufferPointer { spans in
+      pairing.pair(spans, precedes: names.precedes, isLinked: { !rows[$0].targets.isEmpty }) { call in
+        if window.contains(call.start) { tally.add(call) }
+      }
+    }
+    for (index, row) in rows.enumerated()
+    where !row.targets.isEmpty && !pairing.hasCaller(index) && window.contains(row.span.start) {
+      linked.append(
+        NamedConsumer(
+          service: names.names[Int(row.span.service)], consumer: LinkedConsumer(span: row.span, targets: row.targets)))
+    }
+  }
+}
+
+extension QuerySnapshot {
+  /// The distinct final spans of a trace.
+  func distinctCallRows(of trace: TraceID, _ names: inout NameTable, _ report: inout DamageReport) -> [CallRow] {
+    var rows: [CallRow] = []
+    var stripes: [any SpanStripe] = []
+    for source in sources {
+      for located in report.collect({ try source.rows(of: trace) }) ?? [] {
+        report.salvage(located) { fragment in
+          let own = try fragment.stripe.callRows(fragment.rows, &names)
+          rows += own
+          stripes += repeatElement(fragment.stripe, count: own.count)
+        }
+      }
+    }
+    guard stripes.count > 1 else { return rows }
+    let repeated = Self.repeatedIDs(rows)
+    guard !repeated.isEmpty else { return rows }
+    // Only spans that share their id may be one: these are compared by content.
+    var seen: Set<[UInt8]> = []
+    var distinct: [CallRow] = []
+    for (row, stripe) in zip(rows, stripes) {
+      guard repeated.contains(row.span.spanID) else {
+        distinct.append(row)
+        continue
+      }
+      report.collect {
+        for record in try stripe.records([row.row]) {
+          let bytes = ContentHash.canonicalBytes(resource: record.resource, scope: record.scope, span: record.span)
+          if seen.insert(bytes).inserted { distinct.append(row) }
+        }
+      }
+    }
+    return distinct
+  }
+
+  private static func repeatedIDs(_ rows: [CallRow]) -> Set<UInt64> {
+    var repeated: Set<UInt64> = []
+    let ids = rows.map(\.span.spanID).sorted()
+    for (id, next) in zip(ids, ids.dropFirst()) where id == next { repeated.insert(id) }
+    return repeated
+  }
+}
+
+/// Finds the services of producers that links point to.
+struct ProducerFinder {
+  private let snapshot: QuerySnapshot
+  private var names = NameTable()
+  private var known: [LinkTarget: [UInt8]?] = [:]
+
+  init(_ snapshot: QuerySnapshot) { self.snapshot = snapshot }
+
+  /// The service of the producer span that a link points to; nil when there is no such span.
+  mutating func service(of target: LinkTarget, _ damage: inout DamageReport) -> [UInt8]? {
+    if let known = known[target] { return known }
+    let rows = snapshot.distinctCallRows(of: target.trace, &names, &damage)
+    let producers = rows.filter { $0.span.spanID == target.spanID && $0.span.role == .producer }.map(\.span)
+    let best = producers.min { left, right in
+      left.start != right.start ? left.start < right.start : names.precedes(left.service, right.service)
+    }
+    let service = best.map { names.names[Int($0.service)] }
+    known[target] = .some(service)
+    return service
+  }
+}

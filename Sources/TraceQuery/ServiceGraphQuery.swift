@@ -1,0 +1,200 @@
+import TraceColumns
+import TraceGraph
+import TraceModel
+package import TraceSegment
+import TraceSource
+package import TracestoreV2
+
+/// The calls of a window, counted from the spans that are there.
+///
+/// Traces that stand whole in one stripe of a segment come from the sums that are kept beside the stripe
+/// (`StripeCalls`). All others are joined from their fragments, repeated records dropped, and paired anew: those of
+/// memtables, and those that several segments have a part of.
+package struct ServiceGraphQuery: Sendable {
+  let query: DependencyQuery
+  let snapshot: QuerySnapshot
+  private let parallel: SegmentParallelism
+  private let segments: [Segment]
+  /// Sources whose traces are joined whatever else has them.
+  private let looseSources: [any SpanSource]
+  /// Both ends included; nil for an empty window.
+  private let window: ClosedRange<UInt64>?
+
+  package init(_ query: DependencyQuery, in snapshot: QuerySnapshot, parallel: @escaping SegmentParallelism) {
+    self.query = query
+    self.snapshot = snapshot
+    self.parallel = parallel
+    segments = snapshot.sources.compactMap { $0 as? Segment }
+    looseSources = snapshot.sources.filter { !($0 is Segment) }
+    let last = query.end == .maximum ? UInt64.max : query.end.nanoseconds &- 1
+    let isEmpty = query.end == .zero || query.start.nanoseconds > last
+    window = isEmpty ? nil : query.start.nanoseconds...last
+  }
+
+  package func run() -> ServiceGraph {
+    guard let window else { return ServiceGraph() }
+    var damage = DamageReport(snapshot.damage)
+    let loose = looseTraces(&damage)
+    let stripes = touchedStripes(window, loose, &damage)
+    let parts = concurrently(stripes.count) { index in part(of: stripes[index], window) }
+    var sums = GraphSums()
+    var joined = loose
+    for part in parts {
+      damage.add(part.damage)
+      joined.formUnion(part.joined)
+      part.add(to: &sums)
+    }
+    let traces = Array(joined)
+    let chunkCount = min(traces.count, 64)
+    let chunks = concurrently(chunkCount) { index in
+      var chunk = JoinedTraces(snapshot, window)
+      for place in stride(from: index, to: traces.count, by: chunkCount) { chunk.add(traces[place]) }
+      return chunk
+    }
+    for chunk in chunks {
+      damage.add(chunk.damage)
+      chunk.add(to: &sums)
+    }
+    resolveLinks(parts.flatMap(\.linked) + chunks.flatMap(\.linked), window, &sums, &damage)
+    var graph = sums.graph(includesSelfCalls: query.includesSelfCalls)
+    graph.summary.damage = damage.messages
+    return graph
+  }
+
+  private func concurrently<Result: Sendable>(
+    _ count: Int, _ body: @escaping @Sendable (Int) -> Result
+  ) -> [Result] {
+    if count <= 1 { return (0..<count).map(body) }
+    let results = ResultSlots<Result>(count: count)
+    parallel(count) { results.put(body($0), at: $0) }
+    return results.all
+  }
+
+  /// The traces of memtables.
+  private func looseTraces(_ damage: inout DamageReport) -> Set<TraceID> {
+    var traces: Set<TraceID> = []
+    for source in looseSources {
+      damage.collect { try source.forEachTrace { traces.insert($0) } }
+    }
+    return traces
+  }
+
+  /// A stripe with spans in the window.
+  struct TouchedStripe: Sendable {
+    var stripe: SegmentStripe
+    var segment: Segment
+    /// Traces of memtables that the segment has spans of.
+    var loose: Set<TraceID>
+  }
+
+  private func touchedStripes(
+    _ window: ClosedRange<UInt64>, _ loose: Set<TraceID>, _ damage: inout DamageReport
+  ) -> [TouchedStripe] {
+    var touched: [TouchedStripe] = []
+    for segment in segments {
+      let stripes = damage.collect { try segment.spanStripes() } ?? []
+      let own = stripes.filter {
+        $0.rowCount > 0 && $0.bounds.minimumStart <= window.upperBound && $0.bounds.maximumStart >= window.lowerBound
+      }
+      if own.isEmpty { continue }
+      let held = damage.collect { try loose.filter { try segment.mayHold($0) } } ?? loose
+      touched += own.map { TouchedStripe(stripe: $0, segment: segment, loose: held) }
+    }
+    return touched
+  }
+
+  // MARK: Stripes
+
+  private func part(of touched: TouchedStripe, _ window: ClosedRange<UInt64>) -> StripePart {
+    var part = StripePart()
+    var damage = DamageReport()
+    if let calls = damage.collect({ try touched.stripe.calls() }) {
+      var isJoined = [Bool](repeating: false, count: 0)
+      func join(_ ordinal: Int) {
+        if isJoined.isEmpty { isJoined = [Bool](repeating: false, count: calls.traces.count) }
+        if isJoined[ordinal] { return }
+        isJoined[ordinal] = true
+        part.joined.append(calls.traces[ordinal])
+      }
+      for segment in segments {
+        // A segment that cannot be asked is named by whoever reads it; here its traces count as far as they stand.
+        let shared = damage.collect { try touched.stripe.sharedOrdinals(calls, with: segment) } ?? []
+        for ordinal in shared { join(Int(ordinal)) }
+      }
+      if !touched.loose.isEmpty {
+        for (ordinal, trace) in calls.traces.enumerated() where touched.loose.contains(trace) { join(ordinal) }
+      }
+      let bounds = touched.stripe.bounds
+      let isWhole = window.contains(bounds.minimumStart) && window.contains(bounds.maximumStart)
+      part.names = calls.names
+      if isWhole, isJoined.isEmpty {
+        part.tally = calls.tally
+      } else {
+        for entry in calls.entries
+        where window.contains(entry.start) && (isJoined.isEmpty || !isJoined[Int(entry.ordinal)]) {
+          let edge = calls.tally.edges[entry.edge]
+          part.tally.add(
+            Call(
+              caller: edge.caller, callee: edge.callee, edge.connection, isError: entry.isError, start: entry.start,
+              duration: entry.duration))
+        }
+      }
+      for (ordinal, consumer) in calls.linked
+      where window.contains(consumer.span.start) && (isJoined.isEmpty || !isJoined[Int(ordinal)]) {
+        part.linked.append(NamedConsumer(service: calls.names[Int(consumer.span.service)], consumer: consumer))
+      }
+    }
+    part.damage = damage.messages
+    return part
+  }
+
+  // MARK: Links
+
+  /// Consumers whose links name producers, wherever these are: one call for each of them.
+  private func resolveLinks(
+    _ consumers: [NamedConsumer], _ window: ClosedRange<UInt64>, _ sums: inout GraphSums, _ damage: inout DamageReport
+  ) {
+    var producers = ProducerFinder(snapshot)
+    for named in consumers {
+      let span = named.consumer.span
+      var isPaired = false
+      for target in Set(named.consumer.targets) {
+        guard let producer = producers.service(of: target, &damage) else { continue }
+        isPaired = true
+        sums.add(span, from: producer, to: named.service, .messaging)
+      }
+      if !isPaired, span.parentID != 0 { sums.add(span, from: named.service, to: named.service, .unpairedCallee) }
+    }
+  }
+}
+
+/// A consumer and the name of its service.
+struct NamedConsumer: Sendable {
+  var service: [UInt8]
+  var consumer: LinkedConsumer
+}
+
+/// What one stripe gives.
+private struct StripePart: Sendable {
+  var names: [[UInt8]] = []
+  var tally = EdgeTally()
+  var linked: [NamedConsumer] = []
+  /// Traces that are left out here.
+  var joined: [TraceID] = []
+  var damage: [String] = []
+
+  func add(to sums: inout GraphSums) { sums.add(tally, names) }
+}
+
+extension SpanSource {
+  /// Calls `body` with the trace of each row, perhaps more than once.
+  fileprivate func forEachTrace(_ body: (TraceID) -> Void) throws {
+    for stripe in stripes {
+      var last: TraceID?
+      try stripe.forEachMatch(RowMask(count: stripe.rowCount, filled: true)) { match in
+        if match.trace != last { body(match.trace) }
+        last = match.trace
+      }
+    }
+  }
+}
