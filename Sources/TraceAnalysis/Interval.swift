@@ -27,7 +27,7 @@ public struct Interval: Hashable, Sendable {
 
   /// A quantile of ascending values: the value of rank ⌈share × n⌉, with the range between the values of rank
   /// n × share ± 1.96 √(n × share × (1 − share)), whatever the values' distribution. Nil when a rank lies outside of the
-  /// sample, which is too small then: at least 6 values for a median, 77 for a 95th percentile.
+  /// sample, which is too small then: at least 8 values for a median, 110 for a 95th percentile.
   public static func quantile(_ share: Double, of ascending: [UInt64]) -> Interval? {
     let n = Double(ascending.count)
     let reach = deviations * (n * share * (1 - share)).squareRoot()

@@ -17,7 +17,8 @@ public struct CompletedTrace: Sendable {
 
 /// How much a listener missed. Spans that are lost here are stored like all others.
 public struct LostEvents: Hashable, Sendable {
-  /// Requests that went from the log into a segment before the listener came to them.
+  /// Requests that went from the log into a segment before the listener came to them; writes that failed in between are
+  /// counted with them.
   public var requestCount: UInt64
   /// Traces that were given up before they were complete, because too many spans were waiting.
   public var traceCount: Int
