@@ -28,7 +28,7 @@ let rooms: KeyValuePairs<String, [String]> = [
   "TraceMaintenance": ["TraceModel", "TraceBytes", "TraceColumns", "TraceSegment", "TraceManifest"],
   "TraceQuery": [
     "TraceText", "TraceModel", "TraceBytes", "TracestoreV2", "TraceMerge", "TraceColumns", "TraceSource",
-    "TraceFilter", "TraceSegment", "TraceManifest",
+    "TraceFilter", "TraceAggregate", "TraceSegment", "TraceManifest",
   ],
   "TraceEngine": [
     "TraceModel", "TraceBytes", "TraceFiles", "TracestoreV2", "TraceMerge", "TraceOTLP", "TraceColumns",
@@ -107,6 +107,7 @@ let package = Package(
     tests("TracestoreV2Tests", ["TracestoreV2", "TraceModel"]),
     tests("TraceMergeTests", ["TraceMerge", "TraceModel", "TraceBytes", "TraceOTLP"]),
     tests("TraceOTLPTests", ["TraceOTLP", "TraceModel", "TraceBytes"]),
+    tests("TraceAggregateTests", ["TraceAggregate", "TraceModel"]),
     tests("TraceColumnsTests", ["TraceColumns", "TraceModel", "TraceBytes"]),
     tests(
       "TraceFilterTests",
