@@ -97,8 +97,8 @@ let package = Package(
     .executableTarget(
       name: "tracestore-kernels",
       dependencies: [
-        "TraceBytes", "TraceColumns", "TraceFiles", "TraceIngest", "TraceModel", "TraceOTLP", "TraceQuery",
-        "TraceSegment", "TraceWAL", "TracestoreTesting", "TracestoreV2",
+        "TraceAggregate", "TraceBytes", "TraceColumns", "TraceFiles", "TraceIngest", "TraceModel", "TraceOTLP",
+        "TraceQuery", "TraceSegment", "TraceWAL", "TracestoreTesting", "TracestoreV2",
       ], swiftSettings: settings),
     tests("TraceTextTests", ["TraceText"]),
     tests("TraceModelTests", ["TraceModel"]),
@@ -138,7 +138,7 @@ let package = Package(
       [
         "TraceEngine", "TraceModel", "TracestoreV2", "TracestoreTesting", "TraceFiles", "TraceOTLP", "TraceMerge",
         "TraceBytes", "TraceColumns", "TraceIngest", "TraceInspect", "TraceManifest", "TraceQuery", "TraceSegment",
-        "TraceWAL",
+        "TraceSource", "TraceWAL",
       ]),
     // Runs the program that the dependency builds.
     tests("CommandLineTests", ["tracestore"]),

@@ -13,6 +13,10 @@ struct DamageReport {
     if !messages.contains(message) { messages.append(message) }
   }
 
+  mutating func add(_ other: DamageReport) {
+    for message in other.messages where !messages.contains(message) { messages.append(message) }
+  }
+
   /// The result of `body`, or nil when it met damage. Other errors are not ours to swallow; they are kept as damage
   /// too, because a query that can go on without a file should.
   @discardableResult

@@ -89,6 +89,7 @@ struct TracestoreCommand: AsyncParsableCommand {
         name: "Looking:",
         subcommands: [
           SearchCommand.self, TraceCommand.self, ServicesCommand.self, OperationsCommand.self, AttributesCommand.self,
+          MetricsCommand.self,
         ]),
       CommandGroup(
         name: "The store itself:",

@@ -47,7 +47,7 @@ struct SearchFlags: ParsableArguments {
       filter: try filter.map(Self.parsed), limit: limit, options: options)
   }
 
-  private static func parsed(_ argument: String) throws -> FilterExpression {
+  static func parsed(_ argument: String) throws -> FilterExpression {
     if argument.hasPrefix("@") {
       let path = String(argument.dropFirst())
       let file = try InputFile(path: path)
