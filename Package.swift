@@ -30,7 +30,7 @@ let rooms: KeyValuePairs<String, [String]> = [
   "TraceMaintenance": ["TraceModel", "TraceBytes", "TraceColumns", "TraceSegment", "TraceManifest"],
   "TraceQuery": [
     "TraceText", "TraceModel", "TraceBytes", "TracestoreV2", "TraceMerge", "TraceColumns", "TraceGraph", "TraceSource",
-    "TraceFilter", "TraceSegment", "TraceManifest",
+    "TraceFilter", "TraceAggregate", "TraceSegment", "TraceManifest",
   ],
   "TraceEngine": [
     "TraceModel", "TraceBytes", "TraceFiles", "TracestoreV2", "TraceMerge", "TraceOTLP", "TraceColumns",
@@ -100,7 +100,8 @@ let package = Package(
     .executableTarget(
       name: "tracestore-kernels",
       dependencies: [
-        "TraceBytes", "TraceColumns", "TraceFiles", "TraceFilter", "TraceIngest", "TraceModel", "TraceOTLP",
+        "TraceAggregate", "TraceBytes", "TraceColumns", "TraceFiles", "TraceFilter", "TraceIngest", "TraceModel",
+        "TraceOTLP",
         "TraceQuery", "TraceSegment", "TraceWAL", "TracestoreTesting", "TracestoreV2",
       ], swiftSettings: settings),
     tests("TraceTextTests", ["TraceText"]),
@@ -112,6 +113,7 @@ let package = Package(
     tests("TraceGraphTests", ["TraceGraph", "TraceModel"]),
     tests("TraceAnalysisTests", ["TraceAnalysis", "TraceModel", "TracestoreV2"]),
     tests("TraceOTLPTests", ["TraceOTLP", "TraceModel", "TraceBytes"]),
+    tests("TraceAggregateTests", ["TraceAggregate", "TraceModel"]),
     tests("TraceColumnsTests", ["TraceColumns", "TraceModel", "TraceBytes"]),
     tests(
       "TraceFilterTests",
@@ -142,7 +144,7 @@ let package = Package(
       [
         "TraceEngine", "TraceModel", "TracestoreV2", "TracestoreTesting", "TraceFiles", "TraceOTLP", "TraceMerge",
         "TraceBytes", "TraceColumns", "TraceIngest", "TraceInspect", "TraceManifest", "TraceQuery", "TraceSegment",
-        "TraceWAL",
+        "TraceSource", "TraceWAL",
       ]),
     // Runs the program that the dependency builds.
     tests("CommandLineTests", ["tracestore"]),

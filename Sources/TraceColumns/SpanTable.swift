@@ -218,6 +218,9 @@ public struct SpanMarks: OptionSet, BitwiseCopyable, Sendable {
   /// The row's frame never became durable: it was never visible and never will be.
   @inlinable public static var isDead: SpanMarks { SpanMarks(rawValue: 8) }
 
+  /// Whether the row is there and its record is final.
+  @inlinable public var isFinal: Bool { rawValue & 12 == 0 }
+
   // What the protocol offers is called through its witness table, once for every row.
   @inlinable @inline(__always)
   public func contains(_ other: SpanMarks) -> Bool { rawValue & other.rawValue == other.rawValue }

@@ -33,6 +33,7 @@ final class StoreCore: Sendable {
   /// The writer lock; let go when the store is closed.
   private let lock: Monitor<(any FileLock)?>
   private let storeFingerprint: UInt64
+  private let repeats = RepeatMemory()
 
   init(
     origin: Origin, options: StoreOptions, manifest: ManifestStore, cache: BlockCache, fileSystem: any FileSystem,
@@ -145,11 +146,14 @@ final class StoreCore: Sendable {
     switch origin {
     case .writer(let ingestor, _, let damage):
       let (memtables, segments) = ingestor.sources()
-      return QuerySnapshot(sources: memtables + segments, storeFingerprint: storeFingerprint, damage: damage)
+      return QuerySnapshot(
+        sources: memtables + segments, storeFingerprint: storeFingerprint, damage: damage,
+        repeats: repeats)
     case .follower(let follower):
       let (memtables, segments) = try traces.map { try follower.sources(of: $0) } ?? follower.sources()
       return QuerySnapshot(
-        sources: memtables + segments, storeFingerprint: storeFingerprint, damage: follower.damage)
+        sources: memtables + segments, storeFingerprint: storeFingerprint, damage: follower.damage,
+        repeats: repeats)
     }
   }
 

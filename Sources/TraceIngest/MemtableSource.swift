@@ -57,6 +57,37 @@ package final class MemtableSource: SpanSource {
     return located
   }
 
+  package func mayHold(_ trace: TraceID) throws -> Bool {
+    context.memtable.withTable { $0.traces.entry(of: trace) } != nil
+  }
+
+  package func forEachTrace(
+    inStripesThat passes: (StripeBounds) -> Bool, _ body: (TraceID) throws -> Void
+  ) throws {
+    for stripe in memtableStripes where passes(stripe.bounds) {
+      var seen: Set<UInt32> = []
+      for index in stripe.firstRow..<(stripe.firstRow + stripe.rowCount) {
+        let row = view.rows.pointer(at: index)
+        guard row.pointee.marks.isFinal, seen.insert(row.pointee.trace).inserted else {
+          continue
+        }
+        try body(TraceID(high: row.pointee.traceHigh, low: row.pointee.traceLow))
+      }
+    }
+  }
+
+  package func repeatedRows() throws -> [Int: RowMask] {
+    var masks: [Int: RowMask] = [:]
+    var finder = DuplicateFinder(view)
+    for index in 0..<view.rows.count {
+      let marks = view.rows.pointer(at: index).pointee.marks
+      guard marks.isFinal, try finder.isRepeated(index) else { continue }
+      let stripe = memtableStripes[index >> Memtable.stripeShift]
+      masks[stripe.place, default: RowMask(count: stripe.rowCount)].set(index - stripe.firstRow)
+    }
+    return masks
+  }
+
   package func forEachService(_ body: (String, Int) -> Void) throws {
     var counts = [Int](repeating: 0, count: view.resources.count)
     view.rows.forEachRun(in: 0..<view.rows.count) { run, _ in

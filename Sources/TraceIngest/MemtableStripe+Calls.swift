@@ -1,55 +1,62 @@
-import TraceBytes
-import TraceColumns
-package import TraceGraph
+package import TraceColumns
 import TraceModel
 package import TraceSource
 
-// What the service graph needs, from interned rows.
+// Runs for kernels: rows come in the order they arrived, and are grouped first.
 extension MemtableStripe {
-  package func callRows(_ rows: [Int], _ names: inout NameTable) throws -> [CallRow] {
-    let view = context.view
-    var result: [CallRow] = []
-    result.reserveCapacity(rows.count)
-    for index in rows {
-      let row = view.rows.pointer(at: firstRow + index)
-      if row.pointee.marks.contains(.isPartial) || row.pointee.marks.contains(.isDead) { continue }
-      let role = SpanRole(kind: row.pointee.kind)
-      var span = CallSpan(
-        spanID: row.pointee.spanID, parentID: row.pointee.marks.contains(.hasParent) ? row.pointee.parentSpanID : 0,
-        start: row.pointee.start, duration: row.pointee.durationNanoseconds,
-        service: names.code(of: Array(view.bytes(view.resources[Int(row.pointee.resource)].service))), role: role,
-        isError: row.pointee.statusCode == SpanStatus.Code.error.rawValue)
-      if role.isCaller { namePeer(&span, row, &names) }
-      result.append(CallRow(row: index, span: span, targets: role == .consumer ? targets(row) : []))
-    }
-    return result
+  package func text(_ code: UInt32) throws -> [UInt8] { Array(context.view.bytes(code)) }
+
+  private struct RunKey: Hashable {
+    var service: UInt32
+    var name: UInt32
+    var kind: Int32
   }
 
-  private func namePeer(_ span: inout CallSpan, _ row: UnsafePointer<SpanRow>, _ names: inout NameTable) {
+  package func forEachCallRun(
+    _ selection: CallSelection, in rows: Range<Int>, _ mask: RowMask?, _ body: (CallRun) throws -> Void
+  ) throws {
     let view = context.view
-    let slots = view.slots(row.pointee.shape)
-    var hasDatabase = false
-    var hasMessaging = false
-    for (place, key) in context.peerKeys().enumerated() {
-      guard let key else { continue }
-      for index in slots.indices where slots[index] == ShapeSlot(key: key, type: .string).rawValue {
-        let text = view.bytes(UInt32(truncatingIfNeeded: view.values[Int(row.pointee.firstValue) + index]))
-        if text.isEmpty { continue }
-        if span.peer == CallSpan.noPeer { span.peer = names.code(of: Array(text)) }
-        if PeerNames.databaseKeys.contains(place) { hasDatabase = true }
-        if place == PeerNames.messagingKey { hasMessaging = true }
-        break
+    let accepted = context.resourceMatches(
+      selection.services.map { "service \($0.sorted { $0.lexicographicallyPrecedes($1) })" } ?? "all"
+    ) {
+      resource in selection.services?.contains(Array(resource.serviceName.utf8)) ?? true
+    }
+    var places: [RunKey: Int] = [:]
+    var groups: [(key: RunKey, rows: [UInt32])] = []
+    for row in rows where mask?[row] ?? true {
+      let stored = view.rows.pointer(at: firstRow + row)
+      guard stored.pointee.marks.isFinal,
+        selection.starts.contains(stored.pointee.start), selection.kinds?.contains(stored.pointee.kind) ?? true,
+        accepted[Int(stored.pointee.resource)]
+      else { continue }
+      let key = RunKey(
+        service: view.resources[Int(stored.pointee.resource)].service, name: stored.pointee.name,
+        kind: stored.pointee.kind)
+      let place = places[key] ?? groups.count
+      if place == groups.count {
+        places[key] = place
+        groups.append((key, []))
       }
+      groups[place].rows.append(UInt32(truncatingIfNeeded: row))
     }
-    span.peerConnection = PeerNames.connection(span.role, hasDatabase: hasDatabase, hasMessaging: hasMessaging)
-  }
-
-  private func targets(_ row: UnsafePointer<SpanRow>) -> [LinkTarget] {
-    let first = Int(row.pointee.firstLink)
-    return (first..<first + Int(row.pointee.linkCount)).compactMap { index in
-      let link = context.view.links[index]
-      guard link.hasTraceID, link.hasSpanID else { return nil }
-      return LinkTarget(trace: TraceID(high: link.traceHigh, low: link.traceLow), spanID: link.spanID)
+    for (key, rows) in groups {
+      let stored = rows.map { view.rows.pointer(at: firstRow + Int($0)) }
+      let starts = stored.map(\.pointee.start)
+      let durations = selection.needsDurations ? stored.map(\.pointee.durationNanoseconds) : []
+      let error = SpanStatus.Code.error.rawValue
+      let errors = selection.needsErrors ? stored.map { $0.pointee.statusCode == error ? UInt8(1) : 0 } : []
+      try rows.withUnsafeBufferPointer { rows in
+        try starts.withUnsafeBufferPointer { starts in
+          try durations.withUnsafeBufferPointer { durations in
+            try errors.withUnsafeBufferPointer { errors in
+              try body(
+                CallRun(
+                  service: key.service, name: key.name, kind: key.kind, rows: .list(rows), starts: starts,
+                  durations: durations, errors: errors))
+            }
+          }
+        }
+      }
     }
   }
 }

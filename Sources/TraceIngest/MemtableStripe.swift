@@ -8,6 +8,7 @@ package import TraceSource
 package final class MemtableStripe: SpanStripe {
   let context: MemtableContext
   let firstRow: Int
+  package var place: Int { firstRow >> Memtable.stripeShift }
   package let rowCount: Int
   package let bounds: StripeBounds
 

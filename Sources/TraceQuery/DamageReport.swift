@@ -15,6 +15,10 @@ struct DamageReport {
     for sentence in sentences where !messages.contains(sentence) { messages.append(sentence) }
   }
 
+  mutating func add(_ other: DamageReport) {
+    for message in other.messages where !messages.contains(message) { messages.append(message) }
+  }
+
   /// The result of `body`, or nil when it met damage. Other errors are not ours to swallow; they are kept as damage
   /// too, because a query that can go on without a file should.
   @discardableResult

@@ -7,8 +7,13 @@ package struct QuerySnapshot: Sendable {
   package let storeFingerprint: UInt64
   /// One sentence for every damaged place whose rows no source has.
   package let damage: [String]
+  /// What its segments repeat of each other, as far as it was looked for before.
+  package let repeats: RepeatMemory
 
-  package init(sources: [any SpanSource], storeFingerprint: UInt64, damage: [String] = []) {
+  package init(
+    sources: [any SpanSource], storeFingerprint: UInt64, damage: [String] = [], repeats: RepeatMemory = RepeatMemory()
+  ) {
+    self.repeats = repeats
     self.sources = sources
     self.storeFingerprint = storeFingerprint
     self.damage = damage

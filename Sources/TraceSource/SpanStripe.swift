@@ -17,6 +17,18 @@ package protocol SpanSource: AnyObject, Sendable {
   /// The rows of a trace, by stripe. Costs a probe of a resident filter when the trace is not here.
   func rows(of trace: TraceID) throws -> [LocatedRows]
 
+  /// False when the trace has certainly no rows here; decided by a resident filter where there is one.
+  func mayHold(_ trace: TraceID) throws -> Bool
+
+  /// Calls `body` with the traces that have final spans in stripes that pass; a trace may come several times.
+  func forEachTrace(inStripesThat passes: (StripeBounds) -> Bool, _ body: (TraceID) throws -> Void) throws
+
+  /// The rows of each stripe whose record stands in an earlier row of this source; empty where there are none.
+  func repeatedRows() throws -> [Int: RowMask]
+
+  /// Names the content for as long as the process runs; nil for sources that grow.
+  var contentNumber: UInt64? { get }
+
   /// Calls `body` with each service name and how many spans have it.
   func forEachService(_ body: (_ name: String, _ spanCount: Int) -> Void) throws
 
@@ -36,6 +48,11 @@ package protocol SpanSource: AnyObject, Sendable {
   func forEachAttributeValue(
     key: String, level: ColumnLevel?, limit: Int, _ body: (_ value: AttributeValue, _ count: Int) -> Void
   ) throws -> Bool
+}
+
+extension SpanSource {
+  package func repeatedRows() throws -> [Int: RowMask] { [:] }
+  package var contentNumber: UInt64? { nil }
 }
 
 /// What spans share: several sources may hold equal ones, which count once.
@@ -172,6 +189,8 @@ package struct SourceSpan: Sendable {
 /// Rows that are read together. All methods are synchronous, thread-safe, and throw `TracestoreError(.corrupt)`
 /// naming file and page when bytes they need are damaged.
 package protocol SpanStripe: AnyObject, Sendable {
+  /// Its place among the stripes of its source.
+  var place: Int { get }
   var rowCount: Int { get }
   var bounds: StripeBounds { get }
   /// Bytes on disk that reading the stripe takes; 0 when there are none.
@@ -206,6 +225,19 @@ package protocol SpanStripe: AnyObject, Sendable {
 
   /// Calls `body` with each resource and each scope of the set rows, perhaps more than once.
   func forEachEnvelope(in mask: RowMask, _ body: (SpanEnvelope) -> Void) throws
+
+  /// Calls `body` with the final spans of `rows` and `mask` (nil: all) that the selection takes. One run may come in
+  /// several parts.
+  ///
+  /// Cost: pages without such rows are not decoded.
+  func forEachCallRun(
+    _ selection: CallSelection, in rows: Range<Int>, _ mask: RowMask?, _ body: (CallRun) throws -> Void) throws
+
+  /// The text that a code of `forEachCallRun` stands for.
+  func text(_ code: UInt32) throws -> [UInt8]
+
+  /// The text of the first value that a key has in each set row: levels in the order given, attributes in theirs.
+  func texts(of key: [UInt8], _ levels: [ColumnLevel], in mask: RowMask) throws -> RowTexts
 
   /// The rows' span ids, in the order of `rows` (ascending).
   func spanIDs(_ rows: [Int]) throws -> [UInt64]

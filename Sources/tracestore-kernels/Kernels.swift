@@ -1,3 +1,4 @@
+import TraceAggregate
 import TraceBytes
 import TraceColumns
 import TraceFiles
@@ -51,8 +52,9 @@ struct Kernels {
 
   private static func measure(_ kernel: Kernel, _ count: Int, _ body: () throws -> Void) {
     guard let median = median(kernel, body) else { return }
-    let units = UInt64(kernel.unitCount ?? count)
-    print("\(kernel.heading) \(median / units) ns a \(kernel.unitCount == nil ? "span" : "question")")
+    let tenths = median * 10 / UInt64(kernel.unitCount ?? count)
+    let figure = tenths < 1000 ? "\(tenths / 10).\(tenths % 10)" : "\(tenths / 10)"
+    print("\(kernel.heading) \(figure) ns a \(kernel.unitCount == nil ? "span" : "question")")
   }
 
   private static func measure(_ kernel: Kernel, scan byteCount: Int, _ body: () throws -> Void) {
@@ -89,7 +91,7 @@ func measured() throws { try measuredBody() }
 /// An inner loop, by the name that the guards know it by.
 enum Kernel: String, CaseIterable {
   case decode, append, frame, checksum, replay, select, write, open, trace, cold, service, attribute, nothing
-  case pattern, shorts
+  case pattern, shorts, figures, histogram, latencies
 
   var heading: String {
     let padded = rawValue + String(repeating: " ", count: max(0, 10 - rawValue.count)) + meaning
@@ -113,6 +115,9 @@ enum Kernel: String, CaseIterable {
     case .nothing: "a value that is nowhere"
     case .pattern: "patterns over free text"
     case .shorts: "patterns over short texts"
+    case .figures: "count, sum, shortest and longest of durations"
+    case .histogram: "of durations"
+    case .latencies: "p95 by operation and minute, all services"
     }
   }
 
@@ -120,6 +125,7 @@ enum Kernel: String, CaseIterable {
   var unitCount: Int? {
     switch self {
     case .decode, .append, .frame, .checksum, .replay, .select, .write, .pattern, .shorts: nil
+    case .figures, .histogram, .latencies: nil
     case .open: 1
     case .trace, .cold, .service, .attribute, .nothing: Self.questionCount
     }
@@ -179,6 +185,28 @@ enum Kernel: String, CaseIterable {
           var assembly = TraceAssembly(trace, in: Self.snapshot(segment), options: ReadOptions(), nowNanoseconds: 0)
           while assembly.next() != nil {}
         }
+      }
+    case .figures:
+      let durations = try corpus.durations()
+      return {
+        var figures = CallFigures()
+        durations.withUnsafeBufferPointer { figures.update($0, errorCount: 0) }
+        if figures.callCount == 1 { print("a call") }
+      }
+    case .histogram:
+      let durations = try corpus.durations()
+      return {
+        var histogram = DurationHistogram()
+        durations.withUnsafeBufferPointer { histogram.update($0) }
+        if histogram.count == 1 { print("a call") }
+      }
+    case .latencies:
+      let segment = try corpus.segment(in: corpus.write(corpus.memtable()))
+      let query = MetricsQuery(
+        serviceNames: [], groups: [.operation], spanKinds: [], end: .maximum, lookbackNanoseconds: .max, quantile: 0.95)
+      return {
+        let snapshot = Self.snapshot(segment)
+        _ = try MetricsSearch(.latencies, query, in: snapshot) { count, body in (0..<count).forEach(body) }.run()
       }
     case .service: return try asking(corpus) { _ in TraceQuery(serviceName: "cart-service", limit: 20) }
     case .attribute:
@@ -279,6 +307,12 @@ private struct Corpus {
       batch.removeAll()
     }
     return memtable
+  }
+
+  /// Of all spans, as they come.
+  func durations() throws -> [UInt64] {
+    let rows = try memtable().source().view.rows
+    return (0..<rows.count).map { rows[$0].durationNanoseconds }
   }
 
   /// A file system whose only file is a segment of the memtable.

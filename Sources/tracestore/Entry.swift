@@ -90,6 +90,7 @@ struct TracestoreCommand: AsyncParsableCommand {
         subcommands: [
           SearchCommand.self, TraceCommand.self, ServicesCommand.self, OperationsCommand.self, AttributesCommand.self,
           DependenciesCommand.self, AnalyzeCommand.self, WatchCommand.self,
+          MetricsCommand.self,
         ]),
       CommandGroup(
         name: "The store itself:",

@@ -6,6 +6,7 @@ package import TraceSource
 /// is asked.
 package final class DamagedStripe: SpanStripe {
   private let error: any Error
+  package let place = 0
   package let rowCount: Int
   package let bounds: StripeBounds
 
@@ -24,6 +25,11 @@ package final class DamagedStripe: SpanStripe {
     key: [UInt8], _ levels: [ColumnLevel], in mask: RowMask, limit: Int, _ body: (AttributeValue, Int) -> Void
   ) throws -> Bool { throw error }
   package func forEachEnvelope(in mask: RowMask, _ body: (SpanEnvelope) -> Void) throws { throw error }
+  package func forEachCallRun(
+    _ selection: CallSelection, in rows: Range<Int>, _ mask: RowMask?, _ body: (CallRun) throws -> Void
+  ) throws { throw error }
+  package func text(_ code: UInt32) throws -> [UInt8] { throw error }
+  package func texts(of key: [UInt8], _ levels: [ColumnLevel], in mask: RowMask) throws -> RowTexts { throw error }
   package func spanIDs(_ rows: [Int]) throws -> [UInt64] { throw error }
   package func summaryRows(_ rows: [Int]) throws -> [SummaryRow] { throw error }
   package func records(_ rows: [Int]) throws -> [SourceSpan] { throw error }

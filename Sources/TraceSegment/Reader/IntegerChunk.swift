@@ -63,6 +63,12 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
     return page
   }
 
+  /// Decodes a page into the front of `output`, which has room for the values of any.
+  func decodePage(_ page: Int, into output: UnsafeMutableBufferPointer<UInt64>) throws {
+    guard let column else { return output.update(repeating: 0) }
+    _ = try place.naming { try column.decodePage(page, into: output) }
+  }
+
   /// Calls `body` with pages of values that cover `range`: the index of the first value, and the values. Pages without a
   /// row of `neededRows`, or certainly without one of `values`, are left out.
   func forEachPage(

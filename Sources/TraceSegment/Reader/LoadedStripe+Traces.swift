@@ -18,6 +18,22 @@ final class TraceOrdinals: StripePart {
 
   subscript(row: Int) -> Int { narrow.isEmpty ? Int(wide[row]) : Int(narrow[row]) }
 
+  /// Adds to the value of each row of a range what its trace has.
+  ///
+  /// - Precondition: there is a base for every trace.
+  func add(_ bases: UnsafeBufferPointer<UInt64>, of rows: Range<Int>, to values: UnsafeMutableBufferPointer<UInt64>) {
+    func add<Code: FixedWidthInteger>(_ codes: [Code]) {
+      codes.withUnsafeBufferPointer { codes in
+        var place = 0
+        while place < rows.count {
+          values[place] &+= bases[Int(truncatingIfNeeded: codes[rows.lowerBound &+ place])]
+          place &+= 1
+        }
+      }
+    }
+    if narrow.isEmpty { add(wide) } else { add(narrow) }
+  }
+
   var all: [UInt32] { narrow.isEmpty ? wide : narrow.map { UInt32($0) } }
 
   /// The rows of a trace, ascending.

@@ -6,11 +6,14 @@ package import TraceSource
 /// The partial records of a segment as a stripe: they are few, so that leaves are decided on materialised records.
 package final class PartialStripe: SpanStripe {
   private let core: SegmentCore
+  /// Behind the stripes of spans.
+  package let place: Int
   package let rowCount: Int
   package let bounds: StripeBounds
 
-  init(core: SegmentCore, rowCount: Int, bounds: StripeBounds) {
+  init(core: SegmentCore, place: Int, rowCount: Int, bounds: StripeBounds) {
     self.core = core
+    self.place = place
     self.rowCount = rowCount
     self.bounds = bounds
   }

@@ -145,7 +145,8 @@ package final class Segment: SpanSource {
   package func partialStripe() throws -> PartialStripe? {
     if let known = resident.withLock({ $0.partialStripe }) { return known }
     guard let table = try core.partials() else { return nil }
-    let stripe = PartialStripe(core: core, rowCount: table.count, bounds: table.bounds)
+    let stripe = PartialStripe(
+      core: core, place: Int(clamping: totals.stripeCount), rowCount: table.count, bounds: table.bounds)
     return resident.withLock { resident in
       if let known = resident.partialStripe { return known }
       resident.partialStripe = stripe
@@ -176,9 +177,26 @@ package final class Segment: SpanSource {
     return located
   }
 
+  package var contentNumber: UInt64? { number }
+
   /// False when the trace certainly has no final span here: a probe of the resident filter.
   package func mayHold(_ trace: TraceID) throws -> Bool {
     try totals.traceCount > 0 && traceFilter().contains(TraceKey.hash(trace))
+  }
+
+  package func forEachTrace(
+    inStripesThat passes: (StripeBounds) -> Bool, _ body: (TraceID) throws -> Void
+  ) throws {
+    for stripe in try spanStripes() where passes(stripe.bounds) {
+      let (highs, lows) = try stripe.reading { loaded, _ in
+        let count = loaded.head.traceCount
+        return (
+          try loaded.integers(ChunkID.traceHigh, count: count).decodeAll(),
+          try loaded.integers(ChunkID.traceLow, count: count).decodeAll()
+        )
+      }
+      for (high, low) in zip(highs, lows) { try body(TraceID(high: high, low: low)) }
+    }
   }
 
   private func traceFilter() throws -> FilterBlock {

@@ -95,6 +95,7 @@ extension ReferenceStore: TracestoreFactory, Purgeable {
   public func createTraceWriter() async throws -> any TraceWriter { self }
   public func createDependencyReader() async throws -> any DependencyReader { self }
   public func createDependencyWriter() async throws -> any DependencyWriter { self }
+  public func createMetricsReader() async throws -> any MetricsReader { self }
   public func createSamplingStore() async throws -> any SamplingStore { self }
   public func createLock() async throws -> any DistributedLock { self }
 

@@ -1,0 +1,28 @@
+/// The place of a quantile among ascending values: between the values `lower` and `lower + 1`, counted from 0.
+///
+/// Place `q · (n − 1)`, with a straight line between neighbours: ClickHouse's `quantile`, DuckDB's `quantile_cont`,
+/// NumPy's default.
+package struct QuantileRank: Hashable, Sendable {
+  package let lower: UInt64
+  /// How far the place is behind `lower`, in shares of the way to the next; 0 when there is none.
+  package let fraction: Double
+
+  /// - Precondition: `quantile` is from 0 to 1, `count` at least 1.
+  package init(_ quantile: Double, of count: UInt64) {
+    precondition(quantile >= 0 && quantile <= 1 && count > 0, "a quantile of nothing, or outside of 0 to 1")
+    let place = quantile * Double(count - 1)
+    let whole = place.rounded(.down)
+    // Large counts round up: the last value is the last.
+    let lower = min(UInt64(whole), count - 1)
+    self.lower = lower
+    fraction = lower == count - 1 ? 0 : place - whole
+  }
+
+  /// The place of the greater neighbour.
+  package var upper: UInt64 { fraction > 0 ? lower + 1 : lower }
+
+  /// What lies between the values at `lower` and `upper`.
+  package func value(_ lower: UInt64, _ upper: UInt64) -> Double {
+    fraction > 0 ? Double(lower) + Double(upper - lower) * fraction : Double(lower)
+  }
+}

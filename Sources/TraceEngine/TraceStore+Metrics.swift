@@ -1,0 +1,24 @@
+import TraceQuery
+public import TracestoreV2
+
+/// Rates, errors and durations, computed from the spans: see <doc:Metrics> for formulas, edges and bounds.
+///
+/// Every distinct final span counts once, wherever and however often it is stored; partial records never count.
+extension TraceStore: MetricsReader {
+  public func getLatencies(_ query: MetricsQuery) async throws -> MetricFamily { try await measure(.latencies, query) }
+
+  public func getCallRates(_ query: MetricsQuery) async throws -> MetricFamily { try await measure(.callRates, query) }
+
+  public func getErrorRates(_ query: MetricsQuery) async throws -> MetricFamily {
+    try await measure(.errorRates, query)
+  }
+
+  /// Spans are counted themselves: any step of at least a nanosecond is answered.
+  public func getMinimumStepNanoseconds() async throws -> UInt64 { 1 }
+
+  private func measure(_ measure: MetricsSearch.Measure, _ query: MetricsQuery) async throws -> MetricFamily {
+    try await core.read { snapshot in
+      try MetricsSearch(measure, query, in: snapshot, parallel: Concurrency.perform).run()
+    }
+  }
+}

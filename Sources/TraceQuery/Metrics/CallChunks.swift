@@ -1,0 +1,176 @@
+import TraceAggregate
+import TraceColumns
+import TraceModel
+import TraceSource
+
+/// What a scan looks for in every stripe.
+struct CallScan: Sendable {
+  var selection: CallSelection
+  /// The steps that calls are gathered in begin at multiples of it, in nanoseconds.
+  var bucketNanoseconds: UInt64
+  /// Whether the operation tells series apart.
+  var isByOperation: Bool
+  /// The attributes that tell series apart.
+  var attributes: [(key: [UInt8], levels: [ColumnLevel])]
+  var needsExamples: Bool
+  /// Whether examples have to be errors.
+  var isAboutErrors: Bool
+}
+
+/// Calls of one series that start in one bucket, next to each other in a stripe.
+struct CallChunk {
+  /// The place of its series among the stripe's.
+  var series: UInt32
+  /// `start / bucketNanoseconds`.
+  var bucket: UInt64
+  var callCount: UInt32
+  var errorCount: UInt32
+  /// Where its durations begin, if any were asked for.
+  var firstDuration: Int
+  var firstExample: UInt32
+  var exampleCount: UInt32
+}
+
+/// What tells a series from others of one stripe: codes of its texts.
+struct SeriesCode: Hashable {
+  var service: UInt32
+  var name: UInt32
+  /// The place of its attribute texts among the stripe's.
+  var attributes: UInt32
+}
+
+/// All calls of a stripe that a scan asked for, in chunks. Memory: 8 bytes a call and about 48 a chunk.
+struct CallChunks {
+  private(set) var series: [SeriesCode] = []
+  private(set) var chunks: [CallChunk] = []
+  private(set) var durations: [UInt64] = []
+  /// The rows among which the slowest of each chunk are, with their durations.
+  private(set) var examples: [(duration: UInt64, row: Int)] = []
+  /// The texts of attribute groups; the only one is empty when there are none.
+  private(set) var attributeTexts: [[[UInt8]]] = [[]]
+  private var places: [SeriesCode: UInt32] = [:]
+  /// By row.
+  private var attributeCodes: [UInt32] = []
+
+  var callCount: Int { chunks.reduce(0) { $0 + Int($1.callCount) } }
+
+  /// - Parameter mask: the rows that count; nil for all.
+  init(_ stripe: any SpanStripe, in rows: Range<Int>, _ mask: RowMask?, _ scan: CallScan) throws {
+    if !scan.attributes.isEmpty { try readAttributes(stripe, rows, mask, scan) }
+    if scan.selection.needsDurations { durations.reserveCapacity(rows.count) }
+    try stripe.forEachCallRun(scan.selection, in: rows, mask) { run in
+      if attributeCodes.isEmpty { return add(run, attributes: 0, scan) }
+      forEachGroup(of: run) { part, attributes in add(part, attributes: attributes, scan) }
+    }
+  }
+
+  private mutating func add(_ run: CallRun, attributes: UInt32, _ scan: CallScan) {
+    let code = SeriesCode(service: run.service, name: scan.isByOperation ? run.name : 0, attributes: attributes)
+    let own = place(of: code)
+    let width = scan.bucketNanoseconds
+    let starts = run.starts
+    var first = 0
+    while first < starts.count {
+      let bucket = starts[first] / width
+      let begin = bucket &* width
+      var end = first &+ 1
+      // A start before the bucket wraps around to a distance that no bucket is wide.
+      while end < starts.count, starts[end] &- begin < width { end &+= 1 }
+      var errorCount: UInt32 = 0
+      if !run.errors.isEmpty { for place in first..<end { errorCount &+= UInt32(run.errors[place]) } }
+      let firstExample = examples.count
+      if scan.needsExamples { addExamples(of: run, first..<end, scan) }
+      chunks.append(
+        CallChunk(
+          series: own, bucket: bucket, callCount: UInt32(truncatingIfNeeded: end &- first), errorCount: errorCount,
+          firstDuration: durations.count &+ first, firstExample: UInt32(truncatingIfNeeded: firstExample),
+          exampleCount: UInt32(truncatingIfNeeded: examples.count &- firstExample)))
+      first = end
+    }
+    durations.append(contentsOf: run.durations)
+  }
+
+  private mutating func place(of code: SeriesCode) -> UInt32 {
+    // Runs of one series mostly follow each other.
+    if let last = series.last, last == code { return UInt32(series.count - 1) }
+    if let known = places[code] { return known }
+    let place = UInt32(series.count)
+    series.append(code)
+    places[code] = place
+    return place
+  }
+
+  /// Keeps the slowest rows of a chunk, with all that last as long as the last of them: ids will decide.
+  private mutating func addExamples(of run: CallRun, _ places: Range<Int>, _ scan: CallScan) {
+    var best: [UInt64] = []
+    func isCandidate(_ place: Int) -> Bool { !scan.isAboutErrors || !run.errors.isEmpty && run.errors[place] != 0 }
+    for place in places where isCandidate(place) {
+      let duration = run.durations[place]
+      if best.count == SlowestSpans.maximumCount, duration <= best[best.count - 1] { continue }
+      let index = best.firstIndex { $0 < duration } ?? best.count
+      best.insert(duration, at: index)
+      if best.count > SlowestSpans.maximumCount { best.removeLast() }
+    }
+    guard let least = best.last else { return }
+    for place in places where isCandidate(place) && run.durations[place] >= least {
+      examples.append((run.durations[place], run.rows[place]))
+    }
+  }
+
+  // MARK: Attribute groups
+
+  private mutating func readAttributes(
+    _ stripe: any SpanStripe, _ rows: Range<Int>, _ mask: RowMask?, _ scan: CallScan
+  ) throws {
+    var wanted = mask ?? RowMask(count: stripe.rowCount, filled: true)
+    if rows.count < stripe.rowCount {
+      wanted.clear(0..<rows.lowerBound)
+      wanted.clear(rows.upperBound..<stripe.rowCount)
+    }
+    let columns = try scan.attributes.map { try stripe.texts(of: $0.key, $0.levels, in: wanted) }
+    attributeCodes = [UInt32](repeating: 0, count: stripe.rowCount)
+    attributeTexts = []
+    var places: [[UInt32]: UInt32] = [:]
+    wanted.forEachSet { row in
+      let codes = columns.map { $0.codes[row] }
+      let place = places[codes] ?? UInt32(attributeTexts.count)
+      if Int(place) == attributeTexts.count {
+        places[codes] = place
+        attributeTexts.append(zip(columns, codes).map { $0.texts[Int($1)] })
+      }
+      attributeCodes[row] = place
+    }
+  }
+
+  private func forEachGroup(of run: CallRun, _ body: (CallRun, UInt32) -> Void) {
+    let codes = run.starts.indices.map { attributeCodes[run.rows[$0]] }
+    guard let first = codes.first else { return }
+    if codes.allSatisfy({ $0 == first }) { return body(run, first) }
+    // Stable, so that the starts of a group still ascend.
+    let order = codes.indices.sorted { codes[$0] != codes[$1] ? codes[$0] < codes[$1] : $0 < $1 }
+    let rows = order.map { UInt32(truncatingIfNeeded: run.rows[$0]) }
+    let starts = order.map { run.starts[$0] }
+    let durations = run.durations.isEmpty ? [] : order.map { run.durations[$0] }
+    let errors = run.errors.isEmpty ? [] : order.map { run.errors[$0] }
+    rows.withUnsafeBufferPointer { rows in
+      starts.withUnsafeBufferPointer { starts in
+        durations.withUnsafeBufferPointer { durations in
+          errors.withUnsafeBufferPointer { errors in
+            var from = 0
+            while from < order.count {
+              let code = codes[order[from]]
+              let to = order[from...].firstIndex { codes[$0] != code } ?? order.count
+              var part = run
+              part.rows = .list(UnsafeBufferPointer(rebasing: rows[from..<to]))
+              part.starts = UnsafeBufferPointer(rebasing: starts[from..<to])
+              part.durations = UnsafeBufferPointer(rebasing: durations[durations.isEmpty ? 0..<0 : from..<to])
+              part.errors = UnsafeBufferPointer(rebasing: errors[errors.isEmpty ? 0..<0 : from..<to])
+              body(part, code)
+              from = to
+            }
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,238 @@
+import TraceAggregate
+import TraceFilter
+import TraceModel
+package import TraceSegment
+import TraceSource
+package import TracestoreV2
+
+/// Latencies, call rates and error rates of final spans, each distinct one counted once.
+package struct MetricsSearch: Sendable {
+  package enum Measure: Sendable {
+    case latencies, callRates, errorRates
+  }
+
+  let measure: Measure
+  let query: MetricsQuery
+  let snapshot: QuerySnapshot
+  let parallel: SegmentParallelism
+  let scan: CallScan?
+  let window: MetricsWindow?
+  let groups: [SeriesGroup]
+  /// What run directories cannot decide, behind what narrows it down; nil when they decide all.
+  let predicate: SpanPredicate?
+
+  /// Calls whose durations are held at a time: 8 bytes each. More of them are folded into sketches before the next come,
+  /// which takes longer.
+  package static let maximumRowCount = 1 << 22
+  let maximumRowCount: Int
+
+  /// Points of one answer: more are of no use to a reader, and fill the memory of both sides.
+  private static let maximumPointCount = 10_000_000
+
+  /// - Parameters:
+  ///   - parallel: runs a loop on the threads that there are.
+  ///   - maximumRowCount: tests lower it.
+  /// - Throws: `invalidArgument` for a query outside its bounds or without what its measure needs.
+  package init(
+    _ measure: Measure, _ query: MetricsQuery, in snapshot: QuerySnapshot, parallel: @escaping SegmentParallelism,
+    maximumRowCount: Int = Self.maximumRowCount
+  ) throws {
+    self.maximumRowCount = maximumRowCount
+    try query.validate()
+    if measure == .latencies, query.quantile == nil {
+      throw TracestoreError(.invalidArgument, "A query for latencies names no quantile; it must lie between 0 and 1.")
+    }
+    self.measure = measure
+    self.query = query
+    self.snapshot = snapshot
+    self.parallel = parallel
+    window = measure == .latencies ? MetricsWindow(latencies: query) : MetricsWindow(rates: query)
+    var attributes: [(key: [UInt8], levels: [ColumnLevel])] = []
+    groups = try query.groups.map { group in
+      switch group {
+      case .operation: return .operation
+      case .attribute(let reference):
+        attributes.append((Array(reference.key.utf8), try reference.columnLevels()))
+        return .attribute(attributes.count - 1)
+      }
+    }
+    let filter = try query.filter?.predicate()
+    guard let window else {
+      scan = nil
+      predicate = nil
+      return
+    }
+    let needsExamples = query.exemplarCount > 0
+    let selection = CallSelection(
+      services: query.serviceNames.isEmpty ? nil : Set(query.serviceNames.map { Array($0.utf8) }),
+      kinds: query.spanKinds.isEmpty ? nil : Set(query.spanKinds.map(\.rawValue)), starts: window.starts,
+      needsDurations: measure == .latencies || needsExamples, needsErrors: measure == .errorRates)
+    scan = CallScan(
+      selection: selection, bucketNanoseconds: window.bucketNanoseconds,
+      isByOperation: query.groups.contains(.operation), attributes: attributes, needsExamples: needsExamples,
+      isAboutErrors: measure == .errorRates)
+    predicate = filter == nil && attributes.isEmpty ? nil : selection.predicate(and: filter)
+  }
+
+  package func run() throws -> MetricFamily {
+    var family = MetricFamily(name: name, help: help, summary: ResultSummary(damage: snapshot.damage))
+    guard let scan, let window else { return family }
+    var damage = DamageReport(snapshot.damage)
+    let passes = CallPasses(self, scan, &damage)
+    let answer = try passes.cells(&damage)
+    let labels = answer.shown.map { self.labels($0) } + (answer.hasOverflow ? [overflowLabels] : [])
+    var pointCount = 0
+    var first = 0
+    for (series, labels) in labels.enumerated() {
+      var end = first
+      while end < answer.cells.count, answer.cells[end].series == series { end += 1 }
+      let points = try points(answer.cells[first..<end], window, maximumCount: Self.maximumPointCount - pointCount)
+      pointCount += points.count
+      first = end
+      if !points.isEmpty { family.metrics.append(Metric(labels: labels, points: points)) }
+    }
+    let isEstimated = measure == .latencies && answer.cells.contains { !$0.isExact }
+    family.errorBound = isEstimated ? LogLinearScale.relativeError : 0
+    family.summary.isTruncated = answer.hasOverflow
+    family.summary.damage = damage.messages
+    return family
+  }
+
+  // MARK: Points
+
+  private func points(
+    _ cells: ArraySlice<CallCell>, _ window: MetricsWindow, maximumCount: Int
+  ) throws -> [MetricPoint] {
+    var points: [MetricPoint] = []
+    func add(bucket: UInt64, _ value: Double, _ slowest: SlowestSpans) throws {
+      guard points.count < maximumCount else {
+        throw TracestoreError(
+          .limitExceeded,
+          "The answer has more than \(Self.maximumPointCount) points; ask for a longer step or a shorter window.")
+      }
+      points.append(
+        MetricPoint(
+          time: Timestamp(nanoseconds: bucket &* window.bucketNanoseconds), value: value,
+          exemplars: query.exemplarCount > 0 ? exemplars(slowest) : []))
+    }
+    guard measure != .latencies else {
+      points.reserveCapacity(cells.count)
+      for cell in cells { try add(bucket: cell.bucket, cell.quantile / 1e6, cell.slowest) }
+      return points
+    }
+    let seconds = Double(query.ratePerNanoseconds) / 1e9
+    var calls: UInt64 = 0
+    var errors: UInt64 = 0
+    var (first, end) = (cells.startIndex, cells.startIndex)
+    var point = window.points.lowerBound
+    while point <= window.points.upperBound {
+      while end < cells.endIndex, cells[end].bucket < point {
+        calls += cells[end].callCount
+        errors += cells[end].errorCount
+        end += 1
+      }
+      while first < end, cells[first].bucket < (point > window.reach ? point - window.reach : 0) {
+        calls -= cells[first].callCount
+        errors -= cells[first].errorCount
+        first += 1
+      }
+      if first == end {
+        // No calls until the next cell: the point behind it is the next one.
+        guard end < cells.endIndex else { break }
+        point = (cells[end].bucket / window.stride + 1) * window.stride
+        continue
+      }
+      var slowest = SlowestSpans()
+      if query.exemplarCount > 0 { for cell in cells[first..<end] { slowest.merge(cell.slowest) } }
+      try add(bucket: point, measure == .callRates ? Double(calls) / seconds : Double(errors) / Double(calls), slowest)
+      let (next, isOver) = point.addingReportingOverflow(window.stride)
+      if isOver { break }
+      point = next
+    }
+    return points
+  }
+
+  private func exemplars(_ slowest: SlowestSpans) -> [MetricExemplar] {
+    slowest.finish().prefix(query.exemplarCount).map {
+      MetricExemplar(traceID: $0.trace, spanID: SpanID($0.span), durationNanoseconds: $0.duration)
+    }
+  }
+
+  // MARK: Names
+
+  private var isByOperation: Bool { query.groups.contains(.operation) }
+
+  private var name: String {
+    let grouped = isByOperation ? "service_operation" : "service"
+    return switch measure {
+    case .latencies: grouped + "_latencies"
+    case .callRates: grouped + "_call_rate"
+    case .errorRates: grouped + "_error_rate"
+    }
+  }
+
+  private var help: String {
+    let what =
+      switch measure {
+      case .latencies: "\(Self.twoDigits(query.quantile ?? 0))th quantile latency"
+      case .callRates: "calls/sec"
+      case .errorRates: "error rate, computed as a fraction of errors/sec over calls/sec"
+      }
+    return what + ", grouped by " + (["service"] + groupNames).joined(separator: " & ")
+  }
+
+  private var groupNames: [String] {
+    query.groups.map { group in
+      switch group {
+      case .operation: "operation"
+      case .attribute(let reference): reference.key
+      }
+    }
+  }
+
+  private static func twoDigits(_ quantile: Double) -> String {
+    let hundredths = Int((quantile * 100).rounded(.toNearestOrEven))
+    return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
+  }
+
+  private func labels(_ texts: [[UInt8]]) -> [MetricLabel] {
+    zip(["service_name"] + groupNames, texts).map { MetricLabel($0, String(decoding: $1, as: UTF8.self)) }
+  }
+
+  /// What exceeds the limit may be of several services: then their label says so too.
+  private var overflowLabels: [MetricLabel] {
+    let service = query.serviceNames.count == 1 ? query.serviceNames[0] : MetricsQuery.overflowLabel
+    return [MetricLabel("service_name", service)] + groupNames.map { MetricLabel($0, MetricsQuery.overflowLabel) }
+  }
+}
+
+extension CallSelection {
+  /// The selection as a predicate, with what else has to hold.
+  fileprivate func predicate(and filter: SpanPredicate?) -> SpanPredicate {
+    var parts: [SpanPredicate] = [.leaf(.start(starts))]
+    if let services {
+      parts.append(.leaf(.text(.service, .oneOf(services.sorted { $0.lexicographicallyPrecedes($1) }))))
+    }
+    if let kinds { parts.append(.leaf(.kind(kinds))) }
+    if let filter { parts.append(filter) }
+    return .all(parts)
+  }
+}
+
+extension AttributeReference {
+  /// Where the attribute is looked for, in this order.
+  fileprivate func columnLevels() throws -> [ColumnLevel] {
+    switch level {
+    case .unqualified: [.span, .resource]
+    case .span: [.span]
+    case .resource: [.resource]
+    case .scope: [.scope]
+    case .event: [.event]
+    case .link: [.link]
+    default:
+      throw TracestoreError(
+        .invalidArgument,
+        "\"\(level.rawValue)\" is no level of attributes; they are span, resource, scope, event and link.")
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import TraceModel
+import TracestoreV2
+
+/// Where the value of a label comes from.
+enum SeriesGroup {
+  case operation
+  /// The place of the attribute in the scan.
+  case attribute(Int)
+}
+
+/// The series of an answer: their labels, how many calls each has, and which go together in the overflow.
+struct SeriesTable {
+  /// Distinct label sets that are told apart while counting, before the most frequent are chosen: a key of unique ids
+  /// must not fill the memory of a query.
+  private static let maximumCount = 1 << 20
+
+  /// The values of the labels, as UTF-8.
+  private(set) var labels: [[[UInt8]]] = []
+  private var callCounts: [UInt64] = []
+  private var places: [[[UInt8]]: Int] = [:]
+  /// By source.
+  private var byCode: [[UInt64: Int]]
+  private let groups: [SeriesGroup]
+
+  init(sourceCount: Int, groups: [SeriesGroup]) {
+    byCode = Array(repeating: [:], count: sourceCount)
+    self.groups = groups
+  }
+
+  /// The series of a stripe, by their places there.
+  mutating func places(
+    of calls: CallChunks, source: Int, text: (UInt32) throws -> [UInt8]
+  ) throws -> [Int] {
+    try calls.series.map { code in
+      // Codes of a source mean one thing in all its stripes, attribute texts do not.
+      let key = UInt64(code.service) << 32 | UInt64(code.name)
+      let attributes = calls.attributeTexts[Int(code.attributes)]
+      let hasAttributes = !attributes.isEmpty
+      if !hasAttributes, let known = byCode[source][key] { return known }
+      var texts = [try text(code.service)]
+      for group in groups {
+        switch group {
+        case .operation: texts.append(try text(code.name))
+        case .attribute(let index): texts.append(attributes[index])
+        }
+      }
+      let place = try place(of: texts)
+      if !hasAttributes { byCode[source][key] = place }
+      return place
+    }
+  }
+
+  private mutating func place(of texts: [[UInt8]]) throws -> Int {
+    if let known = places[texts] { return known }
+    guard labels.count < Self.maximumCount else {
+      throw TracestoreError(
+        .limitExceeded,
+        "The groups of this metrics query have more than \(Self.maximumCount) values; narrow it by service, filter or window."
+      )
+    }
+    labels.append(texts)
+    callCounts.append(0)
+    places[texts] = labels.count - 1
+    return labels.count - 1
+  }
+
+  mutating func count(_ callCount: UInt64, of series: Int) { callCounts[series] += callCount }
+
+  /// By series: its rank in the order of labels among those that are shown; the others share the last rank.
+  func ranks(maximumCount: Int) -> (ranks: [Int], shown: [[[UInt8]]], hasOverflow: Bool) {
+    let seen = labels.indices.filter { callCounts[$0] > 0 }
+    var shown = seen
+    if seen.count > maximumCount {
+      // Calls decide, then labels, so that no order of scanning does.
+      shown = Array(
+        seen.sorted {
+          callCounts[$0] != callCounts[$1]
+            ? callCounts[$0] > callCounts[$1] : labels[$0].precedes(labels[$1])
+        }.prefix(maximumCount))
+    }
+    shown.sort { labels[$0].precedes(labels[$1]) }
+    var ranks = [Int](repeating: shown.count, count: labels.count)
+    for (rank, series) in shown.enumerated() { ranks[series] = rank }
+    return (ranks, shown.map { labels[$0] }, seen.count > shown.count)
+  }
+}
+
+extension [[UInt8]] {
+  /// By the bytes of the first labels that differ.
+  fileprivate func precedes(_ other: [[UInt8]]) -> Bool {
+    for (own, others) in zip(self, other) where own != others { return own.lexicographicallyPrecedes(others) }
+    return false
+  }
+}

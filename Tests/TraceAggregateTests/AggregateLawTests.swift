@@ -1,0 +1,146 @@
+import Testing
+import TraceAggregate
+import TraceModel
+
+/// Numbers of all magnitudes, many of them equal.
+private struct DurationSource: RandomNumberGenerator {
+  var state: UInt64
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var mixed = state
+    mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
+    mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
+    return mixed ^ mixed >> 31
+  }
+
+  mutating func durations(maximumCount: Int) -> [UInt64] {
+    let magnitude = next() % 65
+    return (0..<Int.random(in: 0...maximumCount, using: &self)).map { _ in
+      let value = next() >> (next() % 4 == 0 ? next() % 64 : 64 - max(1, magnitude))
+      return next() % 3 == 0 ? value & 0xff : value
+    }
+  }
+}
+
+private func histogram(_ durations: [UInt64]) -> DurationHistogram {
+  var histogram = DurationHistogram()
+  durations.withUnsafeBufferPointer { histogram.update($0) }
+  return histogram
+}
+
+private func sketch(_ durations: [UInt64]) -> DurationSketch {
+  var sketch = DurationSketch()
+  durations.withUnsafeBufferPointer { sketch.update($0) }
+  return sketch
+}
+
+private func figures(_ durations: [UInt64]) -> CallFigures {
+  var figures = CallFigures()
+  durations.withUnsafeBufferPointer { figures.update($0, errorCount: durations.count / 3) }
+  return figures
+}
+
+/// By definition: sorted, a straight line between neighbours.
+private func quantile(_ q: Double, _ durations: [UInt64]) -> Double {
+  let sorted = durations.sorted()
+  let place = q * Double(sorted.count - 1)
+  let lower = Int(place)
+  if lower + 1 >= sorted.count { return Double(sorted[sorted.count - 1]) }
+  if place == Double(lower) { return Double(sorted[lower]) }
+  return Double(sorted[lower]) + Double(sorted[lower + 1] - sorted[lower]) * (place - Double(lower))
+}
+
+private let quantiles = [0, 0.001, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1]
+
+@Suite struct AggregateLawTests {
+  @Test func `buckets tile all durations, and their middles are near`() {
+    var next: UInt64 = 0
+    for bucket in 0..<LogLinearScale.bucketCount {
+      let values = LogLinearScale.values(of: bucket)
+      #expect(values.lowerBound == next)
+      for value in [values.lowerBound, values.upperBound, LogLinearScale.middle(of: bucket)] {
+        #expect(LogLinearScale.bucket(of: value) == bucket)
+        let distance = Double(
+          max(value, LogLinearScale.middle(of: bucket)) - min(value, LogLinearScale.middle(of: bucket)))
+        #expect(distance <= Double(value) * LogLinearScale.relativeError)
+      }
+      next = values.upperBound &+ 1
+    }
+    #expect(next == 0, "the last bucket ends with the greatest duration")
+  }
+
+  @Test func `parts merged in any order are the whole, and subtracting undoes merging`() {
+    for seed in 0..<60 as Range<UInt64> {
+      var source = DurationSource(state: seed)
+      let parts = (0..<4).map { _ in source.durations(maximumCount: 150) }
+      let all = parts.flatMap(\.self)
+      var (merged, mergedFigures, mergedSketch) = (DurationHistogram(), CallFigures(), DurationSketch())
+      for part in parts.shuffled(using: &source) {
+        merged.merge(histogram(part))
+        mergedFigures.merge(figures(part))
+        mergedSketch.merge(sketch(part))
+      }
+      let whole = histogram(all.shuffled(using: &source))
+      #expect(merged == whole, "seed \(seed)")
+      #expect(mergedFigures.callCount == UInt64(all.count), "seed \(seed)")
+      #expect(mergedFigures.durationSum == all.reduce(0) { $0 + UInt128($1) }, "seed \(seed)")
+      #expect(mergedFigures.durations == all.min().flatMap { least in all.max().map { least...$0 } }, "seed \(seed)")
+      #expect(mergedSketch.isExact == (all.count < DurationSketch.exactCount), "seed \(seed)")
+      for q in quantiles { #expect(mergedSketch.finish(q) == sketch(all).finish(q), "seed \(seed), \(q)") }
+
+      var left = whole
+      left.subtract(histogram(parts[0]))
+      #expect(left == histogram(parts[1...].flatMap(\.self)), "seed \(seed)")
+      var leftFigures = figures(parts[0])
+      leftFigures.merge(figures(all))
+      leftFigures.subtract(figures(parts[0]))
+      #expect(leftFigures.callCount == figures(all).callCount, "seed \(seed)")
+      #expect(leftFigures.errorCount == figures(all).errorCount, "seed \(seed)")
+      #expect(leftFigures.durationSum == figures(all).durationSum, "seed \(seed)")
+      if !parts[0].isEmpty { #expect(leftFigures.durations == nil) }
+    }
+  }
+
+  @Test func `an estimate is within its bound, and a second pass makes it exact`() {
+    for seed in 0..<60 as Range<UInt64> {
+      var source = DurationSource(state: 1000 + seed)
+      let all = source.durations(maximumCount: seed % 2 == 0 ? 1500 : 20)
+      guard !all.isEmpty else { continue }
+      let own = sketch(all)
+      for q in quantiles {
+        let exact = quantile(q, all)
+        var values = all
+        let selected = values.withUnsafeMutableBufferPointer {
+          Selection.value(QuantileRank(q, of: UInt64(all.count)), in: $0)
+        }
+        #expect(selected == exact, "seed \(seed), \(q)")
+        let estimate = histogram(all).finish(QuantileRank(q, of: UInt64(all.count)))
+        // A rounding of the last bit may come on top.
+        #expect(abs(estimate - exact) <= exact * (LogLinearScale.relativeError + 1e-12), "seed \(seed), \(q)")
+        guard var search = own.search(q) else {
+          #expect(own.finish(q) == exact, "seed \(seed), \(q)")
+          continue
+        }
+        for part in [all[..<(all.count / 2)], all[(all.count / 2)...]] {
+          Array(part).withUnsafeBufferPointer { search.update($0) }
+        }
+        #expect(search.finish() == exact, "seed \(seed), \(q)")
+      }
+    }
+  }
+
+  @Test func `the slowest are the slowest whatever comes first`() {
+    for seed in 0..<50 as Range<UInt64> {
+      var source = DurationSource(state: 2000 + seed)
+      let entries = (0..<12).map { index in
+        SlowestSpans.Entry(
+          duration: source.next() % 4, trace: TraceID(high: 0, low: source.next() % 3 + 1), span: UInt64(index))
+      }
+      var parts = (SlowestSpans(), SlowestSpans())
+      parts.0.update(Array(entries[..<5]))
+      parts.1.update(Array(entries[5...]))
+      parts.1.merge(parts.0)
+      #expect(parts.1.finish() == Array(entries.sorted().prefix(SlowestSpans.maximumCount)), "seed \(seed)")
+    }
+  }
+}
