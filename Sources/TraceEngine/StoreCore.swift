@@ -33,6 +33,7 @@ final class StoreCore: Sendable {
   /// The writer lock; let go when the store is closed.
   private let lock: Monitor<(any FileLock)?>
   private let storeFingerprint: UInt64
+  private let overlay = PartialOverlay()
 
   init(
     origin: Origin, options: StoreOptions, manifest: ManifestStore, cache: BlockCache, fileSystem: any FileSystem,
@@ -101,12 +102,21 @@ final class StoreCore: Sendable {
 
   /// Runs a synchronous read on a reader thread, over what is visible now.
   func read<Result: Sendable>(_ body: @escaping @Sendable (QuerySnapshot) throws -> Result) async throws -> Result {
-    try await readers.run { [self] in try body(try makeSnapshot()) }
+    try await readers.run { [self] in
+      let spans = try overlay.spans(sources)
+      return try body(
+        QuerySnapshot(
+          sources: spans.sources, records: spans.records, storeFingerprint: storeFingerprint,
+          damage: damage + spans.damage))
+    }
   }
 
   /// What is visible now of a few traces; of others it may hold nothing.
   func snapshot(of traces: [TraceID]) async throws -> QuerySnapshot {
-    try await readers.run { [self] in try makeSnapshot(of: traces) }
+    try await readers.run { [self] in
+      let (memtables, segments) = try sources(of: traces)
+      return QuerySnapshot(sources: memtables + segments, storeFingerprint: storeFingerprint, damage: damage)
+    }
   }
 
   func search(_ query: TraceQuery) async throws -> (TraceSearch.Page, QuerySnapshot) {
@@ -117,15 +127,19 @@ final class StoreCore: Sendable {
     }
   }
 
-  private func makeSnapshot(of traces: [TraceID]? = nil) throws -> QuerySnapshot {
+  /// What could not be read before the query began.
+  private var damage: [String] {
     switch origin {
-    case .writer(let ingestor, _, let damage):
-      let (memtables, segments) = ingestor.sources()
-      return QuerySnapshot(sources: memtables + segments, storeFingerprint: storeFingerprint, damage: damage)
-    case .follower(let follower):
-      let (memtables, segments) = try traces.map { try follower.sources(of: $0) } ?? follower.sources()
-      return QuerySnapshot(
-        sources: memtables + segments, storeFingerprint: storeFingerprint, damage: follower.damage)
+    case .writer(_, _, let damage): damage
+    case .follower(let follower): follower.damage
+    }
+  }
+
+  /// What is visible now of a few traces.
+  private func sources(of traces: [TraceID]) throws -> (memtables: [MemtableSource], segments: [Segment]) {
+    switch origin {
+    case .writer(let ingestor, _, _): ingestor.sources()
+    case .follower(let follower): try follower.sources(of: traces)
     }
   }
 

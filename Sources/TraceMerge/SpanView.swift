@@ -11,6 +11,18 @@ package struct SpanView: Sendable {
   package var isEnriched: Bool
   /// The place of the record that the view is, unchanged; nil for a view that no record alone gives.
   package var verbatimIndex: Int?
+
+  package init(
+    resource: Resource, scope: InstrumentationScope, span: SpanRecord, isOpen: Bool, isEnriched: Bool,
+    verbatimIndex: Int? = nil
+  ) {
+    self.resource = resource
+    self.scope = scope
+    self.span = span
+    self.isOpen = isOpen
+    self.isEnriched = isEnriched
+    self.verbatimIndex = verbatimIndex
+  }
 }
 
 extension SpanView {

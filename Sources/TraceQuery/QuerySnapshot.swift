@@ -2,14 +2,21 @@ package import TraceSource
 
 /// Everything a query may look at: taken at one moment, unchanged while the query runs.
 package struct QuerySnapshot: Sendable {
+  /// Spans as readers see them: what searches and listings look at.
   package let sources: [any SpanSource]
+  /// Records as they were written: what traces are assembled from.
+  package let recordSources: [any SpanSource]
   /// Names the store in page tokens.
   package let storeFingerprint: UInt64
   /// One sentence for every damaged place whose rows no source has.
   package let damage: [String]
 
-  package init(sources: [any SpanSource], storeFingerprint: UInt64, damage: [String] = []) {
+  /// - Parameter records: nil when no span has more than one record, so that records and spans are the same.
+  package init(
+    sources: [any SpanSource], records: [any SpanSource]? = nil, storeFingerprint: UInt64, damage: [String] = []
+  ) {
     self.sources = sources
+    recordSources = records ?? sources
     self.storeFingerprint = storeFingerprint
     self.damage = damage
   }

@@ -73,6 +73,21 @@ package struct AttributeKeyCount: Sendable {
   }
 }
 
+/// How many spans have an operation.
+package struct OperationCount: Sendable {
+  package var service: String
+  package var name: String
+  package var kind: SpanKind
+  package var count: Int
+
+  package init(service: String, name: String, kind: SpanKind, count: Int) {
+    self.service = service
+    self.name = name
+    self.kind = kind
+    self.count = count
+  }
+}
+
 /// Rows of one trace in one stripe, ascending.
 package struct LocatedRows: Sendable {
   package var stripe: any SpanStripe
@@ -158,13 +173,19 @@ package struct SourceSpan: Sendable {
   package var resource: Resource
   package var scope: InstrumentationScope
   package var span: SpanRecord
+  /// Whether the record, or the view that several records make, does not end its span.
   package var isPartial: Bool
+  /// Whether an enrichment took part in the view that this is.
+  package var isEnriched: Bool
 
-  package init(resource: Resource, scope: InstrumentationScope, span: SpanRecord, isPartial: Bool) {
+  package init(
+    resource: Resource, scope: InstrumentationScope, span: SpanRecord, isPartial: Bool, isEnriched: Bool = false
+  ) {
     self.resource = resource
     self.scope = scope
     self.span = span
     self.isPartial = isPartial
+    self.isEnriched = isEnriched
   }
 }
 
@@ -206,6 +227,12 @@ package protocol SpanStripe: AnyObject, Sendable {
   /// Calls `body` with each resource and each scope of the set rows, perhaps more than once.
   func forEachEnvelope(in mask: RowMask, _ body: (SpanEnvelope) -> Void) throws
 
+  /// Its place among the stripes of its source.
+  var index: Int { get }
+
+  /// Those of the rows (ascending) that are partial records.
+  func partialRows(_ rows: [Int]) -> [Int]
+
   /// The rows' span ids, in the order of `rows` (ascending).
   func spanIDs(_ rows: [Int]) throws -> [UInt64]
 
@@ -215,6 +242,10 @@ package protocol SpanStripe: AnyObject, Sendable {
   /// rows; nil when it does not, or when an end is not known.
   func timeBounds(_ rows: [Int]) throws -> (minimumStart: UInt64, maximumEnd: UInt64)?
 
+  /// The services, names and kinds of rows (ascending), and how many of them have each; one may be given several times
+  /// with parts of its count. Costs their records, unless a stripe knows better.
+  func operations(_ rows: [Int]) throws -> [OperationCount]
+
   /// The records in the order of `rows` (ascending).
   func records(_ rows: [Int]) throws -> [SourceSpan]
 }
@@ -223,7 +254,15 @@ extension SpanStripe {
   package var storedByteCount: UInt64 { 0 }
   package var isCached: Bool { true }
 
+  package func partialRows(_ rows: [Int]) -> [Int] { [] }
+
   package func timeBounds(_ rows: [Int]) throws -> (minimumStart: UInt64, maximumEnd: UInt64)? { nil }
+
+  package func operations(_ rows: [Int]) throws -> [OperationCount] {
+    try records(rows).map {
+      OperationCount(service: $0.resource.serviceName, name: $0.span.name, kind: $0.span.kind, count: 1)
+    }
+  }
 
   package func forEachNewest(_ mask: RowMask, _ body: (MatchedRow) -> Bool) throws {
     var matches: [MatchedRow] = []

@@ -7,9 +7,10 @@ import TraceEngine
 ///     tracestore-bench ingest CORPUS STORE      writes every request durably, 64 in flight
 ///     tracestore-bench ask STORE QUESTIONS      asks each question once, after the ones marked as warm-up
 ///     tracestore-bench mixed CORPUS STORE       writes and searches while segments are merged
+///     tracestore-bench partial STORE            holds very many open spans, updates, reads and searches them
 ///     tracestore-bench filters STORE FILTERS    asks every filter of a file again and again, and prints a table
 ///
-/// The first three print one JSON object.
+/// All but the last print one JSON object.
 @main
 struct TracestoreBench {
   static func main() async throws {
@@ -19,12 +20,14 @@ struct TracestoreBench {
     case (4, "ask"): try await ask(store: arguments[2], questions: arguments[3])
     case (4, "mixed"):
       try emit(try await MixedLoad.measure(try Corpus(path: arguments[2]), store: arguments[3]))
+    case (3, "partial"): try emit(try await PartialLoad.measure(store: arguments[2]))
     case (4, "filters"):
       var table = try FilterTable(path: arguments[3])
       try await withTraceStore(at: arguments[2]) { try await table.measure($0) }
       table.print()
     default:
-      let usage = "usage: tracestore-bench ingest|mixed CORPUS STORE | ask STORE QUESTIONS | filters STORE FILTERS\n"
+      let usage =
+        "usage: tracestore-bench ingest|mixed CORPUS STORE | ask STORE QUESTIONS | partial STORE | filters STORE FILTERS\n"
       FileHandle.standardError.write(Data(usage.utf8))
       exit(2)
     }
@@ -79,7 +82,7 @@ struct TracestoreBench {
   }
 
   /// The most memory that the process ever held.
-  private static func peakMemoryByteCount() -> Int {
+  static func peakMemoryByteCount() -> Int {
     #if os(Linux)
       let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
       let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }

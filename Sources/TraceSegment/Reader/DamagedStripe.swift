@@ -6,6 +6,7 @@ package import TraceSource
 /// is asked.
 package final class DamagedStripe: SpanStripe {
   private let error: any Error
+  package var index: Int { 0 }
   package let rowCount: Int
   package let bounds: StripeBounds
 

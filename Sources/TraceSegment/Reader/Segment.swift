@@ -145,7 +145,8 @@ package final class Segment: SpanSource {
   package func partialStripe() throws -> PartialStripe? {
     if let known = resident.withLock({ $0.partialStripe }) { return known }
     guard let table = try core.partials() else { return nil }
-    let stripe = PartialStripe(core: core, rowCount: table.count, bounds: table.bounds)
+    let stripe = PartialStripe(
+      core: core, index: Int(clamping: totals.stripeCount), rowCount: table.count, bounds: table.bounds)
     return resident.withLock { resident in
       if let known = resident.partialStripe { return known }
       resident.partialStripe = stripe
