@@ -217,6 +217,8 @@ public struct SpanMarks: OptionSet, BitwiseCopyable, Sendable {
   @inlinable public static var isPartial: SpanMarks { SpanMarks(rawValue: 4) }
   /// The row's frame never became durable: it was never visible and never will be.
   @inlinable public static var isDead: SpanMarks { SpanMarks(rawValue: 8) }
+  /// The row is no record but the view of several, and an enrichment is among them. Never in a file.
+  @inlinable public static var isEnriched: SpanMarks { SpanMarks(rawValue: 16) }
 
   /// Whether the row is there and its record is final.
   @inlinable public var isFinal: Bool { rawValue & 12 == 0 }

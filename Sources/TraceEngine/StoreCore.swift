@@ -34,6 +34,7 @@ final class StoreCore: Sendable {
   private let lock: Monitor<(any FileLock)?>
   private let storeFingerprint: UInt64
   private let repeats = RepeatMemory()
+  private let overlay = PartialOverlay()
 
   init(
     origin: Origin, options: StoreOptions, manifest: ManifestStore, cache: BlockCache, fileSystem: any FileSystem,
@@ -126,12 +127,23 @@ final class StoreCore: Sendable {
     }
   }
 
+  private func makeSnapshot() throws -> QuerySnapshot {
+    let spans = try overlay.spans(sources)
+    return QuerySnapshot(
+      sources: spans.sources, records: spans.records, storeFingerprint: storeFingerprint,
+      damage: damage + spans.damage, repeats: repeats)
+  }
+
   /// A query that has given nothing yet begins again when a segment is gone; after that it says what it lacks.
   private static let maximumRestartCount = 3
 
   /// What is visible now of a few traces; of others it may hold nothing.
   func snapshot(of traces: [TraceID]) async throws -> QuerySnapshot {
-    try await readers.run { [self] in try makeSnapshot(of: traces) }
+    try await readers.run { [self] in
+      let (memtables, segments) = try sources(of: traces)
+      return QuerySnapshot(
+        sources: memtables + segments, storeFingerprint: storeFingerprint, damage: damage, repeats: repeats)
+    }
   }
 
   func search(_ query: TraceQuery) async throws -> (TraceSearch.Page, QuerySnapshot) {
@@ -142,18 +154,19 @@ final class StoreCore: Sendable {
     }
   }
 
-  private func makeSnapshot(of traces: [TraceID]? = nil) throws -> QuerySnapshot {
+  /// What could not be read before the query began.
+  private var damage: [String] {
     switch origin {
-    case .writer(let ingestor, _, let damage):
-      let (memtables, segments) = ingestor.sources()
-      return QuerySnapshot(
-        sources: memtables + segments, storeFingerprint: storeFingerprint, damage: damage,
-        repeats: repeats)
-    case .follower(let follower):
-      let (memtables, segments) = try traces.map { try follower.sources(of: $0) } ?? follower.sources()
-      return QuerySnapshot(
-        sources: memtables + segments, storeFingerprint: storeFingerprint, damage: follower.damage,
-        repeats: repeats)
+    case .writer(_, _, let damage): damage
+    case .follower(let follower): follower.damage
+    }
+  }
+
+  /// What is visible now of a few traces.
+  private func sources(of traces: [TraceID]) throws -> (memtables: [MemtableSource], segments: [Segment]) {
+    switch origin {
+    case .writer(let ingestor, _, _): ingestor.sources()
+    case .follower(let follower): try follower.sources(of: traces)
     }
   }
 

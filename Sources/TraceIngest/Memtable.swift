@@ -1,7 +1,9 @@
 package import TraceColumns
 import TraceFiles
+import TraceMerge
 import TraceModel
 package import TraceOTLP
+import TraceSegment
 import TraceSource
 
 /// Rows that are not in a segment yet, behind a watermark: a row exists from `append` on and is visible from
@@ -55,6 +57,27 @@ package final class Memtable: @unchecked Sendable {
     }
   }
 
+  /// Appends a span that several records make, visible at once, and returns its row. For tables of nothing else.
+  func append(_ view: SpanView) throws -> Int {
+    try state.withLock { state in
+      guard table.hasRoom(rowCount: 1, stringCount: Self.maximumViewStringCount) else {
+        throw TracestoreError(.limitExceeded, "Open and enriched spans have more texts than fit into memory at a time.")
+      }
+      let row = table.rowCount
+      SpanTableBuilder(table: table).append(
+        resource: view.resource, scope: view.scope, span: view.span, isPartial: view.isOpen,
+        isEnriched: view.isEnriched)
+      if row >> Self.stripeShift == state.bounds.count { state.bounds.append(StripeBounds()) }
+      state.bounds[row >> Self.stripeShift].include(
+        start: view.span.start.nanoseconds, end: view.span.end.nanoseconds)
+      state.publishedRowCount = table.rowCount
+      return row
+    }
+  }
+
+  /// Room that is left for the texts of one span: no request brings more.
+  private static let maximumViewStringCount = 1 << 22
+
   /// Notes the log sequence of the rows appended last.
   package func note(sequence: UInt64) {
     state.withLock { state in
@@ -106,7 +129,9 @@ package final class Memtable: @unchecked Sendable {
   /// What is visible now.
   package func source() -> MemtableSource {
     state.withLock { state in
-      MemtableSource(memtable: self, view: table.view(rowCount: state.publishedRowCount), bounds: state.bounds)
+      MemtableSource(
+        memtable: self, view: table.view(rowCount: state.publishedRowCount), bounds: state.bounds,
+        hasPartials: state.appender.hasPartials)
     }
   }
 

@@ -8,10 +8,13 @@ package import TraceSource
 
 /// A snapshot of a memtable as a source: stripes of up to 4,096 rows in the order they arrived.
 package final class MemtableSource: SpanSource {
-  private let context: MemtableContext
+  let context: MemtableContext
   private let memtableStripes: [MemtableStripe]
+  /// Whether any row may be a partial record.
+  let hasPartials: Bool
 
-  init(memtable: Memtable, view: SpanTable.View, bounds: [StripeBounds]) {
+  init(memtable: Memtable, view: SpanTable.View, bounds: [StripeBounds], hasPartials: Bool) {
+    self.hasPartials = hasPartials
     let context = MemtableContext(memtable: memtable, view: view)
     self.context = context
     let height = 1 << Memtable.stripeShift
@@ -23,6 +26,7 @@ package final class MemtableSource: SpanSource {
     }
   }
 
+  var memtable: Memtable { context.memtable }
   package var view: SpanTable.View { context.view }
   package var rowCount: Int { context.view.rows.count }
 
@@ -83,7 +87,7 @@ package final class MemtableSource: SpanSource {
       let marks = view.rows.pointer(at: index).pointee.marks
       guard marks.isFinal, try finder.isRepeated(index) else { continue }
       let stripe = memtableStripes[index >> Memtable.stripeShift]
-      masks[stripe.place, default: RowMask(count: stripe.rowCount)].set(index - stripe.firstRow)
+      masks[stripe.index, default: RowMask(count: stripe.rowCount)].set(index - stripe.firstRow)
     }
     return masks
   }

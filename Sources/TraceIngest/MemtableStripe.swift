@@ -8,7 +8,6 @@ package import TraceSource
 package final class MemtableStripe: SpanStripe {
   let context: MemtableContext
   let firstRow: Int
-  package var place: Int { firstRow >> Memtable.stripeShift }
   package let rowCount: Int
   package let bounds: StripeBounds
 
@@ -20,6 +19,12 @@ package final class MemtableStripe: SpanStripe {
   }
 
   private var view: SpanTable.View { context.view }
+
+  package var index: Int { firstRow >> Memtable.stripeShift }
+
+  package func partialRows(_ rows: [Int]) -> [Int] {
+    rows.filter { view.rows.pointer(at: firstRow + $0).pointee.marks.contains(.isPartial) }
+  }
 
   package func mayMatch(_ leaf: SpanLeaf) throws -> Bool {
     switch leaf {
@@ -54,6 +59,27 @@ package final class MemtableStripe: SpanStripe {
 
   package func spanIDs(_ rows: [Int]) throws -> [UInt64] { rows.map { view.rows[firstRow + $0].spanID } }
 
+  package func operations(_ rows: [Int]) throws -> [OperationCount] {
+    struct Operation: Hashable {
+      var resource: UInt32
+      var name: UInt32
+      var kind: Int32
+    }
+    var counts: [Operation: Int] = [:]
+    for row in rows {
+      let stored = view.rows.pointer(at: firstRow + row)
+      if stored.pointee.marks.contains(.isDead) { continue }
+      counts[
+        Operation(resource: stored.pointee.resource, name: stored.pointee.name, kind: stored.pointee.kind), default: 0
+      ] += 1
+    }
+    return counts.map { operation, count in
+      OperationCount(
+        service: view.text(view.resources[Int(operation.resource)].service), name: view.text(operation.name),
+        kind: SpanKind(rawValue: operation.kind), count: count)
+    }
+  }
+
   package func summaryRows(_ rows: [Int]) throws -> [SummaryRow] {
     rows.map { row in
       let stored = view.rows[firstRow + row]
@@ -70,7 +96,8 @@ package final class MemtableStripe: SpanStripe {
       let stored = view.rows[firstRow + row]
       return SourceSpan(
         resource: view.resources[Int(stored.resource)].resource, scope: view.scopes[Int(stored.scope)].scope,
-        span: try view.record(firstRow + row), isPartial: stored.marks.contains(.isPartial))
+        span: try view.record(firstRow + row), isPartial: stored.marks.contains(.isPartial),
+        isEnriched: stored.marks.contains(.isEnriched))
     }
   }
 

@@ -7,7 +7,7 @@ package import TraceSource
 /// Which rows of a memtable go into a segment: everything that is not live already (LAW 7).
 ///
 /// A record whose content stands earlier in the memtable or in a live segment is dropped; different records under
-/// equal ids are all kept. Partial records are kept apart.
+/// equal ids are all kept. Partial records are kept apart, and of those of one span only the ones that contribute.
 package struct SealSelection: Sendable {
   /// Final records, ascending.
   package private(set) var rows: [UInt32] = []
@@ -37,6 +37,10 @@ package struct SealSelection: Sendable {
         rows.append(UInt32(index))
       }
     }
+    let partialCount = partialRows.count
+    var partials = PartialRows(view)
+    partialRows = try partials.contributing(partialRows)
+    droppedCount += partialCount - partialRows.count
   }
 
   /// Drops the rows whose record stands in a live source. A source without the trace costs one probe of its filter.

@@ -9,6 +9,8 @@ package import TraceSource
 package struct BatchAppender {
   private let table: SpanTable
   private let endZeroMeansOpen: Bool
+  /// Whether any row that was appended is a partial record.
+  private(set) var hasPartials = false
   /// Interned once: keys that ingest itself looks at.
   private let partialKey: UInt32
   private let stateKey: UInt32
@@ -45,6 +47,7 @@ package struct BatchAppender {
       let slab = table.rowCount >> Memtable.stripeShift
       if slab == bounds.count { bounds.append(StripeBounds()) }
       bounds[slab].include(start: row.start, end: row.end)
+      if row.marks.contains(.isPartial) { hasPartials = true }
       _ = table.appendRow(copying: &row)
     }
   }

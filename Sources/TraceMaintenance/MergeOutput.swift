@@ -12,7 +12,7 @@ struct MergeOutput {
 
   let table: SpanTable
   private let maximumStringCount: Int
-  /// Distinct records.
+  /// Distinct finals, and partial records that contribute.
   private(set) var rows = Rows()
   private(set) var droppedCount = 0
   /// Bytes that the rows hold, repetitions included.
@@ -56,9 +56,15 @@ struct MergeOutput {
   mutating func takeUpRows(mayRepeat: Bool) throws {
     let new = seenCount..<table.rowCount
     seenCount = new.upperBound
-    let repeated = mayRepeat ? try repeatedRows(in: new) : []
+    var repeated = mayRepeat ? try repeatedRows(in: new) : []
+    let partials = new.filter { isPartial($0) && !repeated.contains($0) }
+    if partials.count > 1 {
+      var rows = PartialRows(table.view(rowCount: table.rowCount))
+      let contributing = Set(try rows.contributing(partials.map { UInt32($0) }))
+      repeated.formUnion(partials.filter { !contributing.contains(UInt32($0)) })
+    }
     for row in new where repeated.isEmpty || !repeated.contains(row) {
-      if table.rows.pointer(at: row).pointee.marks.contains(.isPartial) {
+      if isPartial(row) {
         rows.partials.append(UInt32(row))
       } else {
         rows.finals.append(UInt32(row))
@@ -68,6 +74,8 @@ struct MergeOutput {
     weights.removeAll(keepingCapacity: true)
     droppedCount += repeated.count
   }
+
+  private func isPartial(_ row: Int) -> Bool { table.rows.pointer(at: row).pointee.marks.contains(.isPartial) }
 
   /// Appends what one of the inputs holds of a trace.
   mutating func append(_ fragment: TraceFragment, from transfer: SegmentTransfer) throws {

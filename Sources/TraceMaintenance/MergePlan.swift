@@ -48,7 +48,8 @@ struct MergePlan {
     traces = keyed.map(\.range)
   }
 
-  /// Of the finals; of the partial records when there are none.
+  /// Of the finals; of the partial records when there are none. Partial records without a start say nothing of it: they
+  /// may be dropped.
   private static func start(_ parts: ArraySlice<Part>) -> UInt64 {
     var start = UInt64.max
     for part in parts where part.fragment.stripe != nil { start = min(start, part.fragment.start) }

@@ -2,7 +2,10 @@ package import TraceSource
 
 /// Everything a query may look at: taken at one moment, unchanged while the query runs.
 package struct QuerySnapshot: Sendable {
+  /// Spans as readers see them: what searches and listings look at.
   package let sources: [any SpanSource]
+  /// Records as they were written: what traces are assembled from.
+  package let recordSources: [any SpanSource]
   /// Names the store in page tokens.
   package let storeFingerprint: UInt64
   /// One sentence for every damaged place whose rows no source has.
@@ -10,11 +13,14 @@ package struct QuerySnapshot: Sendable {
   /// What its segments repeat of each other, as far as it was looked for before.
   package let repeats: RepeatMemory
 
+  /// - Parameter records: nil when no span has more than one record, so that records and spans are the same.
   package init(
-    sources: [any SpanSource], storeFingerprint: UInt64, damage: [String] = [], repeats: RepeatMemory = RepeatMemory()
+    sources: [any SpanSource], records: [any SpanSource]? = nil, storeFingerprint: UInt64, damage: [String] = [],
+    repeats: RepeatMemory = RepeatMemory()
   ) {
     self.repeats = repeats
     self.sources = sources
+    recordSources = records ?? sources
     self.storeFingerprint = storeFingerprint
     self.damage = damage
   }

@@ -24,8 +24,8 @@ package struct ServiceGraphQuery: Sendable {
     self.query = query
     self.snapshot = snapshot
     self.parallel = parallel
-    segments = snapshot.sources.compactMap { $0 as? Segment }
-    looseSources = snapshot.sources.filter { !($0 is Segment) }
+    segments = snapshot.recordSources.compactMap { $0 as? Segment }
+    looseSources = snapshot.recordSources.filter { !($0 is Segment) }
     let last = query.end == .maximum ? UInt64.max : query.end.nanoseconds &- 1
     let isEmpty = query.end == .zero || query.start.nanoseconds > last
     window = isEmpty ? nil : query.start.nanoseconds...last

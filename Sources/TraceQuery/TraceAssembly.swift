@@ -6,13 +6,15 @@ package import TracestoreV2
 
 /// The spans of one trace, chunk by chunk, from all its fragments.
 ///
-/// Equal (resource, scope, span) triples come once; different spans under equal ids all come. Memory is bounded by a
-/// chunk plus eight bytes a span, and by the records that share their span id with another one.
+/// Equal (resource, scope, span) triples come once; different spans under equal ids all come, and records of one span
+/// come as what they say together. Memory is bounded by a chunk plus eight bytes a span, and by the records that share
+/// their span id with another one.
 package struct TraceAssembly {
   private let trace: TraceID
   private let options: ReadOptions
   private let nowNanoseconds: UInt64
-  private var fragments: [LocatedRows] = []
+  private let fragments: [LocatedRows]
+  private var joined: ArraySlice<SourceSpan>
   private var fragmentIndex = 0
   private var rowOffset = 0
   /// Span ids that occur more than once: only these records are compared by content.
@@ -28,9 +30,9 @@ package struct TraceAssembly {
     self.options = options
     self.nowNanoseconds = nowNanoseconds
     var report = DamageReport()
-    for source in snapshot.sources {
-      for located in report.collect({ try source.rows(of: trace) }) ?? [] { fragments.append(located) }
-    }
+    let parts = TraceParts(trace, in: snapshot, isRaw: options.isRaw, &report)
+    fragments = parts.fragments
+    joined = parts.joined[...]
     var ids: [UInt64] = []
     for fragment in fragments {
       report.salvage(fragment) { ids += try $0.stripe.spanIDs($0.rows) }
@@ -60,7 +62,13 @@ package struct TraceAssembly {
       }
       if !builder.isEmpty { return builder.chunk }
     }
-    return nil
+    if joined.isEmpty { return nil }
+    var builder = ChunkBuilder(trace: trace)
+    for record in joined.prefix(Self.chunkRowCount) {
+      builder.append(record, options, nowNanoseconds: nowNanoseconds)
+    }
+    joined = joined.dropFirst(Self.chunkRowCount)
+    return builder.chunk
   }
 
   private mutating func isNew(_ record: SourceSpan) -> Bool {
@@ -74,8 +82,10 @@ package struct TraceAssembly {
 
 extension SourceSpan {
   func state(_ options: ReadOptions, nowNanoseconds: UInt64) -> SpanState {
-    guard isPartial else { return .final }
-    return SpanState(span.isPastLease(options.leaseNanoseconds, nowNanoseconds: nowNanoseconds) ? .abandoned : .open)
+    let isEnriched = isEnriched || isPartial && span.isEnrichment
+    guard isPartial else { return SpanState(.final, isEnriched: isEnriched) }
+    let isPastLease = span.isPastLease(options.leaseNanoseconds, nowNanoseconds: nowNanoseconds)
+    return SpanState(isPastLease ? .abandoned : .open, isEnriched: isEnriched)
   }
 
   /// The span as a reader gets it.
@@ -93,11 +103,6 @@ extension SourceSpan {
 }
 
 extension SpanRecord {
-  /// The latest time in the record: start, end and events.
-  var lastObservedNanoseconds: UInt64 {
-    events.reduce(max(start.nanoseconds, end.nanoseconds)) { max($0, $1.time.nanoseconds) }
-  }
-
   func isPastLease(_ leaseNanoseconds: UInt64, nowNanoseconds: UInt64) -> Bool {
     let (end, isEndless) = lastObservedNanoseconds.addingReportingOverflow(leaseNanoseconds)
     return !isEndless && end < nowNanoseconds

@@ -15,43 +15,38 @@ extension FoundTrace {
       found = FoundTrace(
         traceID: trace, start: min(found?.start ?? start, start), end: max(found?.end ?? end, end))
     }
-    for source in snapshot.sources {
-      for located in report.collect({ try source.rows(of: trace) }) ?? [] {
-        report.salvage(located) { fragment in
-          if let bounds = try fragment.stripe.timeBounds(fragment.rows) {
-            return include(start: bounds.minimumStart, end: bounds.maximumEnd)
-          }
-          let rows = try fragment.stripe.summaryRows(fragment.rows)
-          for row in try TraceSummary.withObservedEnds(rows, of: fragment) { include(start: row.start, end: row.end) }
+    let parts = TraceParts(trace, in: snapshot, &report)
+    for located in parts.fragments {
+      report.salvage(located) { fragment in
+        if let bounds = try fragment.stripe.timeBounds(fragment.rows) {
+          return include(start: bounds.minimumStart, end: bounds.maximumEnd)
         }
+        for row in try fragment.stripe.summaryRows(fragment.rows) { include(start: row.start, end: row.end) }
       }
     }
+    for row in parts.joined.map(SummaryRow.init) { include(start: row.start, end: row.end) }
     return found
   }
 }
 
 extension TraceSummary {
   /// Summarises a trace from its fragments without materialising its spans, except those that share an id with
-  /// another span or are open. Nil when the trace is nowhere.
+  /// another span or have partial records. Nil when the trace is nowhere.
   package static func assemble(
     _ trace: TraceID, in snapshot: QuerySnapshot, damage: inout [String]
   ) -> TraceSummary? {
     var report = DamageReport()
     defer { damage += report.messages.filter { !damage.contains($0) } }
+    let parts = TraceParts(trace, in: snapshot, &report)
     var rows: [SummaryRow] = []
-    for source in snapshot.sources {
-      for located in report.collect({ try source.rows(of: trace) }) ?? [] {
-        report.salvage(located) { fragment in
-          let own = try fragment.stripe.summaryRows(fragment.rows)
-          rows += try Self.withObservedEnds(own, of: fragment)
-        }
-      }
+    for located in parts.fragments {
+      report.salvage(located) { rows += try $0.stripe.summaryRows($0.rows) }
     }
-    guard !rows.isEmpty else { return nil }
     if hasRepeatedIDs(rows) {
-      report.collect { rows = try distinctRows(of: trace, in: snapshot) }
+      report.collect { rows = try distinctRows(parts.fragments) }
     }
-    return TraceSummary(trace, rows: rows)
+    rows += parts.joined.map(SummaryRow.init)
+    return rows.isEmpty ? nil : TraceSummary(trace, rows: rows)
   }
 
   private static func hasRepeatedIDs(_ rows: [SummaryRow]) -> Bool {
@@ -60,26 +55,14 @@ extension TraceSummary {
     return rows.contains { !seen.insert($0.spanID).inserted }
   }
 
-  /// An open span ends where it was last observed, which may be an event.
-  fileprivate static func withObservedEnds(_ rows: [SummaryRow], of fragment: LocatedRows) throws -> [SummaryRow] {
-    var rows = rows
-    for index in rows.indices where rows[index].isPartial {
-      guard let record = try fragment.stripe.records([fragment.rows[index]]).first else { continue }
-      rows[index].end = record.span.lastObservedNanoseconds
-    }
-    return rows
-  }
-
-  private static func distinctRows(of trace: TraceID, in snapshot: QuerySnapshot) throws -> [SummaryRow] {
+  private static func distinctRows(_ fragments: [LocatedRows]) throws -> [SummaryRow] {
     var seen: Set<[UInt8]> = []
     var rows: [SummaryRow] = []
-    for source in snapshot.sources {
-      for fragment in try source.rows(of: trace) {
-        for record in try fragment.stripe.records(fragment.rows) {
-          let bytes = ContentHash.canonicalBytes(resource: record.resource, scope: record.scope, span: record.span)
-          guard seen.insert(bytes).inserted else { continue }
-          rows.append(SummaryRow(record))
-        }
+    for fragment in fragments {
+      for record in try fragment.stripe.records(fragment.rows) {
+        let bytes = ContentHash.canonicalBytes(resource: record.resource, scope: record.scope, span: record.span)
+        guard seen.insert(bytes).inserted else { continue }
+        rows.append(SummaryRow(record))
       }
     }
     return rows
@@ -129,11 +112,12 @@ extension TraceSummary {
 }
 
 extension SummaryRow {
+  /// An open span ends where its record was last observed, which may be an event.
   fileprivate init(_ record: SourceSpan) {
     let span = record.span
     self.init(
       start: span.start.nanoseconds,
-      end: record.isPartial ? span.lastObservedNanoseconds : span.end.nanoseconds,
+      end: record.isPartial ? span.latestNanoseconds : span.end.nanoseconds,
       spanID: span.spanID.rawValue, parentSpanID: span.parentSpanID?.rawValue,
       statusCode: span.status?.code.rawValue ?? 0, isPartial: record.isPartial, service: record.resource.serviceName,
       name: span.name)

@@ -91,6 +91,21 @@ package struct AttributeKeyCount: Sendable {
   }
 }
 
+/// How many spans have an operation.
+package struct OperationCount: Sendable {
+  package var service: String
+  package var name: String
+  package var kind: SpanKind
+  package var count: Int
+
+  package init(service: String, name: String, kind: SpanKind, count: Int) {
+    self.service = service
+    self.name = name
+    self.kind = kind
+    self.count = count
+  }
+}
+
 /// Rows of one trace in one stripe, ascending.
 package struct LocatedRows: Sendable {
   package var stripe: any SpanStripe
@@ -176,21 +191,25 @@ package struct SourceSpan: Sendable {
   package var resource: Resource
   package var scope: InstrumentationScope
   package var span: SpanRecord
+  /// Whether the record, or the view that several records make, does not end its span.
   package var isPartial: Bool
+  /// Whether an enrichment took part in the view that this is.
+  package var isEnriched: Bool
 
-  package init(resource: Resource, scope: InstrumentationScope, span: SpanRecord, isPartial: Bool) {
+  package init(
+    resource: Resource, scope: InstrumentationScope, span: SpanRecord, isPartial: Bool, isEnriched: Bool = false
+  ) {
     self.resource = resource
     self.scope = scope
     self.span = span
     self.isPartial = isPartial
+    self.isEnriched = isEnriched
   }
 }
 
 /// Rows that are read together. All methods are synchronous, thread-safe, and throw `TracestoreError(.corrupt)`
 /// naming file and page when bytes they need are damaged.
 package protocol SpanStripe: AnyObject, Sendable {
-  /// Its place among the stripes of its source.
-  var place: Int { get }
   var rowCount: Int { get }
   var bounds: StripeBounds { get }
   /// Bytes on disk that reading the stripe takes; 0 when there are none.
@@ -239,6 +258,12 @@ package protocol SpanStripe: AnyObject, Sendable {
   /// The text of the first value that a key has in each set row: levels in the order given, attributes in theirs.
   func texts(of key: [UInt8], _ levels: [ColumnLevel], in mask: RowMask) throws -> RowTexts
 
+  /// Its place among the stripes of its source.
+  var index: Int { get }
+
+  /// Those of the rows (ascending) that are partial records.
+  func partialRows(_ rows: [Int]) -> [Int]
+
   /// The rows' span ids, in the order of `rows` (ascending).
   func spanIDs(_ rows: [Int]) throws -> [UInt64]
 
@@ -251,6 +276,10 @@ package protocol SpanStripe: AnyObject, Sendable {
   /// What the service graph needs of those of the rows (ascending) that are final; texts become codes of `names`.
   func callRows(_ rows: [Int], _ names: inout NameTable) throws -> [CallRow]
 
+  /// The services, names and kinds of rows (ascending), and how many of them have each; one may be given several times
+  /// with parts of its count. Costs their records, unless a stripe knows better.
+  func operations(_ rows: [Int]) throws -> [OperationCount]
+
   /// The records in the order of `rows` (ascending).
   func records(_ rows: [Int]) throws -> [SourceSpan]
 }
@@ -259,11 +288,19 @@ extension SpanStripe {
   package var storedByteCount: UInt64 { 0 }
   package var isCached: Bool { true }
 
+  package func partialRows(_ rows: [Int]) -> [Int] { [] }
+
   package func timeBounds(_ rows: [Int]) throws -> (minimumStart: UInt64, maximumEnd: UInt64)? { nil }
 
   package func callRows(_ rows: [Int], _ names: inout NameTable) throws -> [CallRow] {
     try zip(rows, records(rows)).compactMap { row, record in
       record.isPartial ? nil : CallRow(row: row, record.span, service: record.resource.serviceName, &names)
+    }
+  }
+
+  package func operations(_ rows: [Int]) throws -> [OperationCount] {
+    try records(rows).map {
+      OperationCount(service: $0.resource.serviceName, name: $0.span.name, kind: $0.span.kind, count: 1)
     }
   }
 

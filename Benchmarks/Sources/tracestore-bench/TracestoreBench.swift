@@ -7,6 +7,7 @@ import TraceEngine
 ///     tracestore-bench ingest CORPUS STORE      writes every request durably, 64 in flight
 ///     tracestore-bench ask STORE QUESTIONS      asks each question once, after the ones marked as warm-up
 ///     tracestore-bench mixed CORPUS STORE       writes and searches while segments are merged
+///     tracestore-bench partial STORE            holds very many open spans, updates, reads and searches them
 ///     tracestore-bench filters STORE FILTERS    asks every filter of a file again and again, and prints a table
 ///     tracestore-bench names STORE              asks for services, operations, keys and values, and prints a table
 ///     tracestore-bench graph STORE              asks for the service graph, first cold, then again and again
@@ -21,6 +22,7 @@ struct TracestoreBench {
     case (4, "ask"): try await ask(store: arguments[2], questions: arguments[3])
     case (4, "mixed"):
       try emit(try await MixedLoad.measure(try Corpus(path: arguments[2]), store: arguments[3]))
+    case (3, "partial"): try emit(try await PartialLoad.measure(store: arguments[2]))
     case (4, "filters"):
       let filters = try FilterTable(path: arguments[3])
       try await withTraceStore(at: arguments[2]) { try await filters.measure($0).print("traces", "filter") }
@@ -29,7 +31,7 @@ struct TracestoreBench {
     case (3, "graph"): try await withTraceStore(at: arguments[2]) { try emit(try await GraphTimes.measure($0)) }
     default:
       let usage = """
-        usage: tracestore-bench ingest|mixed CORPUS STORE | ask STORE QUESTIONS | filters STORE FILTERS | names|graph STORE
+        usage: tracestore-bench ingest|mixed CORPUS STORE | ask STORE QUESTIONS | filters STORE FILTERS | partial|names|graph STORE
 
         """
       FileHandle.standardError.write(Data(usage.utf8))
@@ -86,7 +88,7 @@ struct TracestoreBench {
   }
 
   /// The most memory that the process ever held.
-  private static func peakMemoryByteCount() -> Int {
+  static func peakMemoryByteCount() -> Int {
     #if os(Linux)
       let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
       let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }

@@ -16,6 +16,14 @@ public struct RowMask: Hashable, Sendable {
     clearTail()
   }
 
+  /// The first `count` rows of the mask; no more than it has.
+  package func prefix(_ count: Int) -> RowMask {
+    var mask = RowMask(count: min(count, self.count))
+    for index in mask.words.indices { mask.words[index] = words[index] }
+    mask.clearTail()
+    return mask
+  }
+
   private mutating func clearTail() {
     if count & 63 != 0 { words[words.count - 1] &= (1 << UInt64(count & 63)) &- 1 }
   }

@@ -38,7 +38,7 @@ struct CallPasses {
     self.scan = scan
     repeats = RepeatedRows(search.snapshot, in: scan.selection.starts, &damage)
     var places: [Place] = []
-    for (index, source) in search.snapshot.sources.enumerated() where source.bounds.mayStart(in: scan.selection.starts)
+    for (index, source) in search.snapshot.recordSources.enumerated() where source.bounds.mayStart(in: scan.selection.starts)
     {
       let stripes = source.stripes
       var isOpen = stripes.map { $0.bounds.mayStart(in: scan.selection.starts) }
@@ -63,7 +63,7 @@ struct CallPasses {
 
   func cells(_ damage: inout DamageReport) throws -> Answer {
     if waves.count > 1 { return try foldedCells(&damage) }
-    var table = SeriesTable(sourceCount: search.snapshot.sources.count, groups: search.groups)
+    var table = SeriesTable(sourceCount: search.snapshot.recordSources.count, groups: search.groups)
     let parts = waves.first.map { read($0, &damage) } ?? []
     var cellParts = try cellParts(parts, &table, &damage)
     let (ranks, shown, hasOverflow) = table.ranks(maximumCount: search.query.maximumSeriesCount)
@@ -102,7 +102,7 @@ struct CallPasses {
         if own.isEmpty { return }
         mask = own
       }
-      if let repeated = repeats[place.source, stripe.place] {
+      if let repeated = repeats[place.source, stripe.index] {
         var own = mask ?? RowMask(count: stripe.rowCount, filled: true)
         own.subtract(repeated)
         mask = own
@@ -203,7 +203,7 @@ struct CallPasses {
 
   /// The same for more calls than are held at a time.
   private func foldedCells(_ damage: inout DamageReport) throws -> Answer {
-    var table = SeriesTable(sourceCount: search.snapshot.sources.count, groups: search.groups)
+    var table = SeriesTable(sourceCount: search.snapshot.recordSources.count, groups: search.groups)
     var folded: [CellKey: FoldedCell] = [:]
     try forEachChunk(&table, &damage) { key, chunk, part in
       var cell = FoldedCell(callCount: UInt64(chunk.callCount), errorCount: UInt64(chunk.errorCount))

@@ -15,7 +15,7 @@ struct RepeatedRows {
 
   /// - Parameter window: rows that start outside of it need not be known.
   init(_ snapshot: QuerySnapshot, in window: ClosedRange<UInt64>, _ damage: inout DamageReport) {
-    let sources = snapshot.sources
+    let sources = snapshot.recordSources
     masks = sources.map { source in damage.collect { try source.repeatedRows() } ?? [:] }
     let order =
       sources.indices.filter { sources[$0].contentNumber != nil }
@@ -84,7 +84,7 @@ package final class RepeatMemory: Sendable {
         let originals = try earlier.rows(of: trace)
         if originals.isEmpty { return }
         for (stripe, rows) in try repeated(later.rows(of: trace), of: originals) where !rows.isEmpty {
-          for row in rows { masks[stripe.place, default: RowMask(count: stripe.rowCount)].set(row) }
+          for row in rows { masks[stripe.index, default: RowMask(count: stripe.rowCount)].set(row) }
         }
       }
     }

@@ -6,7 +6,7 @@ package import TraceSource
 /// is asked.
 package final class DamagedStripe: SpanStripe {
   private let error: any Error
-  package let place = 0
+  package var index: Int { 0 }
   package let rowCount: Int
   package let bounds: StripeBounds
 

@@ -6,14 +6,13 @@ package import TraceSource
 /// The partial records of a segment as a stripe: they are few, so that leaves are decided on materialised records.
 package final class PartialStripe: SpanStripe {
   private let core: SegmentCore
-  /// Behind the stripes of spans.
-  package let place: Int
+  package let index: Int
   package let rowCount: Int
   package let bounds: StripeBounds
 
-  init(core: SegmentCore, place: Int, rowCount: Int, bounds: StripeBounds) {
+  init(core: SegmentCore, index: Int, rowCount: Int, bounds: StripeBounds) {
     self.core = core
-    self.place = place
+    self.index = index
     self.rowCount = rowCount
     self.bounds = bounds
   }
@@ -27,6 +26,14 @@ package final class PartialStripe: SpanStripe {
 
   /// The rows of a trace, ascending.
   func rows(of trace: TraceID) throws -> [Int] { Array(try table().rows(of: trace)) }
+
+  package func partialRows(_ rows: [Int]) -> [Int] { rows }
+
+  /// Calls `body` with the ids of every record.
+  package func forEachID(_ body: (TraceID, UInt64) -> Void) throws {
+    let table = try table()
+    for row in 0..<rowCount { body(table.traceID(row), table.spanIDs[row]) }
+  }
 
   package func mayMatch(_ leaf: SpanLeaf) throws -> Bool {
     switch leaf {

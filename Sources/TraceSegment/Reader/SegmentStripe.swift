@@ -17,7 +17,6 @@ package final class SegmentStripe: SpanStripe {
     self.summary = summary
   }
 
-  package var place: Int { index }
   package var rowCount: Int { summary.rowCount }
   package var bounds: StripeBounds { summary.bounds }
   /// Of the stripe's first byte in the file.

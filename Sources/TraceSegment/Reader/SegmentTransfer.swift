@@ -7,7 +7,8 @@ import TraceSource
 /// What one segment holds of one trace: rows of one stripe, or partial records.
 package struct TraceFragment: Sendable {
   package var trace: TraceID
-  /// The least start, rounded down to a multiple of `SegmentFormat.baseGranuleNanoseconds`.
+  /// The least start, rounded down to a multiple of `SegmentFormat.baseGranuleNanoseconds`; of partial records, the
+  /// least that is set, or the greatest value.
   package var start: UInt64
   package var rowCount: Int
   /// Nil for partial records.
@@ -81,10 +82,12 @@ package final class SegmentTransfer {
       guard rows.lowerBound == first, !rows.isEmpty else {
         throw core.place(.partialSpans).damage("its records do not ascend")
       }
-      let start = rows.reduce(UInt64.max) { min($0, partials.starts[$1]) }
+      var start = UInt64.max
+      for row in rows where partials.starts[row] > 0 { start = min(start, partials.starts[row]) }
       result.append(
         TraceFragment(
-          trace: partials.traceID(first), start: start - start % SegmentFormat.baseGranuleNanoseconds,
+          trace: partials.traceID(first),
+          start: start == .max ? start : start - start % SegmentFormat.baseGranuleNanoseconds,
           rowCount: rows.count, stripe: nil, place: first))
       first = rows.upperBound
     }

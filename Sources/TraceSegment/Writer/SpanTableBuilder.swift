@@ -12,10 +12,11 @@ package struct SpanTableBuilder {
 
   /// Appends a record. Costs a few microseconds a span: it encodes resource and scope each time.
   ///
-  /// - Parameter isPartial: whether the row is marked as a partial record; what makes a record partial is not decided
-  ///   here.
+  /// - Parameters:
+  ///   - isPartial: whether the row is marked as a partial record; what makes a record partial is not decided here.
+  ///   - isEnriched: whether it is marked as the view of several records with an enrichment among them.
   package func append(
-    resource: Resource, scope: InstrumentationScope, span: SpanRecord, isPartial: Bool = false
+    resource: Resource, scope: InstrumentationScope, span: SpanRecord, isPartial: Bool = false, isEnriched: Bool = false
   ) {
     var row = SpanRow()
     row.resource = OTLP.identity(of: resource).withUnsafeBytes { table.resourceIndex(record: $0) { resource } }
@@ -36,6 +37,7 @@ package struct SpanTableBuilder {
     row.droppedLinkCount = span.droppedLinkCount
     if span.parentSpanID != nil { row.marks.insert(.hasParent) }
     if isPartial { row.marks.insert(.isPartial) }
+    if isEnriched { row.marks.insert(.isEnriched) }
     if let status = span.status {
       row.marks.insert(.hasStatus)
       row.statusCode = status.code.rawValue

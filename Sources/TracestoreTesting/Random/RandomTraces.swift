@@ -7,7 +7,7 @@ public import TraceModel
 /// - Parameters:
 ///   - seed: The same seed gives the same traces.
 ///   - count: How many batches, each of one trace or of a part of one.
-///   - openSpanShare: One span in this many has no end; 0 for none.
+///   - openSpanShare: One span in this many is partial: a snapshot without an end, or an enrichment; 0 for none.
 /// - Returns: Batches in an order in which the parts of a trace may stand far apart; some batches repeat earlier spans.
 public func randomTraces(seed: UInt64, count: Int, openSpanShare: Int = 0) -> [TraceData] {
   var maker = RandomTraceMaker(seed: seed, openSpanShare: openSpanShare)
@@ -26,6 +26,7 @@ struct RandomTraceMaker {
   var openSpanShare: Int
   private var earlier: [TraceData] = []
   private var traceIDs: [TraceID] = []
+  private var sequence: Int64 = 0
 
   init(seed: UInt64, openSpanShare: Int) {
     random = SeededRandom(seed: seed)
@@ -82,7 +83,7 @@ struct RandomTraceMaker {
       end: Timestamp(nanoseconds: start + UInt64(random.below(5)) * 1_000), attributes: attributes(maximumCount: 3))
     if !random.isOneIn(3) { span.parentSpanID = SpanID(UInt64(random.below(60))) }
     if random.isOneIn(20) { span.end = Timestamp(nanoseconds: start - 1_000) }
-    if openSpanShare > 0, random.isOneIn(openSpanShare) { span.end = .zero }
+    if openSpanShare > 0, random.isOneIn(openSpanShare) { makePartial(&span) }
     if random.isOneIn(2) {
       span.status = SpanStatus(code: SpanStatus.Code(rawValue: Int32(random.below(4))))
       if random.isOneIn(2) { span.status?.message = random.pick(["timeout", "refused"]) }
@@ -103,6 +104,30 @@ struct RandomTraceMaker {
           attributes: attributes(maximumCount: 2)))
     }
     return span
+  }
+
+  /// Makes the span a snapshot or an enrichment. No two have the same sequence, so that their order is known.
+  private mutating func makePartial(_ span: inout SpanRecord) {
+    sequence += 1
+    span.attributes.append(Attribute("tracestore.sequence", .int(random.isOneIn(2) ? sequence : -sequence)))
+    if random.isOneIn(3) {
+      span.attributes.append(Attribute("tracestore.removed", .array([.string(random.pick(Self.keys))])))
+    }
+    if random.isOneIn(4) {
+      let time = Self.epoch + UInt64(random.below(90)) * 1_000_000_000
+      span.attributes.append(Attribute("tracestore.observed", .int(Int64(time))))
+    }
+    guard random.isOneIn(3) else {
+      span.end = .zero
+      return
+    }
+    span.attributes.append(Attribute("tracestore.partial", true))
+    if random.isOneIn(4) {
+      span.attributes.append(Attribute("tracestore.role.service", .string(random.pick(Self.services))))
+    }
+    if random.isOneIn(4) {
+      span.attributes.append(Attribute("tracestore.role.kind", random.pick(["server", "Client", .int(1)])))
+    }
   }
 
   mutating func attributes(maximumCount: Int) -> [Attribute] {

@@ -141,25 +141,10 @@ struct ContentEncoder {
     add(span.attributes)
     add(UInt64(span.droppedAttributeCount))
     add(span.events.count)
-    for event in span.events {
-      add(event.time.nanoseconds)
-      add(event.name)
-      add(event.attributes)
-      add(UInt64(event.droppedAttributeCount))
-      add(event.unknownFields)
-    }
+    for event in span.events { add(event) }
     add(UInt64(span.droppedEventCount))
     add(span.links.count)
-    for link in span.links {
-      add(link.traceID?.high)
-      add(link.traceID?.low)
-      add(link.spanID?.rawValue)
-      add(link.traceState)
-      add(link.attributes)
-      add(UInt64(link.droppedAttributeCount))
-      add(UInt64(link.flags))
-      add(link.unknownFields)
-    }
+    for link in span.links { add(link) }
     add(UInt64(span.droppedLinkCount))
     bytes.append(span.status == nil ? 0 : 1)
     if let status = span.status {
@@ -169,5 +154,23 @@ struct ContentEncoder {
     }
     add(UInt64(span.flags))
     add(span.unknownFields)
+  }
+  mutating func add(_ event: SpanEvent) {
+    add(event.time.nanoseconds)
+    add(event.name)
+    add(event.attributes)
+    add(UInt64(event.droppedAttributeCount))
+    add(event.unknownFields)
+  }
+
+  mutating func add(_ link: SpanLink) {
+    add(link.traceID?.high)
+    add(link.traceID?.low)
+    add(link.spanID?.rawValue)
+    add(link.traceState)
+    add(link.attributes)
+    add(UInt64(link.droppedAttributeCount))
+    add(UInt64(link.flags))
+    add(link.unknownFields)
   }
 }

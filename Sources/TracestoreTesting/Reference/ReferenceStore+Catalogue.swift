@@ -4,15 +4,14 @@ public import TracestoreV2
 
 extension ReferenceStore {
   public func getServices() async throws -> ResultList<String> {
-    let names = state.withLock { Set($0.records.map { Array($0.resource.serviceName.utf8) }) }
+    let names = Set(views.map { Array($0.resource.serviceName.utf8) })
     return ResultList(
       names.filter { !$0.isEmpty }.sorted { $0.lexicographicallyPrecedes($1) }
         .map { String(decoding: $0, as: UTF8.self) })
   }
 
   public func getOperations(_ query: OperationQuery) async throws -> ResultList<Operation> {
-    let records = state.withLock { $0.records }
-    let operations = records.filter {
+    let operations = views.filter {
       $0.resource.serviceName.utf8.elementsEqual(query.serviceName.utf8)
         && (query.spanKind == nil || $0.span.kind == query.spanKind)
     }.map { Operation(name: $0.span.name, spanKind: $0.span.kind) }
@@ -75,7 +74,7 @@ extension ReferenceStore {
     _ body: (AttributeLevel, Attribute) -> Void
   ) {
     var seen: Set<ContentKey> = []
-    for record in state.withLock({ $0.records }) {
+    for record in views {
       guard serviceName.isEmpty || record.resource.serviceName.utf8.elementsEqual(serviceName.utf8),
         record.span.start >= startMinimum ?? .zero, record.span.start <= startMaximum ?? .maximum
       else { continue }

@@ -7,14 +7,15 @@ extension ReferenceStore: TraceReader {
   public func getTraces(
     _ parameters: [GetTraceParameters], options: ReadOptions
   ) async throws -> ResultStream<TraceChunk> {
-    let records = state.withLock { $0.records }
+    let records = options.isRaw ? rawRecords : views
     return ResultStream(parameters.compactMap { chunk($0.traceID, of: records, options) })
   }
 
   public func findTraces(_ query: TraceQuery) async throws -> ResultStream<TraceChunk> {
     let page = try page(of: query)
+    let records = query.options.isRaw ? rawRecords : page.records
     return ResultStream(
-      page.traceIDs.compactMap { chunk($0, of: page.records, query.options) }, summary: page.summary)
+      page.traceIDs.compactMap { chunk($0, of: records, query.options) }, summary: page.summary)
   }
 
   public func findTraceIDs(_ query: TraceQuery) async throws -> ResultStream<FoundTrace> {
@@ -34,7 +35,7 @@ extension ReferenceStore: TraceReader {
     guard query.order == .newest || query.order == .slowest else {
       throw TracestoreError.unsupported("spans in the order \"\(query.order.rawValue)\"")
     }
-    let records = state.withLock { $0.records }
+    let records = views
     let isMatch = try condition(of: query)
     let cursor = try query.pageToken.map { try PageCursor(token: $0, query, listing: .spans, storeID: storeID) }
     var ranked = records.filter(isMatch)
@@ -101,7 +102,7 @@ extension ReferenceStore {
   func page(of query: TraceQuery) throws -> Page {
     let isMatch = try condition(of: query)
     let cursor = try query.pageToken.map { try PageCursor(token: $0, query, listing: .traces, storeID: storeID) }
-    let records = state.withLock { $0.records }
+    let records = views
     var ranks: [TraceID: UInt64] = [:]
     for record in records where isMatch(record) {
       ranks[record.span.traceID] = max(ranks[record.span.traceID] ?? 0, query.rank(of: record.span))
@@ -121,10 +122,11 @@ extension ReferenceStore {
     guard !own.isEmpty else { return nil }
     var chunk = TraceChunk(traceID: traceID, data: TraceData())
     for (spanIndex, record) in own.enumerated() {
+      let found = found(record, options)
       chunk.data.resourceSpans.append(
         ResourceSpans(
-          resource: record.resource, scopeSpans: [ScopeSpans(scope: record.scope, spans: [record.span])]))
-      let state = found(record, options).state
+          resource: found.resource, scopeSpans: [ScopeSpans(scope: found.scope, spans: [found.span])]))
+      let state = found.state
       if state != .final { chunk.states[spanIndex] = state }
     }
     return chunk

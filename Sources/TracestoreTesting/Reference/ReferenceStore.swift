@@ -5,9 +5,9 @@ public import TracestoreV2
 /// A naive store in memory: arrays, scanned whole by every query.
 ///
 /// It exists to be right, not fast, and serves as the oracle that other stores are compared with. It keeps equal
-/// (resource, scope, span) triples once and different spans under equal ids all; it does not join partial spans: a
-/// record whose end is zero is shown as it is, as an open span. Filters mean what `FilterMeaning` says; their patterns are
-/// those of Swift's `Regex`, which is near enough to RE2 for tests and no bound on time.
+/// (resource, scope, span) triples once and different spans under equal ids all, and joins partial spans at every read
+/// as `RecordJoin` defines. Filters mean what `FilterMeaning` says; their patterns are those of Swift's `Regex`, which is
+/// near enough to RE2 for tests and no bound on time.
 ///
 /// Thread-safety: all methods may be called from any task; every call sees one moment of the store.
 public final class ReferenceStore: Sendable {
@@ -16,11 +16,17 @@ public final class ReferenceStore: Sendable {
     var scope: InstrumentationScope
     var span: SpanRecord
     var key: ContentKey
+    /// Of a view: whether no record ends the span.
+    var isOpen = false
+    /// Of a view: whether an enrichment took part.
+    var isEnriched = false
   }
 
   struct State: Sendable {
     var records: [Record] = []
     var keys: Set<ContentKey> = []
+    /// What the records say together; nil until somebody asks after a write.
+    var views: [Record]?
     var dependencies: [(time: Timestamp, links: [DependencyLink])] = []
     var throughput: [(time: Timestamp, entries: [SamplingThroughput])] = []
     var probabilities: [SamplingRate] = []
@@ -52,14 +58,48 @@ public final class ReferenceStore: Sendable {
   /// How many distinct spans are stored.
   public var spanCount: Int { state.withLock { $0.records.count } }
 
-  func found(_ record: Record, _ options: ReadOptions) -> FoundSpan {
-    let phase: SpanState.Phase =
-      if record.span.end != .zero || !readsZeroEndAsOpen {
-        .final
-      } else {
-        isOver(record.span.lastObserved, leaseNanoseconds: options.leaseNanoseconds) ? .abandoned : .open
+  /// The spans as readers see them.
+  var views: [Record] {
+    state.withLock { state in
+      if let views = state.views { return views }
+      let views = joins(of: state.records).flatMap(\.views)
+      state.views = views
+      return views
+    }
+  }
+
+  /// The records that still contribute, as they were written.
+  var rawRecords: [Record] {
+    joins(of: state.withLock { $0.records }).flatMap { join in
+      join.contributing.map { record in
+        var record = record
+        record.isOpen = join.kind(record) != .final
+        record.isEnriched = join.kind(record) == .enrichment
+        return record
       }
-    return FoundSpan(resource: record.resource, scope: record.scope, span: record.span, state: SpanState(phase))
+    }
+  }
+
+  private func joins(of records: [Record]) -> [RecordJoin] {
+    struct Key: Hashable {
+      var traceID: TraceID
+      var spanID: SpanID
+    }
+    return Dictionary(grouping: records) { Key(traceID: $0.span.traceID, spanID: $0.span.spanID) }.values
+      .map { RecordJoin(records: $0, readsZeroEndAsOpen: readsZeroEndAsOpen) }
+  }
+
+  func found(_ record: Record, _ options: ReadOptions) -> FoundSpan {
+    var phase = SpanState.Phase.final
+    if record.isOpen {
+      let last = Timestamp(nanoseconds: RecordJoin.lastObserved(record.span))
+      phase = isOver(last, leaseNanoseconds: options.leaseNanoseconds) ? .abandoned : .open
+    }
+    var span = record.span
+    if !options.isRaw { span.attributes.removeAll { RecordJoin.isControlKey($0.key) } }
+    return FoundSpan(
+      resource: record.resource, scope: record.scope, span: span,
+      state: SpanState(phase, isEnriched: record.isEnriched))
   }
 
   private func isOver(_ time: Timestamp, leaseNanoseconds: UInt64) -> Bool {
@@ -84,6 +124,7 @@ extension ReferenceStore: TraceWriter {
         let key = ContentKey(resource, scope, span)
         guard state.keys.insert(key).inserted else { return }
         state.records.append(Record(resource: resource, scope: scope, span: span, key: key))
+        state.views = nil
       }
     }
     return receipt

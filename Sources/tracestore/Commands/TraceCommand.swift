@@ -44,8 +44,10 @@ struct TraceCommand: AsyncParsableCommand {
       // Jaeger's form names its processes behind the spans, so the trace is held whole.
       var batches: [TraceData] = []
       let format = format ?? (output.json ? .otlpJSON : .waterfall)
-      for try await chunk in stream {
+      for try await var chunk in stream {
         isFound = true
+        // Raw records are what they say themselves: read again, they make the same spans.
+        if raw, format != .waterfall { chunk.states = [:] }
         switch format {
         case .waterfall: waterfall.add(chunk)
         case .otlpJSON: StandardOutput.shared.write(joiner.add(chunk))

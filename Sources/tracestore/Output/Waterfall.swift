@@ -11,7 +11,7 @@ struct WaterfallSpan {
   var duration: UInt64
   var isError: Bool
   var statusMessage: String
-  var phase: SpanState.Phase
+  var state: SpanState
 }
 
 /// One line of the tree.
@@ -40,10 +40,17 @@ struct Waterfall {
         WaterfallSpan(
           spanID: span.spanID, parent: span.parentSpanID.flatMap { $0.isZero ? nil : $0 },
           service: resource.serviceName, name: span.name, start: span.start.nanoseconds,
-          duration: span.durationNanoseconds, isError: span.isError, statusMessage: span.status?.message ?? "",
-          phase: chunk.state(at: place).phase))
+          duration: Self.duration(span, chunk.state(at: place)), isError: span.isError,
+          statusMessage: span.status?.message ?? "", state: chunk.state(at: place)))
       place += 1
     }
+  }
+
+  /// An open span is as long as it is known to be.
+  private static func duration(_ span: SpanRecord, _ state: SpanState) -> UInt64 {
+    if state.phase == .final { return span.durationNanoseconds }
+    let last = span.events.reduce(span.end) { max($0, $1.time) }
+    return last > span.start ? last.nanoseconds - span.start.nanoseconds : 0
   }
 
   /// The first lines of the tree in depth-first order, children by start. Every span has exactly one line, whatever its
@@ -150,12 +157,14 @@ struct WaterfallDrawing {
     let spans = waterfall.spans
     let services = Set(spans.map { Array($0.service.utf8) }).count
     let errors = spans.count { $0.isError }
-    let open = spans.count { $0.phase != .final }
+    let open = spans.count { $0.state.phase == .open }
+    let abandoned = spans.count { $0.state.phase == .abandoned }
     var line =
       "\(Figure.time(Timestamp(nanoseconds: start)))  \(Figure.duration(end > start ? end - start : 0))  "
       + "\(Figure.count(spans.count, "span"))  \(Figure.count(services, "service"))"
     if errors > 0 { line += "  " + Style.red(Figure.count(errors, "error")) }
     if open > 0 { line += "  " + Style.yellow("\(Figure.count(open)) open") }
+    if abandoned > 0 { line += "  " + Style.yellow("\(Figure.count(abandoned)) abandoned") }
     return [Style.bold("Trace \(traceID.hex)"), line, ""]
   }
 
@@ -184,11 +193,12 @@ struct WaterfallDrawing {
       painted += " " + style(text)
     }
     if span.isError { add("✗ error", Style.red) }
-    switch span.phase {
+    switch span.state.phase {
     case .final: break
     case .open: add("◌ open", Style.yellow)
     case .abandoned: add("◌ abandoned", Style.yellow)
     }
+    if span.state.isEnriched { add("+ enriched", Style.dim) }
     switch line.mark {
     case .none: break
     case .orphan: add("? parent missing", Style.yellow)
