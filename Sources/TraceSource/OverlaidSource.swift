@@ -1,5 +1,6 @@
 import Synchronization
 package import TraceColumns
+import TraceGraph
 package import TraceModel
 
 /// A source some of whose rows are hidden: readers see other rows in their stead, which another source holds.
