@@ -55,7 +55,11 @@ package final class Compactor: Sendable {
   /// Every live segment; empty when they are what a full compaction made.
   package func allInputs() -> [ManifestFile] {
     let all = Array(manifest.current.files(of: .segment))
-    return all.allSatisfy { $0.level == CompactionPolicy.fullLevel } ? [] : all
+    return Self.areFull(all) ? [] : all
+  }
+
+  private static func areFull(_ files: [ManifestFile]) -> Bool {
+    files.allSatisfy { $0.level == CompactionPolicy.fullLevel }
   }
 
   /// Merges `inputs`. A damaged input is left alone, and the others are merged.
@@ -69,7 +73,9 @@ package final class Compactor: Sendable {
     var result = CompactionResult()
     var inputs = inputs
     while true {
-      if inputs.isEmpty { return result }
+      // Beside a damaged segment stand those that an earlier full compaction made of the others: they would come out
+      // as they are.
+      if inputs.isEmpty || level == CompactionPolicy.fullLevel && Self.areFull(inputs) { return result }
       var merge = Merge(files: files, policy: policy, parallel: parallel, isCancelled: isCancelled, report: report)
       do {
         try merge.run(inputs)

@@ -113,7 +113,13 @@ import TracestoreTesting
     #expect(report.segmentCount == 3)
     #expect(report.damage.count == 1)
     #expect(report.damage.first?.contains(name) == true, "\(report.damage)")
-    #expect(try await store.statistics().segments.contains { $0.number == number })
+    let segments = try await store.statistics().segments
+    #expect(segments.contains { $0.number == number })
+    // Again: the others are what they would become, and stay.
+    let again = try await store.compact(.all)
+    #expect(again.segmentCount == 0)
+    #expect(again.damage == report.damage)
+    #expect(try await store.statistics().segments == segments)
     try await store.close()
   }
 

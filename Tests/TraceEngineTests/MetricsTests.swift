@@ -27,7 +27,7 @@ import TracestoreV2
     return batch
   }
 
-  @Test(arguments: 1...10 as ClosedRange<UInt64>)
+  @Test(arguments: 1...6 as ClosedRange<UInt64>)
   func `random histories have the figures of a recount, before and after seals, merges and restarts`(
     _ seed: UInt64
   ) async throws {
@@ -48,7 +48,7 @@ import TracestoreV2
         try await store.close()
         store = try await TraceStore.open(in: files, at: "store", options: options)
       }
-      if index % 15 == 14 { try await compare(store, reference, batches, seed &* 1000 &+ UInt64(index)) }
+      if index % 30 == 29 { try await compare(store, reference, batches, seed &* 1000 &+ UInt64(index)) }
     }
     try await store.compact(.all)
     try await compare(store, reference, batches, seed &* 1000 &+ 999)
@@ -58,7 +58,7 @@ import TracestoreV2
   private func compare(
     _ store: any MetricsReader, _ reference: any MetricsReader, _ batches: [TraceData], _ seed: UInt64
   ) async throws {
-    for offset in 0..<12 as Range<UInt64> {
+    for offset in 0..<6 as Range<UInt64> {
       let query = randomMetricsQuery(seed: seed &+ offset &* 7919, from: batches)
       let place: Comment = "seed \(seed), query \(offset): \(query)"
       let pairs = try await [
@@ -79,16 +79,16 @@ import TracestoreV2
   @Test func `an estimate keeps its bound, and exact means exact`() async throws {
     let store = try await TraceStore.inMemory(options: StoreOptions(stripeSpanCount: 500))
     let reference = ReferenceStore()
-    for batch in Self.manyCalls(count: 3000) {
+    for batch in Self.manyCalls(count: 1200) {
       _ = try await store.writeTraces(batch)
       _ = try await reference.writeTraces(batch)
     }
     for isSealed in [false, true] {
       if isSealed { try await store.compact(.all) }
-      for quantile in [0, 0.5, 0.95, 0.999, 1] {
+      for quantile in [0, 0.95, 1] {
         var query = MetricsQuery(
           serviceNames: ["api"], end: Timestamp(nanoseconds: 4_000_000_000_000),
-          lookbackNanoseconds: 4_000_000_000_000, stepNanoseconds: 1_000_000_000_000, quantile: quantile)
+          lookbackNanoseconds: 4_000_000_000_000, stepNanoseconds: 2_000_000_000_000, quantile: quantile)
         let exact = try await reference.getLatencies(query)
         let estimate = try await store.getLatencies(query)
         #expect(estimate.errorBound == 1.0 / 64)

@@ -41,7 +41,7 @@ struct CallPasses {
     for (index, source) in search.snapshot.recordSources.enumerated() where source.bounds.mayStart(in: scan.selection.starts)
     {
       let stripes = source.stripes
-      var isOpen = stripes.map { $0.bounds.mayStart(in: scan.selection.starts) }
+      var isOpen = stripes.map { $0.holdsFinals && $0.bounds.mayStart(in: scan.selection.starts) }
       if let predicate = search.predicate {
         // A damaged index spares nothing.
         isOpen = (try? predicate.stripes(of: source, among: isOpen)) ?? isOpen

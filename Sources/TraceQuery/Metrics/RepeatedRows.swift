@@ -2,6 +2,7 @@ import Synchronization
 import TraceColumns
 import TraceMerge
 import TraceModel
+import TraceSegment
 import TraceSource
 
 /// Which rows of a snapshot repeat a record that stands elsewhere in it: a figure must not count them (LAW 7).
@@ -81,9 +82,9 @@ package final class RepeatMemory: Sendable {
     var masks: [Int: RowMask] = [:]
     for trace in shared.sorted() {
       damage.collect {
-        let originals = try earlier.rows(of: trace)
+        let originals = try earlier.finals(of: trace)
         if originals.isEmpty { return }
-        for (stripe, rows) in try repeated(later.rows(of: trace), of: originals) where !rows.isEmpty {
+        for (stripe, rows) in try repeated(later.finals(of: trace), of: originals) where !rows.isEmpty {
           for row in rows { masks[stripe.index, default: RowMask(count: stripe.rowCount)].set(row) }
         }
       }
@@ -115,6 +116,17 @@ package final class RepeatMemory: Sendable {
         located.stripe, zip(located.rows, records).filter { !$1.isPartial && contents.contains($1.content) }.map(\.0)
       )
     }
+  }
+}
+
+extension SpanStripe {
+  /// False for the partial records of a segment, which metrics never look at: each would be materialised.
+  var holdsFinals: Bool { !(self is PartialStripe) }
+}
+
+extension SpanSource {
+  fileprivate func finals(of trace: TraceID) throws -> [LocatedRows] {
+    try rows(of: trace).filter { $0.stripe.holdsFinals }
   }
 }
 

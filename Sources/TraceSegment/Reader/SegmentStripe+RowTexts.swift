@@ -55,8 +55,8 @@ extension SegmentStripe {
       let id = isResource ? ChunkID.resource : ChunkID.scope
       let places = try loaded.integers(id, count: rowCount)
         .decodeCodes(maximum: UInt64(max(1, codes.count)) - 1, scratch)
-      open.rows.forEach { row in
-        guard let code = codes[Int(places[row])] else { return }
+      for row in open.rows {
+        guard let code = codes[Int(places[row])] else { continue }
         result.set(code, row: row)
         open.clear(row)
       }
