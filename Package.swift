@@ -30,11 +30,13 @@ let rooms: KeyValuePairs<String, [String]> = [
     "TraceText", "TraceModel", "TraceBytes", "TracestoreV2", "TraceMerge", "TraceColumns", "TraceSource",
     "TraceFilter", "TraceSegment", "TraceManifest",
   ],
+  "TraceRecorder": ["TraceModel", "TracestoreV2", "TraceMerge"],
   "TraceEngine": [
     "TraceModel", "TraceBytes", "TraceFiles", "TracestoreV2", "TraceMerge", "TraceOTLP", "TraceColumns",
     "TraceSource", "TraceFilter", "TraceWAL", "TraceSegment", "TraceManifest", "TraceIngest", "TraceMaintenance",
-    "TraceQuery",
+    "TraceQuery", "TraceRecorder",
   ],
+  "TracestoreTracing": ["TraceModel", "TraceRecorder"],
   "TracestoreV1": ["TraceText", "TraceModel", "TracestoreV2"],
   "TracestoreTesting": ["TraceModel", "TracestoreV2", "TraceFilter"],
   "TraceInspect": [
@@ -44,7 +46,11 @@ let rooms: KeyValuePairs<String, [String]> = [
 ]
 
 // External modules that a room may use besides its row.
-let externals: [String: [Target.Dependency]] = [:]
+let externals: [String: [Target.Dependency]] = [
+  "TracestoreTracing": [
+    .product(name: "Tracing", package: "swift-distributed-tracing", condition: .when(traits: ["Tracing"]))
+  ]
+]
 
 let settings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
@@ -73,11 +79,19 @@ let package = Package(
     .library(name: "TraceOTLP", targets: ["TraceOTLP"]),
     .library(name: "TracestoreV2", targets: ["TracestoreV2"]),
     .library(name: "TraceEngine", targets: ["TraceEngine"]),
+    .library(name: "TracestoreTracing", targets: ["TracestoreTracing"]),
     .library(name: "TracestoreV1", targets: ["TracestoreV1"]),
     .library(name: "TracestoreTesting", targets: ["TracestoreTesting"]),
   ],
+  traits: [
+    .trait(
+      name: "Tracing",
+      description:
+        "Gives the product TracestoreTracing its tracer; without it nobody resolves swift-distributed-tracing.")
+  ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
   ],
   targets: roomTargets + [
     .systemLibrary(name: "CChecksum"),
@@ -106,6 +120,8 @@ let package = Package(
     tests("TraceFilesTests", ["TraceFiles", "TraceModel"]),
     tests("TracestoreV2Tests", ["TracestoreV2", "TraceModel"]),
     tests("TraceMergeTests", ["TraceMerge", "TraceModel", "TraceBytes", "TraceOTLP"]),
+    tests("TraceRecorderTests", ["TraceRecorder", "TraceModel", "TracestoreV2"]),
+    tests("TracestoreTracingTests", ["TracestoreTracing", "TraceRecorder", "TraceModel", "TracestoreV2"]),
     tests("TraceOTLPTests", ["TraceOTLP", "TraceModel", "TraceBytes"]),
     tests("TraceColumnsTests", ["TraceColumns", "TraceModel", "TraceBytes"]),
     tests(
