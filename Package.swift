@@ -32,11 +32,13 @@ let rooms: KeyValuePairs<String, [String]> = [
     "TraceText", "TraceModel", "TraceBytes", "TracestoreV2", "TraceMerge", "TraceColumns", "TraceGraph", "TraceSource",
     "TraceFilter", "TraceAggregate", "TraceSegment", "TraceManifest",
   ],
+  "TraceRecorder": ["TraceModel", "TracestoreV2", "TraceMerge"],
   "TraceEngine": [
     "TraceModel", "TraceBytes", "TraceFiles", "TracestoreV2", "TraceMerge", "TraceOTLP", "TraceColumns",
     "TraceSource", "TraceFilter", "TraceWAL", "TraceSegment", "TraceManifest", "TraceIngest", "TraceMaintenance",
-    "TraceQuery",
+    "TraceQuery", "TraceRecorder",
   ],
+  "TracestoreTracing": ["TraceModel", "TraceRecorder"],
   "TracestoreV1": ["TraceText", "TraceModel", "TracestoreV2"],
   "TracestoreTesting": ["TraceModel", "TracestoreV2", "TraceFilter"],
   "TraceInspect": [
@@ -46,7 +48,11 @@ let rooms: KeyValuePairs<String, [String]> = [
 ]
 
 // External modules that a room may use besides its row.
-let externals: [String: [Target.Dependency]] = [:]
+let externals: [String: [Target.Dependency]] = [
+  "TracestoreTracing": [
+    .product(name: "Tracing", package: "swift-distributed-tracing", condition: .when(traits: ["Tracing"]))
+  ]
+]
 
 let settings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
@@ -76,11 +82,19 @@ let package = Package(
     .library(name: "TracestoreV2", targets: ["TracestoreV2"]),
     .library(name: "TraceEngine", targets: ["TraceEngine"]),
     .library(name: "TraceAnalysis", targets: ["TraceAnalysis"]),
+    .library(name: "TracestoreTracing", targets: ["TracestoreTracing"]),
     .library(name: "TracestoreV1", targets: ["TracestoreV1"]),
     .library(name: "TracestoreTesting", targets: ["TracestoreTesting"]),
   ],
+  traits: [
+    .trait(
+      name: "Tracing",
+      description:
+        "Gives the product TracestoreTracing its tracer; without it nobody resolves swift-distributed-tracing.")
+  ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
   ],
   targets: roomTargets + [
     .systemLibrary(name: "CChecksum"),
@@ -112,6 +126,8 @@ let package = Package(
     tests("TraceMergeTests", ["TraceMerge", "TraceModel", "TraceBytes", "TraceOTLP"]),
     tests("TraceGraphTests", ["TraceGraph", "TraceModel"]),
     tests("TraceAnalysisTests", ["TraceAnalysis", "TraceModel", "TracestoreV2"]),
+    tests("TraceRecorderTests", ["TraceRecorder", "TraceModel", "TracestoreV2"]),
+    tests("TracestoreTracingTests", ["TracestoreTracing", "TraceRecorder", "TraceModel", "TracestoreV2"]),
     tests("TraceOTLPTests", ["TraceOTLP", "TraceModel", "TraceBytes"]),
     tests("TraceAggregateTests", ["TraceAggregate", "TraceModel"]),
     tests("TraceColumnsTests", ["TraceColumns", "TraceModel", "TraceBytes"]),

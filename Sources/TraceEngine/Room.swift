@@ -6,4 +6,5 @@
 
 @_exported public import TraceFilter
 @_exported public import TraceModel
+@_exported public import TraceRecorder
 @_exported public import TracestoreV2

@@ -14,8 +14,14 @@ import TraceSource
 /// - Errors are `TracestoreError`s.
 public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sendable {
   let core: StoreCore
+  /// Writes spans while they are open. Closed with the store, which drains it; make further ones with
+  /// `makeRecorder(_:)`.
+  public let recorder: SpanRecorder
 
-  init(core: StoreCore) { self.core = core }
+  init(core: StoreCore) {
+    self.core = core
+    recorder = SpanRecorder(writer: CoreWriter(core: core), options: RecorderOptions(clock: core.options.clock))
+  }
 
   // Without it the threads of a forgotten store would run for ever, and the writer lock would go before they do.
   deinit { core.closeInBackground() }
@@ -23,26 +29,20 @@ public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sen
   // MARK: Writing
 
   public func writeTraces(_ data: TraceData) async throws -> WriteReceipt {
-    try await write { EncodedRequest(data) }
+    try await core.write { EncodedRequest(data) }
   }
 
   /// Stores one request as it came from the wire: decoded once, straight into columns. JSON is rewritten as protobuf
   /// first. A request may hold 256 MiB and what else `Limits` says: one that is small on the wire and large in memory is
   /// refused whole, with `limitExceeded`.
   public func writeEncoded(_ request: [UInt8], encoding: OTLPEncoding) async throws -> WriteReceipt {
-    try await write { try EncodedRequest(request, encoding: encoding) }
+    try await core.write { try EncodedRequest(request, encoding: encoding) }
   }
 
   /// A line of requests that are stored in order.
   /// - Parameter endsAtRefusal: whether a request whose bytes are refused keeps out those behind it. A store that cannot
   ///   be written keeps them out in any case.
   package func makeWriteLine(endsAtRefusal: Bool) -> WriteLine { WriteLine(core: core, endsAtRefusal: endsAtRefusal) }
-
-  private func write(_ encode: @escaping @Sendable () throws -> EncodedRequest) async throws -> WriteReceipt {
-    try await withCheckedThrowingContinuation { continuation in
-      core.write(encode) { continuation.resume(with: $0) }
-    }
-  }
 
   // MARK: Traces
 
@@ -141,8 +141,15 @@ public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sen
   /// Finishes the writes under way and releases the store. Harmless when repeated.
   ///
   /// What is in memory stays in the write-ahead log and is there at the next opening; more than 16,384 spans are
-  /// sealed first, so that the next opening is quick.
-  public func close() async throws { try await core.close() }
+  /// sealed first, so that the next opening is quick. Spans that are open are written as they are, and stay open in the
+  /// store; `close()` throws when that fails, and the store is closed all the same.
+  public func close() async throws {
+    do { try await recorder.shutDown() } catch {
+      try await core.close()
+      throw error
+    }
+    try await core.close()
+  }
 }
 
 /// Opens a store, runs `body`, and closes the store whether it returns or throws.
