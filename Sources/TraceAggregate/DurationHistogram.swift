@@ -32,6 +32,14 @@ package struct DurationHistogram: Hashable, Sendable {
     count += UInt64(durations.count)
   }
 
+  /// Adds one duration in nanoseconds.
+  package mutating func update(_ duration: UInt64) {
+    let bucket = LogLinearScale.bucket(of: duration)
+    if bucket < firstBucket || bucket - firstBucket >= counts.count { extend(to: bucket...bucket) }
+    counts[bucket - firstBucket] &+= 1
+    count &+= 1
+  }
+
   package mutating func merge(_ other: DurationHistogram) {
     guard other.count > 0 else { return }
     extend(to: other.firstBucket...(other.firstBucket + other.counts.count - 1))
@@ -62,6 +70,14 @@ package struct DurationHistogram: Hashable, Sendable {
     rank.value(
       LogLinearScale.middle(of: bucket(at: rank.lower).bucket), LogLinearScale.middle(of: bucket(at: rank.upper).bucket)
     )
+  }
+
+  /// The duration of rank ⌈share × count⌉ (at least 1), by the middle of its bucket; 0 when there are none.
+  package func nearestRank(_ share: Double) -> UInt64 {
+    if count == 0 { return 0 }
+    let rank = (share * Double(count)).rounded(.up)
+    let place = rank < 1 ? 0 : rank >= Double(count) ? count - 1 : UInt64(rank) - 1
+    return LogLinearScale.middle(of: bucket(at: place).bucket)
   }
 
   /// The bucket of a place among the ascending durations, and how many durations stand in the buckets before it.

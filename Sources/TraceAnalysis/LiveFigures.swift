@@ -1,3 +1,4 @@
+import TraceAggregate
 import TraceGraph
 public import TraceModel
 public import TracestoreV2
@@ -16,18 +17,18 @@ public struct LiveFigures: Sendable {
     public fileprivate(set) var errorCount: UInt64 = 0
     /// Saturating.
     public fileprivate(set) var sumNanoseconds: UInt64 = 0
-    fileprivate var durations = LatencyHistogram()
+    fileprivate var durations = DurationHistogram()
 
     public var errorRate: Double { callCount == 0 ? 0 : Double(errorCount) / Double(callCount) }
 
     /// A quantile of the durations, at most 1/64 of itself away from the exact one.
-    public func nanoseconds(quantile: Double) -> UInt64 { durations.quantile(quantile) }
+    public func nanoseconds(quantile: Double) -> UInt64 { durations.nearestRank(quantile) }
 
     fileprivate mutating func add(_ span: SpanRecord) {
       callCount += 1
       if span.isError { errorCount += 1 }
       sumNanoseconds = saturatingSum(sumNanoseconds, span.durationNanoseconds)
-      durations.add(bucket: LatencyHistogram.bucket(of: span.durationNanoseconds))
+      durations.update(span.durationNanoseconds)
     }
   }
 

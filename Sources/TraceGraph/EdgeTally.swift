@@ -1,3 +1,5 @@
+package import TraceAggregate
+
 /// What the calls over one edge add up to.
 package struct EdgeSums: Sendable {
   package var callCount: UInt64 = 0
@@ -5,7 +7,7 @@ package struct EdgeSums: Sendable {
   /// Saturating.
   package var sumNanoseconds: UInt64 = 0
   package var maximumNanoseconds: UInt64 = 0
-  package var durations = LatencyHistogram()
+  package var durations = DurationHistogram()
 
   package init() {}
 
@@ -15,7 +17,7 @@ package struct EdgeSums: Sendable {
     if call.isError { errorCount &+= 1 }
     sumNanoseconds = saturatingSum(sumNanoseconds, call.duration)
     maximumNanoseconds = max(maximumNanoseconds, call.duration)
-    durations.add(bucket: LatencyHistogram.bucket(of: call.duration))
+    durations.update(call.duration)
   }
 
   package mutating func add(_ other: EdgeSums) {
@@ -23,11 +25,11 @@ package struct EdgeSums: Sendable {
     errorCount &+= other.errorCount
     sumNanoseconds = saturatingSum(sumNanoseconds, other.sumNanoseconds)
     maximumNanoseconds = max(maximumNanoseconds, other.maximumNanoseconds)
-    durations.add(other.durations)
+    durations.merge(other.durations)
   }
 
   /// The quantile of the durations, no greater than the longest.
-  package func quantile(_ share: Double) -> UInt64 { min(maximumNanoseconds, durations.quantile(share)) }
+  package func quantile(_ share: Double) -> UInt64 { min(maximumNanoseconds, durations.nearestRank(share)) }
 }
 
 @inline(__always)

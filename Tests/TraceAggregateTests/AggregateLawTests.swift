@@ -143,4 +143,24 @@ private let quantiles = [0, 0.001, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1]
       #expect(parts.1.finish() == Array(entries.sorted().prefix(SlowestSpans.maximumCount)), "seed \(seed)")
     }
   }
+
+  @Test func `the nearest rank is that of the sorted durations, whether they come one by one or together`() {
+    var source = DurationSource(state: 41)
+    for _ in 0..<200 {
+      let durations = source.durations(maximumCount: 40)
+      var single = DurationHistogram()
+      for duration in durations { single.update(duration) }
+      #expect(single == histogram(durations))
+      let sorted = durations.sorted()
+      for share in [0.0, 0.1, 0.5, 0.75, 0.95, 1.0] {
+        guard !sorted.isEmpty else {
+          #expect(single.nearestRank(share) == 0)
+          continue
+        }
+        let exact = sorted[max(1, Int((share * Double(sorted.count)).rounded(.up))) - 1]
+        let found = single.nearestRank(share)
+        #expect(max(found, exact) - min(found, exact) <= exact / 64, "\(share) of \(sorted)")
+      }
+    }
+  }
 }
