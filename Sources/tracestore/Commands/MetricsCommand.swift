@@ -48,16 +48,16 @@ struct MetricsCommand: AsyncParsableCommand {
 
   func validate() throws {
     if allKinds, !kind.isEmpty { throw ValidationError("--all-kinds and --kind exclude each other") }
-    do { try query(end: .zero).validate() } catch let error as TracestoreError { throw ValidationError(error.message) }
+    do { try query(of: [""], end: .zero).validate() } catch let error as TracestoreError {
+      throw ValidationError(error.message)
+    }
   }
 
-  private func query(end: Timestamp) throws -> MetricsQuery {
+  private func query(of services: [String], end: Timestamp) throws -> MetricsQuery {
     var groups: [MetricsGroup] = byOperation ? [.operation] : []
     groups += group.map { .attribute(AttributeReference($0)) }
-    // Without a service there has to be a group: the service is one of all.
-    if service.isEmpty, groups.isEmpty { groups = [.attribute(AttributeReference("service.name", .resource))] }
     return MetricsQuery(
-      serviceNames: service, groups: groups, filter: try filter.map(SearchFlags.parsed),
+      serviceNames: services, groups: groups, filter: try filter.map(SearchFlags.parsed),
       spanKinds: allKinds ? [] : kind.isEmpty ? [.server] : kind.map(\.kind), end: end,
       lookbackNanoseconds: lookback?.nanoseconds ?? 3_600_000_000_000,
       stepNanoseconds: step?.nanoseconds ?? 60_000_000_000,
@@ -66,13 +66,10 @@ struct MetricsCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let query = try query(end: end?.time ?? Timestamp(nanoseconds: SystemClock.nowNanoseconds()))
-    let family = try await withReader(location) { store in
-      switch measure {
-      case .latency: try await store.getLatencies(query)
-      case .calls: try await store.getCallRates(query)
-      case .errors: try await store.getErrorRates(query)
-      }
+    let end = self.end?.time ?? Timestamp(nanoseconds: SystemClock.nowNanoseconds())
+    let (query, family) = try await withReader(location) { store in
+      let query = try await self.query(of: services(of: store), end: end)
+      return try await (query, self.family(query, of: store))
     }
     if output.json {
       StandardOutput.shared.writeLine(family.json.text)
@@ -80,6 +77,21 @@ struct MetricsCommand: AsyncParsableCommand {
       MetricsReport(family: family, measure: measure, query: query).print()
     }
     try reportDamage(family.summary)
+  }
+
+  /// Those that are named, or all; one without a name where there are none at all.
+  private func services(of store: TraceStore) async throws -> [String] {
+    if !service.isEmpty || byOperation || !group.isEmpty { return service }
+    let all = try await store.getServices()
+    return all.isEmpty ? [""] : Array(all)
+  }
+
+  private func family(_ query: MetricsQuery, of store: TraceStore) async throws -> MetricFamily {
+    switch measure {
+    case .latency: try await store.getLatencies(query)
+    case .calls: try await store.getCallRates(query)
+    case .errors: try await store.getErrorRates(query)
+    }
   }
 }
 
