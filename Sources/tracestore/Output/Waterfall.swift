@@ -157,14 +157,16 @@ struct WaterfallDrawing {
     let spans = waterfall.spans
     let services = Set(spans.map { Array($0.service.utf8) }).count
     let errors = spans.count { $0.isError }
-    let open = spans.count { $0.state.phase == .open }
+    let open = spans.count { $0.state.phase != .final }
     let abandoned = spans.count { $0.state.phase == .abandoned }
     var line =
       "\(Figure.time(Timestamp(nanoseconds: start)))  \(Figure.duration(end > start ? end - start : 0))  "
       + "\(Figure.count(spans.count, "span"))  \(Figure.count(services, "service"))"
     if errors > 0 { line += "  " + Style.red(Figure.count(errors, "error")) }
-    if open > 0 { line += "  " + Style.yellow("\(Figure.count(open)) open") }
-    if abandoned > 0 { line += "  " + Style.yellow("\(Figure.count(abandoned)) abandoned") }
+    if open > 0 {
+      let ofThese = abandoned > 0 ? ", \(Figure.count(abandoned)) abandoned" : ""
+      line += "  " + Style.yellow("\(Figure.count(open)) open" + ofThese)
+    }
     return [Style.bold("Trace \(traceID.hex)"), line, ""]
   }
 
