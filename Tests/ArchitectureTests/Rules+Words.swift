@@ -1,10 +1,11 @@
 extension Rule {
   static let publicRooms: Set<String> = [
     "TraceModel", "TracestoreV2", "TraceOTLP", "TraceFilter", "TraceAnalysis", "TraceRecorder", "TraceEngine",
-    "TracestoreV1", "TracestoreTesting", "TraceServer",
+    "TracestoreV1", "TracestoreTesting", "TraceServer", "TracestoreTracing",
   ]
   static let asyncRooms: Set<String> = [
     "TracestoreV2", "TraceEngine", "TracestoreV1", "TracestoreTesting", "TraceServer", "TraceRecorder",
+    "TracestoreTracing",
   ]
 
   /// What the inner loops of other rooms call: the compiler inlines and specializes across modules only what is public.
@@ -38,9 +39,11 @@ extension Rule {
     })
 
   static let onlyTheEngineStartsTasks = Rule.lineOfCode(
-    "Only the engine, the recorder and the server start tasks: whoever starts work is the one who can stop it.",
+    "Only the engine, the recorders and the server start tasks: whoever starts work is the one who can stop it.",
     in: { file, house in
-      isRoom(file, house) && !["TraceEngine", "TraceRecorder", "TraceServer", "TracestoreTesting"].contains(file.room)
+      isRoom(file, house)
+        && !["TraceEngine", "TraceRecorder", "TracestoreTracing", "TraceServer", "TracestoreTesting"].contains(
+          file.room)
     },
     find: { line, _ in
       let starters: Set<String> = ["withTaskGroup", "withThrowingTaskGroup", "withDiscardingTaskGroup"]

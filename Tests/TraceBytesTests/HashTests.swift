@@ -1,4 +1,5 @@
 import Testing
+
 @testable import TraceBytes
 
 @Suite struct `Checksums and hashes` {

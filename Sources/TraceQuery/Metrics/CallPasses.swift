@@ -38,8 +38,8 @@ struct CallPasses {
     self.scan = scan
     repeats = RepeatedRows(search.snapshot, in: scan.selection.starts, &damage)
     var places: [Place] = []
-    for (index, source) in search.snapshot.recordSources.enumerated() where source.bounds.mayStart(in: scan.selection.starts)
-    {
+    for (index, source) in search.snapshot.recordSources.enumerated()
+    where source.bounds.mayStart(in: scan.selection.starts) {
       let stripes = source.stripes
       var isOpen = stripes.map { $0.holdsFinals && $0.bounds.mayStart(in: scan.selection.starts) }
       if let predicate = search.predicate {

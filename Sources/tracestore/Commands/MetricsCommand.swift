@@ -57,7 +57,7 @@ struct MetricsCommand: AsyncParsableCommand {
     var groups: [MetricsGroup] = byOperation ? [.operation] : []
     groups += group.map { .attribute(AttributeReference($0)) }
     return MetricsQuery(
-      serviceNames: services, groups: groups, filter: try filter.map(SearchFlags.parsed),
+      serviceNames: services, groups: groups, filter: try filter.map { try SearchFlags.parsed($0) },
       spanKinds: allKinds ? [] : kind.isEmpty ? [.server] : kind.map(\.kind), end: end,
       lookbackNanoseconds: lookback?.nanoseconds ?? 3_600_000_000_000,
       stepNanoseconds: step?.nanoseconds ?? 60_000_000_000,
