@@ -7,14 +7,10 @@ DEBUG := .build
 RELEASE := .build-release
 # Tests run optimised, with assertions: unoptimised they take four times as long. `swift test --filter …` is the
 # quicker way to try one test while its code changes.
-<<<<<<< Updated upstream
 TEST_FLAGS := --traits Tracing -c release --scratch-path .build-test -Xswiftc -enable-testing -Xswiftc -assert-config -Xswiftc Debug
-=======
-TEST_FLAGS := -c release --traits Tracing --scratch-path .build-test -Xswiftc -enable-testing -Xswiftc -assert-config -Xswiftc Debug
->>>>>>> Stashed changes
 BIN := $(RELEASE)/release
 SOURCES := Package.swift Sources Tests Benchmarks
-DOCUMENTED := TraceEngine TraceFilter TraceModel TracestoreV1 TracestoreV2 TraceOTLP TracestoreTesting
+DOCUMENTED := TraceEngine TraceRecorder TraceAnalysis TraceFilter TraceModel TracestoreV1 TracestoreV2 TraceOTLP TracestoreTesting
 
 .PHONY: all deps build build-tests release demo test bench bench-peers bench-scale guard oracle fuzz embedding format lint docs clean
 

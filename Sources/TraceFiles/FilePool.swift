@@ -1,5 +1,5 @@
 import Synchronization
-package import TraceModel
+import TraceModel
 
 /// Files for reading of which only so many are open at a time. Files beyond that are closed, those that were not read
 /// for longest first (about: a clock with one hand), and opened again when they are read.
