@@ -1,3 +1,4 @@
+import TraceManifest
 import TraceOTLP
 public import TraceRecorder
 
@@ -13,11 +14,15 @@ extension TraceStore {
   /// `recorder.beginSpan` takes a whole resource, ids, links and a start.
   ///
   /// - Parameter parent: the span that it is a part of; nil begins a new trace.
-  /// - Throws: `limitExceeded` when too many spans are open, and what a write throws. There is no span then.
+  /// - Throws: `limitExceeded` when too many spans are open, `unsupported` when the store reads spans without an end as
+  ///   ended ones (`StoreOptions.isZeroEndOpen`), and what a write throws. There is no span then.
   public func beginSpan(
     _ name: String, service: String, kind: SpanKind = .internal, parent: LiveSpan? = nil, attributes: [Attribute] = []
   ) async throws -> LiveSpan {
-    try await recorder.beginSpan(
+    guard core.manifest.current.settings.isZeroEndOpen else {
+      throw TracestoreError.unsupported("open spans: this store was created to read spans without an end as ended")
+    }
+    return try await recorder.beginSpan(
       name, kind: kind, resource: Resource(attributes: [Attribute("service.name", .string(service))]),
       traceID: parent?.traceID, parentSpanID: parent?.spanID, attributes: attributes)
   }

@@ -1,4 +1,4 @@
-package import TraceBytes
+import TraceBytes
 package import TraceModel
 import TraceOTLP
 

@@ -45,7 +45,7 @@ extension QuerySnapshot {
   func distinctCallRows(of trace: TraceID, _ names: inout NameTable, _ report: inout DamageReport) -> [CallRow] {
     var rows: [CallRow] = []
     var stripes: [any SpanStripe] = []
-    for source in sources {
+    for source in recordSources {
       for located in report.collect({ try source.rows(of: trace) }) ?? [] {
         report.salvage(located) { fragment in
           let own = try fragment.stripe.callRows(fragment.rows, &names)

@@ -49,12 +49,13 @@ struct SpanContent: Sendable {
   // MARK: Changes
 
   mutating func set(_ key: String, _ value: AttributeValue, limit: Int) {
-    removedKeys.removeAll { $0 == key }
     if let index = record.attributes.firstIndex(where: { $0.key == key }) {
       record.attributes[index].value = value
     } else if record.attributes.count < limit {
       record.attributes.append(Attribute(key, value))
+      removedKeys.removeAll { $0 == key }
     } else {
+      // What was removed stays removed.
       record.droppedAttributeCount &+= 1
     }
   }

@@ -51,4 +51,49 @@ import TraceFiles
     #expect(found.contains { $0.events.map(\.name) == ["last"] } && found.allSatisfy { $0.end == .zero })
     try await again.close()
   }
+
+  /// The one span of a trace, as readers get it.
+  private func view(_ store: TraceStore, _ trace: TraceID) async throws -> (SpanRecord, SpanState) {
+    let chunks = try await store.getTraces([trace]).collect().elements
+    let chunk = try #require(chunks.first)
+    #expect(chunks.count == 1 && chunk.data.spanCount == 1)
+    var spans: [SpanRecord] = []
+    chunk.data.forEachSpan { spans.append($2) }
+    return (try #require(spans.first), chunk.state(at: 0))
+  }
+
+  @Test(arguments: [false, true])
+  func `readers see one span, open and ended, without what was removed`(_ isSealed: Bool) async throws {
+    let store = try await TraceStore.inMemory()
+    let span = try await store.beginSpan("pay", service: "shop", attributes: [Attribute("gone", 1)])
+    span.addEvent("one")
+    try await span.snapshot()
+    span.removeAttribute("gone")
+    span.setAttribute("kept", 2)
+    span.addEvent("two")
+    span.setStatus(.error)
+    try await span.snapshot()
+    if isSealed { try await store.seal() }
+    let (open, openState) = try await view(store, span.traceID)
+    #expect(openState == .open)
+    #expect(open.attributes == [Attribute("kept", 2)])
+    #expect(open.events.map(\.name) == ["one", "two"] && open.status?.code == .error)
+    #expect(try await store.findTraceIDs(TraceQuery(attributes: [Attribute("gone", 1)])).collect().elements.isEmpty)
+    span.setStatus(.ok)
+    try await span.end()
+    let (ended, state) = try await view(store, span.traceID)
+    #expect(state == .final)
+    #expect(ended.attributes == [Attribute("kept", 2)])
+    #expect(ended.events.map(\.name) == ["one", "two"] && ended.status?.code == .ok && ended.end != .zero)
+    #expect(try await store.findTraceIDs(TraceQuery(attributes: [Attribute("gone", 1)])).collect().elements.isEmpty)
+    try await store.close()
+  }
+
+  @Test func `a store that reads spans without an end as ended refuses to begin one`() async throws {
+    let store = try await TraceStore.inMemory(options: StoreOptions(isZeroEndOpen: false))
+    await #expect { _ = try await store.beginSpan("pay", service: "shop") } throws: {
+      ($0 as? TracestoreError)?.code == .unsupported
+    }
+    try await store.close()
+  }
 }

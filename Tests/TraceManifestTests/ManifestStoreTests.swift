@@ -213,7 +213,7 @@ import TraceModel
     for kind in UInt16(0)...8 {
       for (number, edition) in [(UInt64(0), UInt32(0)), (7, 1), (.max, .max), (0xabcdef, 0x10)] {
         var key = ManifestFileKey(kind: ManifestFileKind(rawValue: kind), number: number, edition: edition)
-        if key.kind == .segment || key.kind == .metricsSegment { key.edition = 0 }
+        if [.segment, .metricsSegment, .dependencies].contains(key.kind) { key.edition = 0 }
         #expect(StoreLayout.fileKey(StoreLayout.fileName(key)) == key)
       }
     }

@@ -109,4 +109,16 @@ private let shop = Resource(attributes: [Attribute("service.name", "shop")])
       _ = try await recorder.beginSpan("zero", resource: shop, spanID: SpanID(0))
     }
   }
+
+  @Test func `an attribute that was removed stays so when there is no room to set it again`() async throws {
+    let recorder = SpanRecorder(writer: writer, options: hand.options())
+    let span = try await recorder.beginSpan("pay", resource: shop, attributes: [Attribute("gone", 1)])
+    span.removeAttribute("gone")
+    for number in 0..<1000 { span.setAttribute("key \(number)", .int(Int64(number))) }
+    span.setAttribute("gone", 2)
+    try await span.snapshot()
+    let snapshot = try #require(writer.snapshots.last)
+    #expect(snapshot.attributes.value(of: "tracestore.removed") == .array([.string("gone")]))
+    #expect(snapshot.attributes.value(of: "gone") == nil)
+  }
 }
