@@ -31,7 +31,7 @@ enum NameTable {
       }
       guard let service = some.first else { continue }
       table.add("values", "of \(key), \"\(prefix)…\", in \(service)") {
-        let query = AttributeValueQuery(key: key, serviceName: service, prefix: prefix)
+        let query = AttributeValueQuery(key: key, prefix: prefix, serviceName: service)
         return try await store.getAttributeValues(query).collect().elements.count
       }
     }
