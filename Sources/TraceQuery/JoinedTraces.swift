@@ -83,24 +83,61 @@ extension QuerySnapshot {
   }
 }
 
+/// A producer span that a link points to.
+struct FoundProducer: Sendable {
+  var start: UInt64
+  var service: [UInt8]
+
+  /// Spans that share their ids: the first counts, ties by name.
+  func precedes(_ other: FoundProducer) -> Bool {
+    start != other.start ? start < other.start : service.lexicographicallyPrecedes(other.service)
+  }
+}
+
+/// The producers that links point to, in traces that were looked at.
+struct FoundProducers: Sendable {
+  var traces: [TraceID] = []
+  private(set) var byTarget: [LinkTarget: FoundProducer] = [:]
+
+  mutating func add(_ target: LinkTarget, _ producer: FoundProducer) {
+    if let known = byTarget[target], !producer.precedes(known) { return }
+    byTarget[target] = producer
+  }
+}
+
 /// Finds the services of producers that links point to.
 struct ProducerFinder {
   private let snapshot: QuerySnapshot
   private var names = NameTable()
-  private var known: [LinkTarget: [UInt8]?] = [:]
+  private var seen: Set<TraceID> = []
+  private var known: [LinkTarget: FoundProducer?] = [:]
 
   init(_ snapshot: QuerySnapshot) { self.snapshot = snapshot }
 
+  /// - Parameter found: all that links point to in its traces.
+  mutating func add(_ found: FoundProducers) {
+    seen.formUnion(found.traces)
+    for (target, producer) in found.byTarget { known[target] = .some(producer) }
+  }
+
   /// The service of the producer span that a link points to; nil when there is no such span.
   mutating func service(of target: LinkTarget, _ damage: inout DamageReport) -> [UInt8]? {
-    if let known = known[target] { return known }
-    let rows = snapshot.distinctCallRows(of: target.trace, &names, &damage)
-    let producers = rows.filter { $0.span.spanID == target.spanID && $0.span.role == .producer }.map(\.span)
-    let best = producers.min { left, right in
-      left.start != right.start ? left.start < right.start : names.precedes(left.service, right.service)
+    if let known = known[target] { return known?.service }
+    if seen.contains(target.trace) { return nil }
+    var best: FoundProducer?
+    for source in snapshot.recordSources {
+      for located in damage.collect({ try source.rows(of: target.trace) }) ?? [] {
+        damage.salvage(located) { fragment in
+          let ids = try fragment.stripe.spanIDs(fragment.rows)
+          let rows = zip(fragment.rows, ids).filter { $1 == target.spanID }.map(\.0)
+          for row in try fragment.stripe.callRows(rows, &names) where row.span.role == .producer {
+            let producer = FoundProducer(start: row.span.start, service: names.names[Int(row.span.service)])
+            if best.map(producer.precedes) ?? true { best = producer }
+          }
+        }
+      }
     }
-    let service = best.map { names.names[Int($0.service)] }
-    known[target] = .some(service)
-    return service
+    known[target] = .some(best)
+    return best?.service
   }
 }

@@ -55,7 +55,7 @@ package struct ServiceGraphQuery: Sendable {
       damage.add(chunk.damage)
       chunk.add(to: &sums)
     }
-    resolveLinks(parts.flatMap(\.linked) + chunks.flatMap(\.linked), window, &sums, &damage)
+    resolveLinks(parts.flatMap(\.linked) + chunks.flatMap(\.linked), parts, joined, window, &sums, &damage)
     var graph = sums.graph(includesSelfCalls: query.includesSelfCalls)
     graph.summary.damage = damage.messages
     return graph
@@ -126,7 +126,7 @@ package struct ServiceGraphQuery: Sendable {
       }
       let bounds = touched.stripe.bounds
       let isWhole = window.contains(bounds.minimumStart) && window.contains(bounds.maximumStart)
-      part.names = calls.names
+      part.calls = calls
       if isWhole, isJoined.isEmpty {
         part.tally = calls.tally
       } else {
@@ -152,9 +152,14 @@ package struct ServiceGraphQuery: Sendable {
 
   /// Consumers whose links name producers, wherever these are: one call for each of them.
   private func resolveLinks(
-    _ consumers: [NamedConsumer], _ window: ClosedRange<UInt64>, _ sums: inout GraphSums, _ damage: inout DamageReport
+    _ consumers: [NamedConsumer], _ parts: [StripePart], _ joined: Set<TraceID>, _ window: ClosedRange<UInt64>,
+    _ sums: inout GraphSums, _ damage: inout DamageReport
   ) {
+    if consumers.isEmpty { return }
+    let wanted = Set(consumers.flatMap(\.consumer.targets))
+    let traces = Set(wanted.map(\.trace)).subtracting(joined)
     var producers = ProducerFinder(snapshot)
+    for found in concurrently(parts.count, { parts[$0].producers(of: wanted, in: traces) }) { producers.add(found) }
     for named in consumers {
       let span = named.consumer.span
       var isPaired = false
@@ -176,14 +181,33 @@ struct NamedConsumer: Sendable {
 
 /// What one stripe gives.
 private struct StripePart: Sendable {
-  var names: [[UInt8]] = []
+  /// Nil when it cannot be read.
+  var calls: StripeCalls?
   var tally = EdgeTally()
   var linked: [NamedConsumer] = []
   /// Traces that are left out here.
   var joined: [TraceID] = []
   var damage: [String] = []
 
-  func add(to sums: inout GraphSums) { sums.add(tally, names) }
+  func add(to sums: inout GraphSums) { sums.add(tally, calls?.names ?? []) }
+
+  /// Of traces that stand whole in the stripe.
+  func producers(of targets: Set<LinkTarget>, in traces: Set<TraceID>) -> FoundProducers {
+    var found = FoundProducers()
+    guard let calls else { return found }
+    var isWanted = [Bool](repeating: false, count: calls.traces.count)
+    for (ordinal, trace) in calls.traces.enumerated() where traces.contains(trace) {
+      isWanted[ordinal] = true
+      found.traces.append(trace)
+    }
+    for producer in calls.producers where isWanted[Int(producer.ordinal)] {
+      let target = LinkTarget(trace: calls.traces[Int(producer.ordinal)], spanID: producer.spanID)
+      if targets.contains(target) {
+        found.add(target, FoundProducer(start: producer.start, service: calls.names[Int(producer.service)]))
+      }
+    }
+    return found
+  }
 }
 
 extension SpanSource {

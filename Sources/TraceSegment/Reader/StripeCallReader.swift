@@ -38,6 +38,7 @@ final class StripeCallReader {
     var tally = EdgeTally()
     var entries: [StripeCalls.Entry] = []
     var linked: [(ordinal: UInt32, consumer: LinkedConsumer)] = []
+    var producers: [StripeCalls.Producer] = []
     let offsets = try loaded.linkOffsets(scratch)
     var group: [CallSpan] = []
     entries.reserveCapacity(spans.count / 2)
@@ -58,6 +59,11 @@ final class StripeCallReader {
           entries.append(StripeCalls.Entry(call, edge: edge, ordinal: ordinal))
         }
       }
+      for span in group where span.role == .producer {
+        producers.append(
+          StripeCalls.Producer(
+            ordinal: UInt32(ordinal), service: span.service, spanID: span.spanID, start: span.start))
+      }
       guard offsets != nil else { continue }
       for index in group.indices where group[index].role == .consumer && !pairing.hasCaller(index) {
         let range = links(index)
@@ -66,7 +72,7 @@ final class StripeCallReader {
       }
     }
     return StripeCalls(
-      names: names.names, tally: tally, entries: entries, linked: linked,
+      names: names.names, tally: tally, entries: entries, linked: linked, producers: producers,
       traces: try (0..<loaded.head.traceCount).map { try loaded.traceID($0) })
   }
 

@@ -26,6 +26,16 @@ package final class StripeCalls: CachedBlock {
     package var isError: Bool { edgeAndError & 1 != 0 }
   }
 
+  /// A producer span, which links of other traces may point to.
+  package struct Producer: Sendable {
+    /// The ordinal of its trace.
+    package var ordinal: UInt32
+    /// A code of `names`.
+    package var service: UInt32
+    package var spanID: UInt64
+    package var start: UInt64
+  }
+
   /// Texts by the codes that all here use.
   package let names: [[UInt8]]
   /// Of all entries.
@@ -34,6 +44,8 @@ package final class StripeCalls: CachedBlock {
   package let entries: [Entry]
   /// Consumers without a caller in their trace, with the ordinal of their trace.
   package let linked: [(ordinal: UInt32, consumer: LinkedConsumer)]
+  /// Ascending by ordinal.
+  package let producers: [Producer]
   /// By ordinal.
   package let traces: [TraceID]
   /// Ordinals of traces that another segment has spans of, ascending, by the number of the segment. Segments never
@@ -44,16 +56,18 @@ package final class StripeCalls: CachedBlock {
 
   init(
     names: [[UInt8]], tally: EdgeTally, entries: [Entry], linked: [(ordinal: UInt32, consumer: LinkedConsumer)],
-    traces: [TraceID]
+    producers: [Producer], traces: [TraceID]
   ) {
     self.names = names
     self.tally = tally
     self.entries = entries
     self.linked = linked
+    self.producers = producers
     self.traces = traces
     residentByteCount =
       entries.count * MemoryLayout<Entry>.stride + traces.count * 16 + linked.count * 160
-      + tally.edges.count * 2048 + names.reduce(0) { $0 + $1.count + 64 }
+      + producers.count * MemoryLayout<Producer>.stride + tally.edges.count * 2048
+      + names.reduce(0) { $0 + $1.count + 64 }
   }
 
   /// What `find` finds, remembered for the segment.
