@@ -110,7 +110,7 @@ extension ReferenceStore: MetricsReader {
       summary: ResultSummary(isTruncated: !rest.isEmpty))
   }
 
-  private func isFinal(_ record: Record) -> Bool {
+  func isFinal(_ record: Record) -> Bool {
     if readsZeroEndAsOpen, record.span.end == .zero { return false }
     return !record.span.attributes.contains { $0.key == "tracestore.partial" && $0.value == .bool(true) }
   }

@@ -11,7 +11,7 @@ extension ReferenceStore: DependencyReader, DependencyWriter {
   /// As `getDependencies`, with the spans that could not be paired; by definition (`ServiceGraph.init(spans:_:)`).
   public func serviceGraph(_ query: DependencyQuery) -> ServiceGraph {
     let (records, snapshots) = state.withLock { ($0.records, $0.dependencies) }
-    var graph = ServiceGraph(spans: records.map { found($0, ReadOptions()) }, query)
+    var graph = ServiceGraph(spans: records.filter(isFinal).map { found($0, ReadOptions()) }, query)
     let written = snapshots.filter { query.contains($0.time) }.flatMap(\.links)
     graph.links = DependencyLink.summed(graph.links + written)
     return graph
