@@ -5,8 +5,8 @@
 SWIFT ?= swift
 DEBUG := .build
 RELEASE := .build-release
-# Tests run optimised, with assertions: unoptimised they take four times as long. `swift test --filter …` is the
-# quicker way to try one test while its code changes.
+# Tests run optimised, with assertions: they compute much. `swift test --filter …` is the quicker way to try one test
+# while its code changes.
 TEST_FLAGS := --traits Tracing -c release --scratch-path .build-test -Xswiftc -enable-testing -Xswiftc -assert-config -Xswiftc Debug
 BIN := $(RELEASE)/release
 SOURCES := Package.swift Sources Tests Benchmarks
