@@ -46,13 +46,10 @@ struct OverlayState {
     for source in memtables { noteNewRows(of: source, &dirty) }
     for segment in segments where self.segments[segment.number] == nil { note(segment, &dirty) }
     let sources = memtables.map { Place.Source.memtable($0) } + segments.map { .segment($0) }
-    let keys = dirty.sorted { $0.trace != $1.trace ? $0.trace < $1.trace : $0.span < $1.span }
-    var first = 0
-    while first < keys.count {
-      let trace = keys[first].trace
-      let end = keys[first...].firstIndex { $0.trace != trace } ?? keys.count
-      try join(trace, Set(keys[first..<end].map(\.span)), sources)
-      first = end
+    let spansByTrace = Dictionary(grouping: dirty) { $0.trace }.mapValues { Set($0.map(\.span)) }
+    let traces = spansByTrace.keys.sorted()
+    for first in stride(from: 0, to: traces.count, by: Self.batchTraceCount) {
+      try join(traces[first..<min(first + Self.batchTraceCount, traces.count)], spansByTrace, sources)
     }
     try shrinkIfSparse()
   }
@@ -93,9 +90,13 @@ struct OverlayState {
     }
     for key in dirty where shown[key] == nil { shown[key] = [] }
     var held: [TraceID: Bool] = [:]
-    for key in shown.keys where !dirty.contains(key) {
+    // Partial records of these spans were among the ids: what is looked for are finals.
+    for key in shown.keys where segment.totals.stripeCount > 0 && !dirty.contains(key) {
       if held[key.trace] == nil {
-        held[key.trace] = collect(segment.number) { try !segment.rows(of: key.trace).isEmpty } ?? true
+        held[key.trace] =
+          collect(segment.number) {
+            try segment.mayHold(key.trace) && !segment.rows(of: key.trace).isEmpty
+          } ?? true
       }
       if held[key.trace] == true { dirty.insert(key) }
     }
@@ -118,6 +119,14 @@ struct OverlayState {
     enum Source {
       case memtable(MemtableSource)
       case segment(Segment)
+
+      /// The greatest row count that a stripe gets.
+      func height(of stripe: any SpanStripe) -> Int {
+        switch self {
+        case .memtable: 1 << Memtable.stripeShift
+        case .segment: stripe.rowCount
+        }
+      }
     }
 
     var source: Source
@@ -126,35 +135,76 @@ struct OverlayState {
     var row: Int
   }
 
-  private mutating func join(_ trace: TraceID, _ spans: Set<UInt64>, _ sources: [Place.Source]) throws {
-    var found: [UInt64: (parts: [SpanPart], places: [Place])] = [:]
-    func add(_ located: [LocatedRows], _ source: Place.Source, height: Int? = nil) throws {
-      for located in located {
-        let rows = zip(located.rows, try located.stripe.spanIDs(located.rows)).filter { spans.contains($1) }.map(\.0)
-        for (row, record) in zip(rows, try located.stripe.records(rows)) {
-          let id = record.span.spanID.rawValue
-          found[id, default: ([], [])].parts.append(
-            SpanPart(
-              resource: record.resource, scope: record.scope, span: record.span, isPartial: record.isPartial))
-          found[id, default: ([], [])].places.append(
-            Place(
-              source: source, stripe: located.stripe.index, height: height ?? located.stripe.rowCount, row: row))
-        }
-      }
-    }
+  /// So many traces are joined at a time: their records are read in the order in which they are stored.
+  private static let batchTraceCount = 512
+
+  /// The records of some spans, and where they stand.
+  private typealias Found = [Key: (records: [PlainUpdates.Record], places: [Place])]
+
+  /// - Parameter traces: ascending.
+  private mutating func join(
+    _ traces: ArraySlice<TraceID>, _ spans: [TraceID: Set<UInt64>], _ sources: [Place.Source]
+  ) throws {
+    var found: Found = [:]
     for source in sources {
       switch source {
       case .memtable(let memtable):
-        try add(try contributingRows(of: trace, spans, memtable), source, height: 1 << Memtable.stripeShift)
+        var located: [(TraceID, LocatedRows)] = []
+        for trace in traces {
+          located += try contributingRows(of: trace, spans[trace, default: []], memtable).map { (trace, $0) }
+        }
+        try Self.add(located, spans, source, to: &found)
       case .segment(let segment):
-        collect(segment.number) { try add(segment.rows(of: trace), source) }
+        add(traces, spans, segment, to: &found)
       }
     }
-    for span in spans {
-      let key = Key(trace: trace, span: span)
-      for row in shown[key] ?? [] { hideView(row) }
-      shown[key] = nil
-      if let found = found[span] { shown[key] = try show(key, found.parts, found.places) }
+    for trace in traces {
+      for span in spans[trace, default: []] {
+        let key = Key(trace: trace, span: span)
+        for row in shown[key] ?? [] { hideView(row) }
+        shown[key] = nil
+        if let found = found[key] { shown[key] = try show(key, found.records, found.places) }
+      }
+    }
+  }
+
+  /// A place that cannot be read costs the traces that stand there, and no others.
+  private mutating func add(
+    _ traces: ArraySlice<TraceID>, _ spans: [TraceID: Set<UInt64>], _ segment: Segment, to found: inout Found
+  ) {
+    func read(_ traces: ArraySlice<TraceID>) throws {
+      var located: [(TraceID, LocatedRows)] = []
+      for trace in traces { located += try segment.rows(of: trace).map { (trace, $0) } }
+      try Self.add(located, spans, .segment(segment), to: &found)
+    }
+    if traces.count > 1, (try? read(traces)) != nil { return }
+    for trace in traces { collect(segment.number) { try read([trace]) } }
+  }
+
+  /// All records, or none when one cannot be read.
+  private static func add(
+    _ located: [(TraceID, LocatedRows)], _ spans: [TraceID: Set<UInt64>], _ source: Place.Source,
+    to found: inout Found
+  ) throws {
+    var added: [(Key, PlainUpdates.Record, Place)] = []
+    for ofStripe in Dictionary(grouping: located, by: { $0.1.stripe.index }).values {
+      let stripe = ofStripe[0].1.stripe
+      let rows = ofStripe.flatMap { trace, located in located.rows.map { (row: $0, trace: trace) } }
+        .sorted { $0.row < $1.row }
+      let wanted = zip(rows, try stripe.spanIDs(rows.map(\.row))).filter { spans[$0.trace]?.contains($1) == true }
+      for ((row, id), record) in zip(wanted, try stripe.records(wanted.map { $0.0.row })) {
+        added.append(
+          (
+            Key(trace: row.trace, span: id),
+            PlainUpdates.Record(
+              resource: record.resource, scope: record.scope, span: record.span, isPartial: record.isPartial),
+            Place(source: source, stripe: stripe.index, height: source.height(of: stripe), row: row.row)
+          ))
+      }
+    }
+    for (key, record, place) in added {
+      found[key, default: ([], [])].records.append(record)
+      found[key, default: ([], [])].places.append(place)
     }
   }
 
@@ -187,7 +237,19 @@ struct OverlayState {
   /// Hides the records that are no spans, and appends the spans that are no records.
   ///
   /// - Returns: the rows of `views`.
-  private mutating func show(_ key: Key, _ parts: [SpanPart], _ places: [Place]) throws -> [Int] {
+  private mutating func show(_ key: Key, _ records: [PlainUpdates.Record], _ places: [Place]) throws -> [Int] {
+    for place in places {
+      if case .segment(let segment) = place.source { segments[segment.number]?.keys.insert(key) }
+    }
+    let dominated = PlainUpdates.dominated(records)
+    for index in dominated { hide(places[index]) }
+    let rest = records.indices.filter { !dominated.contains($0) }
+    // A record that is alone is a span, if it was never hidden.
+    if rest.count == 1, !isHidden(places[rest[0]]) { return [] }
+    return try show(rest.map { SpanPart(records[$0]) }, rest.map { places[$0] })
+  }
+
+  private mutating func show(_ parts: [SpanPart], _ places: [Place]) throws -> [Int] {
     var visible: Set<[UInt8]> = []
     var made: [SpanView] = []
     for view in SpanView.views(of: parts) {
@@ -200,10 +262,7 @@ struct OverlayState {
         made.append(view)
       }
     }
-    for (part, place) in zip(parts, places) {
-      if !visible.contains(part.content) { hide(place) }
-      if case .segment(let segment) = place.source { segments[segment.number]?.keys.insert(key) }
-    }
+    for (part, place) in zip(parts, places) where !visible.contains(part.content) { hide(place) }
     return try made.map { try views.append($0) }
   }
 

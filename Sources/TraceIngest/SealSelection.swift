@@ -4,10 +4,13 @@ import TraceModel
 import TraceSegment
 package import TraceSource
 
-/// Which rows of a memtable go into a segment: everything that is not live already (LAW 7).
+/// Which rows of a memtable go into a segment: every final that is not live already (LAW 7), and the partial records
+/// that say something.
 ///
-/// A record whose content stands earlier in the memtable or in a live segment is dropped; different records under
-/// equal ids are all kept. Partial records are kept apart, and of those of one span only the ones that contribute.
+/// A record whose content stands earlier in the memtable is dropped, a final also when it stands in a live segment;
+/// different records under equal ids are all kept. Partial records are kept apart, and of those of one span only the
+/// ones that contribute. They are not compared with segments: each would have to be decoded, an update is rarely equal
+/// to an earlier one, and one that is changes no answer until a merge drops it (LAW 5).
 package struct SealSelection: Sendable {
   /// Final records, ascending.
   package private(set) var rows: [UInt32] = []
@@ -20,14 +23,15 @@ package struct SealSelection: Sendable {
     var isDropped = RowMask(count: view.rows.count)
     var candidates = DuplicateFinder(view)
     for index in 0..<view.rows.count {
-      if view.rows.pointer(at: index).pointee.marks.contains(.isDead) {
+      let marks = view.rows.pointer(at: index).pointee.marks
+      if marks.contains(.isDead) {
         isDropped.set(index)
-      } else if try candidates.isRepeated(index) {
+      } else if try !marks.contains(.isPartial) && candidates.isRepeated(index) {
         isDropped.set(index)
         droppedCount += 1
       }
     }
-    let traces = live.isEmpty ? [] : view.traceRows()
+    let traces = live.isEmpty ? [] : view.finalsByTrace()
     for source in live { try Self.drop(&isDropped, &droppedCount, view, traces, liveIn: source) }
     rows.reserveCapacity(view.rows.count)
     for index in 0..<view.rows.count where !isDropped[index] {
@@ -43,7 +47,7 @@ package struct SealSelection: Sendable {
     droppedCount += partialCount - partialRows.count
   }
 
-  /// Drops the rows whose record stands in a live source. A source without the trace costs one probe of its filter.
+  /// Drops the finals that stand in a live source. A source without the trace costs one probe of its filter.
   ///
   /// What cannot be read is not known to be live: the rows stay, for the damage of one segment must not keep a memtable
   /// from being sealed, and with it every write.
@@ -54,7 +58,7 @@ package struct SealSelection: Sendable {
     guard !source.stripes.isEmpty else { return }
     for trace in traces {
       let fragments = try unlessDamaged { try source.rows(of: trace.id) } ?? []
-      for located in fragments {
+      for located in fragments where located.stripe.holdsFinals {
         try unlessDamaged { try drop(&isDropped, &droppedCount, view, trace.rows, liveIn: located) }
       }
     }
@@ -93,13 +97,14 @@ package struct SealSelection: Sendable {
 }
 
 extension SpanTable.View {
-  /// The rows of each trace, ascending, in the order in which the traces first came.
-  func traceRows() -> [(id: TraceID, rows: [Int])] {
+  /// The finals of each trace, ascending, in the order in which the first ones came.
+  func finalsByTrace() -> [(id: TraceID, rows: [Int])] {
     var traces: [(id: TraceID, rows: [Int])] = []
     // A trace gets its code with its first row, so none is above the index of its row, dead or not.
     var places = [UInt32](repeating: .max, count: rows.count)
     for index in 0..<rows.count {
       let row = rows.pointer(at: index)
+      if row.pointee.marks.contains(.isPartial) { continue }
       let trace = Int(row.pointee.trace)
       if places[trace] < .max {
         traces[Int(places[trace])].rows.append(index)

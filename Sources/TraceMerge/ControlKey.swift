@@ -2,6 +2,9 @@
 ///
 /// They are part of a record's content and of its hash. Readers see them only in raw answers.
 package enum ControlKey {
+  /// What all of them begin with.
+  static let prefix = "tracestore."
+
   /// True (a bool) on a record that adds to a span instead of being one.
   package static let partial = "tracestore.partial"
   /// The producer's update number (an int).

@@ -38,6 +38,10 @@ package struct SpanPart: Sendable {
       origin: Hash128(of: origin.bytes), content: Hash128(of: content))
   }
 
+  package init(_ record: PlainUpdates.Record) {
+    self.init(resource: record.resource, scope: record.scope, span: record.span, isPartial: record.isPartial)
+  }
+
   /// - Parameter endZeroMeansOpen: how the store reads spans without an end.
   package init(resource: Resource, scope: InstrumentationScope, span: SpanRecord, endZeroMeansOpen: Bool) {
     self.init(

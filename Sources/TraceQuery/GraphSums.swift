@@ -1,4 +1,3 @@
-import Synchronization
 import TraceGraph
 import TracestoreV2
 
@@ -69,16 +68,4 @@ extension ConnectionKind {
     case .unpairedCaller, .unpairedCallee: return nil
     }
   }
-}
-
-/// Results that several threads put down, each at places of its own.
-final class ResultSlots<Result: Sendable>: Sendable {
-  private let slots: Mutex<[Result?]>
-
-  init(count: Int) { slots = Mutex([Result?](repeating: nil, count: count)) }
-
-  func put(_ result: Result, at place: Int) { slots.withLock { $0[place] = result } }
-
-  /// Once every place has one.
-  var all: [Result] { slots.withLock { $0.compactMap { $0 } } }
 }

@@ -1,4 +1,3 @@
-import TraceColumns
 import TraceGraph
 import TraceModel
 package import TraceSegment
@@ -36,7 +35,7 @@ package struct ServiceGraphQuery: Sendable {
     var damage = DamageReport(snapshot.damage)
     let loose = looseTraces(&damage)
     let stripes = touchedStripes(window, loose, &damage)
-    let parts = concurrently(stripes.count) { index in part(of: stripes[index], window) }
+    let parts = concurrently(parallel, stripes.count) { index in part(of: stripes[index], window) }
     var sums = GraphSums()
     var joined = loose
     for part in parts {
@@ -46,7 +45,7 @@ package struct ServiceGraphQuery: Sendable {
     }
     let traces = Array(joined)
     let chunkCount = min(traces.count, 64)
-    let chunks = concurrently(chunkCount) { index in
+    let chunks = concurrently(parallel, chunkCount) { index in
       var chunk = JoinedTraces(snapshot, window)
       for place in stride(from: index, to: traces.count, by: chunkCount) { chunk.add(traces[place]) }
       return chunk
@@ -61,20 +60,11 @@ package struct ServiceGraphQuery: Sendable {
     return graph
   }
 
-  private func concurrently<Result: Sendable>(
-    _ count: Int, _ body: @escaping @Sendable (Int) -> Result
-  ) -> [Result] {
-    if count <= 1 { return (0..<count).map(body) }
-    let results = ResultSlots<Result>(count: count)
-    parallel(count) { results.put(body($0), at: $0) }
-    return results.all
-  }
-
   /// The traces of memtables.
   private func looseTraces(_ damage: inout DamageReport) -> Set<TraceID> {
     var traces: Set<TraceID> = []
     for source in looseSources {
-      damage.collect { try source.forEachTrace { traces.insert($0) } }
+      damage.collect { try source.forEachTrace(inStripesThat: { _ in true }) { traces.insert($0) } }
     }
     return traces
   }
@@ -159,7 +149,9 @@ package struct ServiceGraphQuery: Sendable {
     let wanted = Set(consumers.flatMap(\.consumer.targets))
     let traces = Set(wanted.map(\.trace)).subtracting(joined)
     var producers = ProducerFinder(snapshot)
-    for found in concurrently(parts.count, { parts[$0].producers(of: wanted, in: traces) }) { producers.add(found) }
+    for found in concurrently(parallel, parts.count, { parts[$0].producers(of: wanted, in: traces) }) {
+      producers.add(found)
+    }
     for named in consumers {
       let span = named.consumer.span
       var isPaired = false
@@ -207,18 +199,5 @@ private struct StripePart: Sendable {
       }
     }
     return found
-  }
-}
-
-extension SpanSource {
-  /// Calls `body` with the trace of each row, perhaps more than once.
-  fileprivate func forEachTrace(_ body: (TraceID) -> Void) throws {
-    for stripe in stripes {
-      var last: TraceID?
-      try stripe.forEachMatch(RowMask(count: stripe.rowCount, filled: true)) { match in
-        if match.trace != last { body(match.trace) }
-        last = match.trace
-      }
-    }
   }
 }

@@ -89,12 +89,6 @@ package struct RowTexts {
 }
 
 extension SpanStripe {
-  package func forEachCallRun(
-    _ selection: CallSelection, in rows: Range<Int>, _ mask: RowMask?, _ body: (CallRun) throws -> Void
-  ) throws {}
-
-  package func text(_ code: UInt32) throws -> [UInt8] { [] }
-
   package func texts(of key: [UInt8], _ levels: [ColumnLevel], in mask: RowMask) throws -> RowTexts {
     var result = RowTexts(rowCount: rowCount)
     try mask.forEachBatch { rows in

@@ -24,7 +24,11 @@ package final class OverlaidSource: SpanSource {
   package var bounds: StripeBounds { source.bounds }
 
   package func stripes(mayMatch leaf: SpanLeaf, among open: [Bool]) throws -> [Bool] {
-    try source.stripes(mayMatch: leaf, among: open)
+    var open = try source.stripes(mayMatch: leaf, among: open)
+    for (place, stripe) in stripes.enumerated() where open[place] {
+      if let overlaid = stripe as? OverlaidStripe, overlaid.isAllHidden { open[place] = false }
+    }
+    return open
   }
 
   package func rows(of trace: TraceID) throws -> [LocatedRows] {
@@ -136,12 +140,15 @@ package final class OverlaidSource: SpanSource {
 final class OverlaidStripe: SpanStripe {
   let stripe: any SpanStripe
   let hidden: RowMask
+  /// As of a stripe of partial records that are all shown as joined spans.
+  let isAllHidden: Bool
 
   /// Nil when the mask is of another size than the stripe: one stripe stands for all that a damaged index named.
   init?(_ stripe: any SpanStripe, hiding hidden: RowMask) {
     guard hidden.count == stripe.rowCount else { return nil }
     self.stripe = stripe
     self.hidden = hidden
+    isAllHidden = hidden.isFull
   }
 
   var index: Int { stripe.index }
@@ -150,8 +157,12 @@ final class OverlaidStripe: SpanStripe {
   var storedByteCount: UInt64 { stripe.storedByteCount }
   var isCached: Bool { stripe.isCached }
 
-  func mayMatch(_ leaf: SpanLeaf) throws -> Bool { try stripe.mayMatch(leaf) }
-  func filter(_ mask: inout RowMask, by leaf: SpanLeaf) throws { try stripe.filter(&mask, by: leaf) }
+  func mayMatch(_ leaf: SpanLeaf) throws -> Bool { try !isAllHidden && stripe.mayMatch(leaf) }
+
+  func filter(_ mask: inout RowMask, by leaf: SpanLeaf) throws {
+    mask.subtract(hidden)
+    if !mask.isEmpty { try stripe.filter(&mask, by: leaf) }
+  }
 
   private func visible(_ mask: RowMask) -> RowMask {
     var mask = mask
@@ -194,6 +205,7 @@ final class OverlaidStripe: SpanStripe {
   }
 
   func callRows(_ rows: [Int], _ names: inout NameTable) throws -> [CallRow] { try stripe.callRows(rows, &names) }
+  var holdsFinals: Bool { stripe.holdsFinals }
   func partialRows(_ rows: [Int]) -> [Int] { stripe.partialRows(rows) }
   func operations(_ rows: [Int]) throws -> [OperationCount] { try stripe.operations(rows) }
   func spanIDs(_ rows: [Int]) throws -> [UInt64] { try stripe.spanIDs(rows) }

@@ -49,6 +49,15 @@ package enum SpanText: String, CaseIterable, Sendable {
   case scopeName
   case scopeVersion
   case scopeSchemaURL
+
+  /// Where the text stands.
+  package var level: ColumnLevel {
+    switch self {
+    case .name, .statusMessage, .traceState: .span
+    case .service, .resourceSchemaURL: .resource
+    case .scopeName, .scopeVersion, .scopeSchemaURL: .scope
+    }
+  }
 }
 
 /// What a span has a list of.

@@ -261,6 +261,9 @@ package protocol SpanStripe: AnyObject, Sendable {
   /// Its place among the stripes of its source.
   var index: Int { get }
 
+  /// False for a stripe of partial records alone, which questions about finals spare themselves.
+  var holdsFinals: Bool { get }
+
   /// Those of the rows (ascending) that are partial records.
   func partialRows(_ rows: [Int]) -> [Int]
 
@@ -288,6 +291,7 @@ extension SpanStripe {
   package var storedByteCount: UInt64 { 0 }
   package var isCached: Bool { true }
 
+  package var holdsFinals: Bool { true }
   package func partialRows(_ rows: [Int]) -> [Int] { [] }
 
   package func timeBounds(_ rows: [Int]) throws -> (minimumStart: UInt64, maximumEnd: UInt64)? { nil }

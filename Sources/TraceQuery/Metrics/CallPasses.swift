@@ -1,4 +1,3 @@
-import Synchronization
 import TraceAggregate
 import TraceColumns
 import TraceModel
@@ -75,15 +74,13 @@ struct CallPasses {
   // MARK: Reading
 
   private func read(_ places: [Place], _ damage: inout DamageReport) -> [Part] {
-    let results = Mutex<[Int: ([Part], DamageReport)]>([:])
-    search.parallel(places.count) { [self] index in
+    let results = concurrently(search.parallel, places.count) { [self] index in
       var own = DamageReport()
       let parts = read(places[index], &own)
-      results.withLock { $0[index] = (parts, own) }
+      return (parts, own)
     }
     var parts: [Part] = []
-    for index in places.indices {
-      guard let (own, report) = results.withLock({ $0.removeValue(forKey: index) }) else { continue }
+    for (own, report) in results {
       parts += own
       damage.add(report)
     }
@@ -168,16 +165,14 @@ struct CallPasses {
       $0..<min($0 + Self.batchCount, starts.count)
     }
     starts.append(cellParts.count)
-    let results = Mutex<[Int: [CallCell]]>([:])
     let bounds = starts
-    search.parallel(batches.count) { [self] index in
+    let results = concurrently(search.parallel, batches.count) { [self] index in
       var finisher = CellFinisher(quantile: search.quantile, isExact: search.query.isExact)
-      let cells = batches[index].map { finisher.cell(cellParts[bounds[$0]..<bounds[$0 + 1]], of: parts) }
-      results.withLock { $0[index] = cells }
+      return batches[index].map { finisher.cell(cellParts[bounds[$0]..<bounds[$0 + 1]], of: parts) }
     }
     var cells: [CallCell] = []
     cells.reserveCapacity(starts.count)
-    for index in batches.indices { cells += results.withLock { $0.removeValue(forKey: index) } ?? [] }
+    for own in results { cells += own }
     return cells
   }
 

@@ -119,11 +119,6 @@ package final class RepeatMemory: Sendable {
   }
 }
 
-extension SpanStripe {
-  /// False for the partial records of a segment, which metrics never look at: each would be materialised.
-  var holdsFinals: Bool { !(self is PartialStripe) }
-}
-
 extension SpanSource {
   fileprivate func finals(of trace: TraceID) throws -> [LocatedRows] {
     try rows(of: trace).filter { $0.stripe.holdsFinals }

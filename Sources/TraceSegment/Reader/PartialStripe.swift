@@ -1,9 +1,11 @@
 import TraceBytes
 package import TraceColumns
 package import TraceModel
+import TraceOTLP
 package import TraceSource
 
-/// The partial records of a segment as a stripe: they are few, so that leaves are decided on materialised records.
+/// The partial records of a segment as a stripe. They are stored whole: what stands beside them in columns is decided
+/// there, everything else on materialised records.
 package final class PartialStripe: SpanStripe {
   private let core: SegmentCore
   package let index: Int
@@ -27,12 +29,22 @@ package final class PartialStripe: SpanStripe {
   /// The rows of a trace, ascending.
   func rows(of trace: TraceID) throws -> [Int] { Array(try table().rows(of: trace)) }
 
+  private var allRows: [Int] { Array(0..<rowCount) }
+
+  package var holdsFinals: Bool { false }
   package func partialRows(_ rows: [Int]) -> [Int] { rows }
+
+  /// None: partial records are measured nowhere.
+  package func forEachCallRun(
+    _ selection: CallSelection, in rows: Range<Int>, _ mask: RowMask?, _ body: (CallRun) throws -> Void
+  ) throws {}
+
+  package func text(_ code: UInt32) throws -> [UInt8] { [] }
 
   /// Calls `body` with the ids of every record.
   package func forEachID(_ body: (TraceID, UInt64) -> Void) throws {
     let table = try table()
-    for row in 0..<rowCount { body(table.traceID(row), table.spanIDs[row]) }
+    for (trace, span) in zip(try table.traces(allRows), try table.spanIDs(allRows)) { body(trace, span) }
   }
 
   package func mayMatch(_ leaf: SpanLeaf) throws -> Bool {
@@ -45,20 +57,45 @@ package final class PartialStripe: SpanStripe {
 
   package func filter(_ mask: inout RowMask, by leaf: SpanLeaf) throws {
     try check(mask)
+    if mask.isEmpty { return }
+    let (table, rows) = (try table(), mask.rows)
     var result = mask
-    try forEachRecord(mask.rows) { row, record in
-      if !leaf.matches(resource: record.resource, scope: record.scope, span: record.span) { result.clear(row) }
+    func keep<Values: Sequence>(_ values: Values, _ passes: (Values.Element) -> Bool) {
+      for (row, value) in zip(rows, values) where !passes(value) { result.clear(row) }
+    }
+    switch leaf {
+    case .start(let range): keep(try table.times(rows)) { range.contains($0.start) }
+    case .end(let range): keep(try table.times(rows)) { range.contains($0.end) }
+    case .duration(let range): keep(try table.times(rows)) { range.contains($0.end > $0.start ? $0.end - $0.start : 0) }
+    case .traceID(let id): keep(try table.traces(rows)) { $0 == id }
+    case .spanID(let id): keep(try table.spanIDs(rows)) { $0 == id }
+    case .attribute(.resource, let key, let test):
+      let passing = try core.resources().passing(key, test)
+      keep(try table.resources(rows)) { passing.indices.contains($0) && passing[$0] }
+    case .text(let text, let test) where text.level == .resource:
+      let passing = try core.resources().passing(text, test)
+      keep(try table.resources(rows)) { passing.indices.contains($0) && passing[$0] }
+    case .attribute(.scope, let key, let test):
+      let passing = try core.scopes().passing(key, test)
+      keep(try table.scopes(rows)) { passing.indices.contains($0) && passing[$0] }
+    case .text(let text, let test) where text.level == .scope:
+      let passing = try core.scopes().passing(text, test)
+      keep(try table.scopes(rows)) { passing.indices.contains($0) && passing[$0] }
+    default:
+      try forEachRecord(rows) { row, record in
+        if !leaf.matches(resource: record.resource, scope: record.scope, span: record.span) { result.clear(row) }
+      }
     }
     mask = result
   }
 
   package func forEachMatch(_ mask: RowMask, _ body: (MatchedRow) -> Void) throws {
     try check(mask)
-    let table = try table()
-    mask.forEachSet { row in
-      let (start, end) = (table.starts[row], table.ends[row])
-      body(
-        MatchedRow(row: row, start: start, duration: end > start ? end - start : 0, trace: table.traceID(row)))
+    let (table, rows) = (try table(), mask.rows)
+    let (traces, times) = (try table.traces(rows), try table.times(rows))
+    for (place, row) in rows.enumerated() {
+      let (start, end) = times[place]
+      body(MatchedRow(row: row, start: start, duration: end > start ? end - start : 0, trace: traces[place]))
     }
   }
 
@@ -101,11 +138,8 @@ package final class PartialStripe: SpanStripe {
   }
 
   package func spanIDs(_ rows: [Int]) throws -> [UInt64] {
-    let table = try table()
-    return try rows.map { row in
-      try check(row)
-      return table.spanIDs[row]
-    }
+    for row in rows { try check(row) }
+    return try table().spanIDs(rows)
   }
 
   package func summaryRows(_ rows: [Int]) throws -> [SummaryRow] {
@@ -125,17 +159,16 @@ package final class PartialStripe: SpanStripe {
   }
 
   private func forEachRecord(_ rows: [Int], _ body: (Int, SourceSpan) throws -> Void) throws {
+    for row in rows { try check(row) }
     let table = try table()
     let (resources, scopes) = (try core.resources(), try core.scopes())
     try core.cache.withScratch { scratch in
-      for row in rows {
-        try check(row)
+      try table.forEachRecord(rows, scratch) { row, resource, scope, bytes in
         try body(
           row,
           SourceSpan(
-            resource: try resources.value(at: Int(clamping: table.resources[row])),
-            scope: try scopes.value(at: Int(clamping: table.scopes[row])), span: try table.span(row, scratch),
-            isPartial: true))
+            resource: try resources.value(at: resource), scope: try scopes.value(at: scope),
+            span: try OTLP.decodeSpan(bytes), isPartial: true))
       }
     }
   }

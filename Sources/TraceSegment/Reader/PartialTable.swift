@@ -1,64 +1,155 @@
+import Synchronization
 import TraceBytes
 import TraceColumns
 import TraceModel
 import TraceOTLP
 import TraceSource
 
-/// Partial records, verbatim, ascending by trace and span.
+/// Partial records, verbatim, ascending by trace and span. They stay encoded: a question decodes the pages it touches,
+/// so that a hundred thousand of them cost the cache no more than their bytes in the file.
 final class PartialTable: CachedBlock, @unchecked Sendable {
-  let traceHighs: [UInt64]
-  let traceLows: [UInt64]
-  let spanIDs: [UInt64]
-  let resources: [UInt64]
-  let scopes: [UInt64]
-  let starts: [UInt64]
-  let ends: [UInt64]
+  private let traceHighs: IntegerColumn
+  private let traceLows: IntegerColumn
+  private let spans: IntegerColumn
+  private let resources: IntegerColumn
+  private let scopes: IntegerColumn
+  private let starts: IntegerColumn
+  private let ends: IntegerColumn
   private let records: TextColumn
   private let buffer: SegmentBuffer
   private let place: ChunkPlace
+  /// The first trace of each page of ids.
+  private let pageStarts: [TraceID]
+  /// Whoever asks for many traces asks in their order.
+  private let lastPage = Mutex<(index: Int, traces: [TraceID])?>(nil)
 
-  var count: Int { traceHighs.count }
-  var residentByteCount: Int { buffer.byteCount + count * 56 }
+  var count: Int { records.count }
+  var residentByteCount: Int { buffer.byteCount + pageStarts.count * 16 + IntegerPage.maximumCount * 16 + 512 }
 
+  /// - Parameter parts: of the section, whose checksum was compared when it was read.
   init(
     _ buffer: SegmentBuffer, _ parts: [UnsafeRawBufferPointer], count: UInt64, place: ChunkPlace, _ scratch: ReadScratch
   ) throws {
-    let columns = try parts[..<7].map { try IntegerColumn($0, verifying: false).decodeAll() }
+    let columns = try parts[..<7].map { try IntegerColumn($0, verifying: false) }
     records = try TextColumn(parts[7], verifying: false, scratch: scratch.columns)
     guard columns.allSatisfy({ UInt64($0.count) == count }), UInt64(records.count) == count else {
       throw place.damage("its columns do not hold \(count) records")
     }
-    (traceHighs, traceLows, spanIDs) = (columns[0], columns[1], columns[2])
+    (traceHighs, traceLows, spans) = (columns[0], columns[1], columns[2])
     (resources, scopes, starts, ends) = (columns[3], columns[4], columns[5], columns[6])
     self.buffer = buffer
     self.place = place
+    let (highs, lows) = (traceHighs, traceLows)
+    pageStarts = try (0..<(highs.count == 0 ? 0 : highs.pageCount)).map { page in
+      let row = highs.rows(ofPage: page).lowerBound
+      return TraceID(high: try highs.value(at: row), low: try lows.value(at: row))
+    }
   }
 
-  var bounds: StripeBounds {
+  func bounds() throws -> StripeBounds {
     var bounds = StripeBounds()
-    for row in 0..<count { bounds.include(start: starts[row], end: ends[row]) }
+    for (start, end) in zip(try decoded(starts), try decoded(ends)) { bounds.include(start: start, end: end) }
     return bounds
   }
 
-  func traceID(_ row: Int) -> TraceID { TraceID(high: traceHighs[row], low: traceLows[row]) }
+  private func decoded(_ column: IntegerColumn) throws -> [UInt64] { try place.naming { try column.decodeAll() } }
 
-  /// The rows of a trace.
-  func rows(of trace: TraceID) -> Range<Int> {
-    func first(_ passes: (TraceID) -> Bool) -> Int {
-      var low = 0
-      var high = count
-      while low < high {
-        let middle = (low + high) / 2
-        if passes(traceID(middle)) { high = middle } else { low = middle + 1 }
-      }
-      return low
-    }
-    return first { $0 >= trace }..<first { $0 > trace }
+  private func values(_ column: IntegerColumn, _ rows: [Int]) throws -> [UInt64] {
+    try place.naming { try rows.count == count ? column.decodeAll() : column.gather(rows) }
   }
 
-  func span(_ row: Int, _ scratch: ReadScratch) throws -> SpanRecord {
-    try place.naming {
-      try records.reading(at: row, scratch) { bytes in try OTLP.decodeSpan(bytes) }
+  /// The rows of a trace. Decodes the pages that hold it: ids ascend, and are stored as steps.
+  func rows(of trace: TraceID) throws -> Range<Int> {
+    // A page whose successor begins below the trace holds nothing of it.
+    var page = max(0, pageStarts.partitioningIndex { $0 >= trace } - 1)
+    var rows: Range<Int>?
+    while page < pageStarts.count, pageStarts[page] <= trace {
+      let pageRows = traceHighs.rows(ofPage: page)
+      let traces = try traces(ofPage: page)
+      let first = traces.partitioningIndex { $0 >= trace }
+      let end = traces.partitioningIndex { $0 > trace }
+      if first < end { rows = (rows?.lowerBound ?? pageRows.lowerBound + first)..<pageRows.lowerBound + end }
+      page += 1
     }
+    return rows ?? 0..<0
+  }
+
+  private func traces(ofPage page: Int) throws -> [TraceID] {
+    if let known = lastPage.withLock({ $0?.index == page ? $0?.traces : nil }) { return known }
+    let traces = try traces(Array(traceHighs.rows(ofPage: page)))
+    lastPage.withLock { $0 = (page, traces) }
+    return traces
+  }
+
+  // MARK: Columns of some rows, which ascend
+
+  func traces(_ rows: [Int]) throws -> [TraceID] {
+    zip(try values(traceHighs, rows), try values(traceLows, rows)).map { TraceID(high: $0, low: $1) }
+  }
+
+  func spanIDs(_ rows: [Int]) throws -> [UInt64] { try values(spans, rows) }
+
+  func times(_ rows: [Int]) throws -> [(start: UInt64, end: UInt64)] {
+    zip(try values(starts, rows), try values(ends, rows)).map { ($0, $1) }
+  }
+
+  func resources(_ rows: [Int]) throws -> [Int] { try values(resources, rows).map { Int(clamping: $0) } }
+
+  func scopes(_ rows: [Int]) throws -> [Int] { try values(scopes, rows).map { Int(clamping: $0) } }
+
+  /// Calls `body` with each of the rows, the numbers of its resource and its scope, and its span as OTLP.
+  func forEachRecord(
+    _ rows: [Int], _ scratch: ReadScratch,
+    _ body: (_ row: Int, _ resource: Int, _ scope: Int, UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    let (resources, scopes) = (try resources(rows), try scopes(rows))
+    try place.naming {
+      try records.reading(rows, scratch) { place, bytes in
+        try body(rows[place], resources[place], scopes[place], bytes)
+      }
+    }
+  }
+}
+
+/// All partial records of a segment in memory, for a merge, which takes them in an order of its own.
+struct UnpackedPartials {
+  let traces: [TraceID]
+  let starts: [UInt64]
+  private var resources: [Int] = []
+  private var scopes: [Int] = []
+  private var texts: [UInt8] = []
+  private var ends: [Int] = []
+
+  init(_ table: PartialTable, _ scratch: ReadScratch) throws {
+    let rows = Array(0..<table.count)
+    traces = try table.traces(rows)
+    starts = try table.times(rows).map(\.start)
+    try table.forEachRecord(rows, scratch) { _, resource, scope, bytes in
+      resources.append(resource)
+      scopes.append(scope)
+      texts.append(contentsOf: bytes)
+      ends.append(texts.count)
+    }
+  }
+
+  func record(_ row: Int, of core: SegmentCore) throws -> SourceSpan {
+    let span = try texts.withUnsafeBytes { texts in
+      try OTLP.decodeSpan(UnsafeRawBufferPointer(rebasing: texts[(row == 0 ? 0 : ends[row - 1])..<ends[row]]))
+    }
+    return SourceSpan(
+      resource: try core.resources().value(at: resources[row]), scope: try core.scopes().value(at: scopes[row]),
+      span: span, isPartial: true)
+  }
+}
+
+extension Array {
+  /// The first index from which on all elements pass, of a list where none passes before one that does not.
+  fileprivate func partitioningIndex(where passes: (Element) -> Bool) -> Int {
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = (low + high) / 2
+      if passes(self[middle]) { high = middle } else { low = middle + 1 }
+    }
+    return low
   }
 }

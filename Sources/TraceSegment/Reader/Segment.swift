@@ -146,7 +146,7 @@ package final class Segment: SpanSource {
     if let known = resident.withLock({ $0.partialStripe }) { return known }
     guard let table = try core.partials() else { return nil }
     let stripe = PartialStripe(
-      core: core, index: Int(clamping: totals.stripeCount), rowCount: table.count, bounds: table.bounds)
+      core: core, index: Int(clamping: totals.stripeCount), rowCount: table.count, bounds: try table.bounds())
     return resident.withLock { resident in
       if let known = resident.partialStripe { return known }
       resident.partialStripe = stripe

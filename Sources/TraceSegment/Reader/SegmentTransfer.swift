@@ -30,6 +30,7 @@ package final class SegmentTransfer {
   @exclusivity(unchecked) private var resourceIndices: [UInt32]
   @exclusivity(unchecked) private var scopeIndices: [UInt32]
   private var stripes: [Int: StripeRows] = [:]
+  private var partials: UnpackedPartials?
 
   private static let unknown = UInt32.max
 
@@ -74,22 +75,20 @@ package final class SegmentTransfer {
             rowCount: Int(spanCounts[ordinal]), stripe: stripe.index, place: ordinal))
       }
     }
-    guard let partials = try core.partials() else { return result }
+    guard let partials = try unpackedPartials() else { return result }
     var first = 0
-    while first < partials.count {
-      let rows = partials.rows(of: partials.traceID(first))
-      // Ascending by trace, or the look-up above would have failed.
-      guard rows.lowerBound == first, !rows.isEmpty else {
+    while first < partials.traces.count {
+      let trace = partials.traces[first]
+      guard first == 0 || partials.traces[first - 1] < trace else {
         throw core.place(.partialSpans).damage("its records do not ascend")
       }
-      var start = UInt64.max
-      for row in rows where partials.starts[row] > 0 { start = min(start, partials.starts[row]) }
+      let end = partials.traces[first...].firstIndex { $0 != trace } ?? partials.traces.count
+      let start = partials.starts[first..<end].filter { $0 > 0 }.min()
       result.append(
         TraceFragment(
-          trace: partials.traceID(first),
-          start: start == .max ? start : start - start % SegmentFormat.baseGranuleNanoseconds,
-          rowCount: rows.count, stripe: nil, place: first))
-      first = rows.upperBound
+          trace: trace, start: start.map { $0 - $0 % SegmentFormat.baseGranuleNanoseconds } ?? .max,
+          rowCount: end - first, stripe: nil, place: first))
+      first = end
     }
     return result
   }
@@ -119,16 +118,19 @@ package final class SegmentTransfer {
   package var heldStripes: [Int] { Array(stripes.keys) }
 
   private func appendPartials(_ fragment: TraceFragment) throws {
-    guard let partials = try core.partials() else { return }
+    guard let partials = try unpackedPartials() else { return }
     let builder = SpanTableBuilder(table: table)
-    try core.cache.withScratch { scratch in
-      for row in fragment.place..<fragment.place + fragment.rowCount {
-        builder.append(
-          resource: try core.resources().value(at: Int(clamping: partials.resources[row])),
-          scope: try core.scopes().value(at: Int(clamping: partials.scopes[row])),
-          span: try partials.span(row, scratch), isPartial: true)
-      }
+    for row in fragment.place..<fragment.place + fragment.rowCount {
+      let record = try partials.record(row, of: core)
+      builder.append(resource: record.resource, scope: record.scope, span: record.span, isPartial: true)
     }
+  }
+
+  private func unpackedPartials() throws -> UnpackedPartials? {
+    if partials == nil, let table = try core.partials() {
+      partials = try core.cache.withScratch { try UnpackedPartials(table, $0) }
+    }
+    return partials
   }
 
   // MARK: Codes

@@ -24,10 +24,15 @@ extension TextColumn {
     _ rows: Range<Int>, _ scratch: ReadScratch, _ body: (Int, UnsafeRawBufferPointer) throws -> Void
   ) throws {
     if rows == 0..<count { return try readingAll(scratch, body) }
+    try reading(Array(rows), scratch) { place, bytes in try body(rows.lowerBound + place, bytes) }
+  }
+
+  /// As `gather`, for a body that throws errors of this room.
+  func reading(_ rows: [Int], _ scratch: ReadScratch, _ body: (Int, UnsafeRawBufferPointer) throws -> Void) throws {
     var failure: (any Error)?
-    try gather(Array(rows), scratch: scratch.columns) { place, bytes in
+    try gather(rows, scratch: scratch.columns) { place, bytes in
       guard failure == nil else { return }
-      do { try body(rows.lowerBound + place, bytes) } catch { failure = error }
+      do { try body(place, bytes) } catch { failure = error }
     }
     if let failure { throw failure }
   }

@@ -1,0 +1,78 @@
+package import TraceModel
+
+/// The plain case of partial records, decided without hashing anything: a producer sends an open span again and again
+/// with new values, so that its newest record says all that the others do.
+package enum PlainUpdates {
+  /// A record of one (trace id, span id).
+  package struct Record {
+    package let resource: Resource
+    package let scope: InstrumentationScope
+    package let span: SpanRecord
+    package let isPartial: Bool
+
+    package init(resource: Resource, scope: InstrumentationScope, span: SpanRecord, isPartial: Bool) {
+      self.resource = resource
+      self.scope = scope
+      self.span = span
+      self.isPartial = isPartial
+    }
+  }
+
+  private struct Age {
+    var place: Int
+    var sequence: Int64
+    var observed: UInt64
+    var last: UInt64
+
+    func precedes(_ other: Age) -> Bool { (sequence, observed) < (other.sequence, other.observed) }
+  }
+
+  /// The places of records that plainly do not contribute; see `SpanPart.contributing`, whose answer stays the same
+  /// without them.
+  ///
+  /// - Parameter records: Of one trace and span id, in any order.
+  package static func dominated(_ records: [Record]) -> Set<Int> {
+    if records.count < 2 { return [] }
+    let ages = records.indices.compactMap { age(of: records[$0], at: $0) }
+    guard ages.count > 1, let newest = ages.max(by: { $0.precedes($1) }) else { return [] }
+    let older = ages.filter { age in
+      age.precedes(newest) && age.last <= newest.last && isAlike(records[age.place], records[newest.place])
+    }
+    return Set(older.map(\.place))
+  }
+
+  /// Nil for a record that is not plain.
+  private static func age(of record: Record, at place: Int) -> Age? {
+    let span = record.span
+    guard record.isPartial, span.events.isEmpty, span.links.isEmpty else { return nil }
+    var (sequence, observed): (Int64?, Int64?)
+    for attribute in span.attributes {
+      let key = attribute.key.utf8
+      guard key.starts(with: ControlKey.prefix.utf8) else { continue }
+      // A repeated key, a value of another type and the other control keys are left to the contest.
+      guard case .int(let value) = attribute.value else { return nil }
+      if key.elementsEqual(ControlKey.sequence.utf8), sequence == nil {
+        sequence = value
+      } else if key.elementsEqual(ControlKey.observed.utf8), observed == nil {
+        observed = value
+      } else {
+        return nil
+      }
+    }
+    let latest = max(span.start.nanoseconds, span.end.nanoseconds)
+    let stated = observed.flatMap { $0 > 0 ? UInt64($0) : nil }
+    return Age(place: place, sequence: sequence ?? 0, observed: stated ?? latest, last: max(latest, stated ?? 0))
+  }
+
+  /// Whether two records differ in the values of their attributes alone, and in their ends.
+  private static func isAlike(_ left: Record, _ right: Record) -> Bool {
+    let (a, b) = (left.span, right.span)
+    return left.resource == right.resource && left.scope == right.scope && a.name.utf8.elementsEqual(b.name.utf8)
+      && a.kind == b.kind && a.start == b.start && a.parentSpanID == b.parentSpanID
+      && a.traceState.utf8.elementsEqual(b.traceState.utf8) && a.flags == b.flags && a.status == b.status
+      && a.unknownFields == b.unknownFields && a.droppedAttributeCount == b.droppedAttributeCount
+      && a.droppedEventCount == b.droppedEventCount && a.droppedLinkCount == b.droppedLinkCount
+      && a.attributes.count == b.attributes.count
+      && zip(a.attributes, b.attributes).allSatisfy { $0.key.utf8.elementsEqual($1.key.utf8) }
+  }
+}
