@@ -23,6 +23,8 @@ struct PartialLoad: Encodable {
   /// Records that are left of all updates, in segments.
   var keptRecordCount = 0
   var storeMemoryByteCount = 0
+  /// Of the process, when everything is written and nothing was asked yet.
+  var peakMemoryByteCountOfWriting = 0
   var peakMemoryByteCount = 0
 
   private static let requestSpanCount = 512
@@ -36,6 +38,7 @@ struct PartialLoad: Encodable {
     let corpus = try Corpus(path: path + ".corpus")
     let updates = try await ContinuousClock().measure { try await corpus.write(to: store) }
     result.updatesPerSecond = Double(result.openSpanCount * result.updateCount) / updates.seconds
+    result.peakMemoryByteCountOfWriting = TracestoreBench.peakMemoryByteCount()
     let reads = try await times(1_000) { index in
       let chunks = try await store.getTraces([trace(index * 97 % result.openSpanCount)]).collect().elements
       guard chunks.count == 1 else { throw CocoaError(.fileReadCorruptFile) }

@@ -10,9 +10,9 @@ import TraceEngine
 ///     tracestore-bench partial STORE            holds very many open spans, updates, reads and searches them
 ///     tracestore-bench filters STORE FILTERS    asks every filter of a file again and again, and prints a table
 ///     tracestore-bench names STORE              asks for services, operations, keys and values, and prints a table
-///     tracestore-bench graph STORE              asks for the service graph, first cold, then again and again
+///     tracestore-bench metrics STORE            asks for latencies, rates and the service graph, and prints a table
 ///
-/// All but `filters` and `names` print one JSON object.
+/// All but `filters`, `names` and `metrics` print one JSON object.
 @main
 struct TracestoreBench {
   static func main() async throws {
@@ -28,10 +28,11 @@ struct TracestoreBench {
       try await withTraceStore(at: arguments[2]) { try await filters.measure($0).print("traces", "filter") }
     case (3, "names"):
       try await withTraceStore(at: arguments[2]) { try await NameTable.measure($0).print("names", "list") }
-    case (3, "graph"): try await withTraceStore(at: arguments[2]) { try emit(try await GraphTimes.measure($0)) }
+    case (3, "metrics"):
+      try await withTraceStore(at: arguments[2]) { try await MetricTable.measure($0).print("points", "question") }
     default:
       let usage = """
-        usage: tracestore-bench ingest|mixed CORPUS STORE | ask STORE QUESTIONS | filters STORE FILTERS | partial|names|graph STORE
+        usage: tracestore-bench ingest|mixed CORPUS STORE | ask STORE QUESTIONS | filters STORE FILTERS | partial|names|metrics STORE
 
         """
       FileHandle.standardError.write(Data(usage.utf8))
