@@ -131,13 +131,12 @@ extension DependencyLink {
 
   /// The order of lists: by parent, child, source, connection, each by its UTF-8 bytes.
   public func precedes(_ other: DependencyLink) -> Bool {
-    for (left, right) in [
-      (parent, other.parent), (child, other.child), (source, other.source),
-      (connection.rawValue, other.connection.rawValue),
-    ] where !left.utf8.elementsEqual(right.utf8) {
-      return left.utf8.lexicographicallyPrecedes(right.utf8)
+    /// Nil for equal texts.
+    func precedes(_ left: String, _ right: String) -> Bool? {
+      left.utf8.elementsEqual(right.utf8) ? nil : left.utf8.lexicographicallyPrecedes(right.utf8)
     }
-    return false
+    return precedes(parent, other.parent) ?? precedes(child, other.child) ?? precedes(source, other.source)
+      ?? precedes(connection.rawValue, other.connection.rawValue) ?? false
   }
 
   /// Links with equal ends, source and connection added up, in order. What is unknown of a part is unknown of the sum,

@@ -27,7 +27,7 @@ enum MetricTable {
       ("by service", query(services)),
       ("of \(services[0]), by operation", query([services[0]], [.operation])),
       ("by operation, span.duration > 100ms", query(services, [.operation], filter: slow)),
-      ("by http.route", query(services, [.attribute(AttributeReference(key: "http.route"))])),
+      ("by http.route", query(services, [.attribute(AttributeReference("http.route"))])),
     ] {
       table.add("latencies", text) { points(try await store.getLatencies(query)) }
     }
