@@ -58,9 +58,11 @@ struct CallChunks {
   init(_ stripe: any SpanStripe, in rows: Range<Int>, _ mask: RowMask?, _ scan: CallScan) throws {
     if !scan.attributes.isEmpty { try readAttributes(stripe, rows, mask, scan) }
     if scan.selection.needsDurations { durations.reserveCapacity(rows.count) }
+    let attributeCodes = attributeCodes
     try stripe.forEachCallRun(scan.selection, in: rows, mask) { run in
       if attributeCodes.isEmpty { return add(run, attributes: 0, scan) }
-      forEachGroup(of: run) { part, attributes in add(part, attributes: attributes, scan) }
+      // Not a method of the value that grows: it would hold a copy, and every run would copy all that is there.
+      Self.forEachGroup(of: run, attributeCodes) { part, attributes in add(part, attributes: attributes, scan) }
     }
   }
 
@@ -142,7 +144,10 @@ struct CallChunks {
     }
   }
 
-  private func forEachGroup(of run: CallRun, _ body: (CallRun, UInt32) -> Void) {
+  /// - Parameter attributeCodes: by row.
+  private static func forEachGroup(
+    of run: CallRun, _ attributeCodes: [UInt32], _ body: (CallRun, UInt32) -> Void
+  ) {
     let codes = run.starts.indices.map { attributeCodes[run.rows[$0]] }
     guard let first = codes.first else { return }
     if codes.allSatisfy({ $0 == first }) { return body(run, first) }
