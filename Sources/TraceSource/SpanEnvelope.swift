@@ -1,5 +1,5 @@
 import TraceBytes
-package import TraceColumns
+import TraceColumns
 package import TraceModel
 
 /// What spans share: several sources may hold equal ones, which count once.
