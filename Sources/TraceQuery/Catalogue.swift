@@ -73,14 +73,12 @@ package struct Catalogue {
         damage.salvage(mask) { try stripe.forEachAttributeKey(in: $0, add) }
         damage.salvage(mask) { try stripe.forEachEnvelope(in: $0) { envelopes.insert($0) } }
       })
-    var lists: [SpanEnvelope.KeyList: (envelope: SpanEnvelope, count: Int)] = [:]
-    for envelope in envelopes { lists[envelope.keys, default: (envelope, 0)].count += 1 }
-    for (envelope, count) in lists.values {
+    for envelope in envelopes {
       for attribute in envelope.attributes {
         add(
           AttributeKeyCount(
             key: attribute.key, level: envelope.level, type: TraceBytes.AttributeType(of: attribute).rawValue,
-            valueCount: count))
+            valueCount: 1))
       }
     }
     let sorted = counts.sorted { left, right in

@@ -55,6 +55,26 @@ extension SpanSource {
   package var contentNumber: UInt64? { nil }
 }
 
+/// What spans share: several sources may hold equal ones, which count once.
+package enum SpanEnvelope: Hashable, Sendable {
+  case resource(Resource)
+  case scope(InstrumentationScope)
+
+  package var level: ColumnLevel {
+    switch self {
+    case .resource: .resource
+    case .scope: .scope
+    }
+  }
+
+  package var attributes: [Attribute] {
+    switch self {
+    case .resource(let resource): resource.attributes
+    case .scope(let scope): scope.attributes
+    }
+  }
+}
+
 /// How often an attribute key occurs in a source.
 package struct AttributeKeyCount: Sendable {
   package var key: String

@@ -57,10 +57,10 @@ extension Segment {
   package func forEachEnvelope(_ body: (SpanEnvelope) -> Void) throws {
     let resources = try core.resources()
     for index in 0..<resources.count where resources.spanCounts[index] > 0 {
-      body(try resources.envelope(at: index))
+      body(.resource(try resources.value(at: index)))
     }
     let scopes = try core.scopes()
-    for index in 0..<scopes.count where scopes.spanCounts[index] > 0 { body(try scopes.envelope(at: index)) }
+    for index in 0..<scopes.count where scopes.spanCounts[index] > 0 { body(.scope(try scopes.value(at: index))) }
     for record in try partialRecords() {
       body(.resource(record.resource))
       body(.scope(record.scope))
@@ -249,10 +249,10 @@ extension SegmentStripe {
     try reading { loaded, scratch in
       let rows = mask.rows
       try tallyList(loaded, ChunkID.resource, try loaded.resourceList(scratch), rows) { index, _ in
-        found.append(try core.resources().envelope(at: index))
+        found.append(.resource(try core.resources().value(at: index)))
       }
       try tallyList(loaded, ChunkID.scope, try loaded.scopeList(scratch), rows) { index, _ in
-        found.append(try core.scopes().envelope(at: index))
+        found.append(.scope(try core.scopes().value(at: index)))
       }
     }
     for envelope in found { body(envelope) }

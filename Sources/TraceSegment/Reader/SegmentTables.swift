@@ -10,7 +10,6 @@ final class RecordTable<Value: Sendable>: @unchecked Sendable {
   private struct State: Sendable {
     var values: [Int: Value] = [:]
     var valueByteCount = 0
-    var envelopes: [Int: SpanEnvelope] = [:]
     /// By the name of the question.
     var answers: [String: [Bool]] = [:]
     /// The keys of all values.
@@ -32,9 +31,7 @@ final class RecordTable<Value: Sendable>: @unchecked Sendable {
   var count: Int { spanCounts.count }
 
   var residentByteCount: Int {
-    state.withLock {
-      buffer.byteCount + $0.valueByteCount + $0.envelopes.count * 128 + $0.answers.count * count + count * 8
-    }
+    state.withLock { buffer.byteCount + $0.valueByteCount + $0.answers.count * count + count * 8 }
   }
 
   init(
@@ -64,14 +61,6 @@ final class RecordTable<Value: Sendable>: @unchecked Sendable {
       if $0.values.updateValue(value, forKey: index) == nil { $0.valueByteCount += byteCount * 4 + 256 }
     }
     return value
-  }
-
-  /// A value as lists compare it.
-  func envelope(at index: Int, _ make: (Value) -> SpanEnvelope) throws -> SpanEnvelope {
-    if let known = state.withLock({ $0.envelopes[index] }) { return known }
-    let envelope = make(try value(at: index))
-    state.withLock { $0.envelopes[index] = envelope }
-    return envelope
   }
 
   /// Whether any value has an attribute with this key.
@@ -119,8 +108,6 @@ final class ResourceTable: Sendable {
 
   func value(at index: Int) throws -> Resource { try table.value(at: index) }
 
-  func envelope(at index: Int) throws -> SpanEnvelope { try table.envelope(at: index, SpanEnvelope.resource) }
-
   /// For each resource, whether an attribute passes; empty when none does anywhere.
   func passing(_ key: [UInt8], _ test: ValueTest) throws -> [Bool] {
     guard try table.hasKey(key, attributes: { $0.attributes }) else { return [] }
@@ -147,8 +134,6 @@ final class ScopeTable: Sendable {
   var residentByteCount: Int { table.residentByteCount }
 
   func value(at index: Int) throws -> InstrumentationScope { try table.value(at: index) }
-
-  func envelope(at index: Int) throws -> SpanEnvelope { try table.envelope(at: index, SpanEnvelope.scope) }
 
   /// For each scope, whether an attribute passes; empty when none does anywhere.
   func passing(_ key: [UInt8], _ test: ValueTest) throws -> [Bool] {
