@@ -18,13 +18,34 @@ package enum PlainUpdates {
     }
   }
 
-  private struct Age {
-    var place: Int
-    var sequence: Int64
-    var observed: UInt64
-    var last: UInt64
+  /// How old a plain record is, and where it stands among the records of its span.
+  package struct Age {
+    let place: Int
+    let sequence: Int64
+    let observed: UInt64
+    let last: UInt64
+
+    /// - Parameters:
+    ///   - latest: the later of its start and its end, in nanoseconds.
+    ///   - stated: when its producer says that it was observed; counts above zero.
+    package init(place: Int, sequence: Int64?, latest: UInt64, stated: Int64?) {
+      let stated = stated.flatMap { $0 > 0 ? UInt64($0) : nil }
+      self.place = place
+      self.sequence = sequence ?? 0
+      observed = stated ?? latest
+      last = max(latest, stated ?? 0)
+    }
 
     func precedes(_ other: Age) -> Bool { (sequence, observed) < (other.sequence, other.observed) }
+  }
+
+  /// The places of those that the newest leaves nothing to say.
+  ///
+  /// - Parameter isAlike: whether the records at two places differ in the values of their attributes and their ends alone.
+  package static func dominated(_ ages: [Age], isAlike: (Int, Int) -> Bool) -> Set<Int> {
+    guard ages.count > 1, let newest = ages.max(by: { $0.precedes($1) }) else { return [] }
+    let older = ages.filter { $0.precedes(newest) && $0.last <= newest.last && isAlike($0.place, newest.place) }
+    return Set(older.map(\.place))
   }
 
   /// The places of records that plainly do not contribute; see `SpanPart.contributing`, whose answer stays the same
@@ -33,12 +54,7 @@ package enum PlainUpdates {
   /// - Parameter records: Of one trace and span id, in any order.
   package static func dominated(_ records: [Record]) -> Set<Int> {
     if records.count < 2 { return [] }
-    let ages = records.indices.compactMap { age(of: records[$0], at: $0) }
-    guard ages.count > 1, let newest = ages.max(by: { $0.precedes($1) }) else { return [] }
-    let older = ages.filter { age in
-      age.precedes(newest) && age.last <= newest.last && isAlike(records[age.place], records[newest.place])
-    }
-    return Set(older.map(\.place))
+    return dominated(records.indices.compactMap { age(of: records[$0], at: $0) }) { isAlike(records[$0], records[$1]) }
   }
 
   /// Nil for a record that is not plain.
@@ -59,9 +75,8 @@ package enum PlainUpdates {
         return nil
       }
     }
-    let latest = max(span.start.nanoseconds, span.end.nanoseconds)
-    let stated = observed.flatMap { $0 > 0 ? UInt64($0) : nil }
-    return Age(place: place, sequence: sequence ?? 0, observed: stated ?? latest, last: max(latest, stated ?? 0))
+    return Age(
+      place: place, sequence: sequence, latest: max(span.start.nanoseconds, span.end.nanoseconds), stated: observed)
   }
 
   /// Whether two records differ in the values of their attributes alone, and in their ends.

@@ -63,6 +63,8 @@ package final class PartialStripe: SpanStripe {
     func keep<Values: Sequence>(_ values: Values, _ passes: (Values.Element) -> Bool) {
       for (row, value) in zip(rows, values) where !passes(value) { result.clear(row) }
     }
+    /// - Parameter passing: by number; empty when none passes.
+    func keep(_ numbers: [Int], passing: [Bool]) { keep(numbers) { passing.indices.contains($0) && passing[$0] } }
     switch leaf {
     case .start(let range): keep(try table.times(rows)) { range.contains($0.start) }
     case .end(let range): keep(try table.times(rows)) { range.contains($0.end) }
@@ -70,17 +72,13 @@ package final class PartialStripe: SpanStripe {
     case .traceID(let id): keep(try table.traces(rows)) { $0 == id }
     case .spanID(let id): keep(try table.spanIDs(rows)) { $0 == id }
     case .attribute(.resource, let key, let test):
-      let passing = try core.resources().passing(key, test)
-      keep(try table.resources(rows)) { passing.indices.contains($0) && passing[$0] }
-    case .text(let text, let test) where text.level == .resource:
-      let passing = try core.resources().passing(text, test)
-      keep(try table.resources(rows)) { passing.indices.contains($0) && passing[$0] }
+      keep(try table.resources(rows), passing: try core.resources().passing(key, test))
     case .attribute(.scope, let key, let test):
-      let passing = try core.scopes().passing(key, test)
-      keep(try table.scopes(rows)) { passing.indices.contains($0) && passing[$0] }
+      keep(try table.scopes(rows), passing: try core.scopes().passing(key, test))
+    case .text(let text, let test) where text.level == .resource:
+      keep(try table.resources(rows), passing: try core.resources().passing(text, test))
     case .text(let text, let test) where text.level == .scope:
-      let passing = try core.scopes().passing(text, test)
-      keep(try table.scopes(rows)) { passing.indices.contains($0) && passing[$0] }
+      keep(try table.scopes(rows), passing: try core.scopes().passing(text, test))
     default:
       try forEachRecord(rows) { row, record in
         if !leaf.matches(resource: record.resource, scope: record.scope, span: record.span) { result.clear(row) }

@@ -48,11 +48,9 @@ final class PartialTable: CachedBlock, @unchecked Sendable {
 
   func bounds() throws -> StripeBounds {
     var bounds = StripeBounds()
-    for (start, end) in zip(try decoded(starts), try decoded(ends)) { bounds.include(start: start, end: end) }
+    for (start, end) in try times(Array(0..<count)) { bounds.include(start: start, end: end) }
     return bounds
   }
-
-  private func decoded(_ column: IntegerColumn) throws -> [UInt64] { try place.naming { try column.decodeAll() } }
 
   private func values(_ column: IntegerColumn, _ rows: [Int]) throws -> [UInt64] {
     try place.naming { try rows.count == count ? column.decodeAll() : column.gather(rows) }
@@ -61,13 +59,13 @@ final class PartialTable: CachedBlock, @unchecked Sendable {
   /// The rows of a trace. Decodes the pages that hold it: ids ascend, and are stored as steps.
   func rows(of trace: TraceID) throws -> Range<Int> {
     // A page whose successor begins below the trace holds nothing of it.
-    var page = max(0, pageStarts.partitioningIndex { $0 >= trace } - 1)
+    var page = max(0, pageStarts.indices.partition { pageStarts[$0] >= trace } - 1)
     var rows: Range<Int>?
     while page < pageStarts.count, pageStarts[page] <= trace {
       let pageRows = traceHighs.rows(ofPage: page)
       let traces = try traces(ofPage: page)
-      let first = traces.partitioningIndex { $0 >= trace }
-      let end = traces.partitioningIndex { $0 > trace }
+      let first = traces.indices.partition { traces[$0] >= trace }
+      let end = traces.indices.partition { traces[$0] > trace }
       if first < end { rows = (rows?.lowerBound ?? pageRows.lowerBound + first)..<pageRows.lowerBound + end }
       page += 1
     }
@@ -139,17 +137,5 @@ struct UnpackedPartials {
     return SourceSpan(
       resource: try core.resources().value(at: resources[row]), scope: try core.scopes().value(at: scopes[row]),
       span: span, isPartial: true)
-  }
-}
-
-extension Array {
-  /// The first index from which on all elements pass, of a list where none passes before one that does not.
-  fileprivate func partitioningIndex(where passes: (Element) -> Bool) -> Int {
-    var (low, high) = (0, count)
-    while low < high {
-      let middle = (low + high) / 2
-      if passes(self[middle]) { high = middle } else { low = middle + 1 }
-    }
-    return low
   }
 }

@@ -129,8 +129,8 @@ private final class CallPageReader {
     let first = page * IntegerPage.maximumCount
     // Rows of a run ascend by start.
     let range = selection.starts
-    let low = times.partition(rows) { starts[$0 - first] >= range.lowerBound }
-    let high = times.partition(low..<rows.upperBound) { starts[$0 - first] > range.upperBound }
+    let low = rows.partition { starts[$0 - first] >= range.lowerBound }
+    let high = (low..<rows.upperBound).partition { starts[$0 - first] > range.upperBound }
     let own = (low - first)..<(high - first)
     if own.isEmpty { return }
     guard let mask, !mask.isSet(low..<high) else {

@@ -23,7 +23,7 @@ extension SegmentStripe {
       let rows = runs.rows(of: run)
       var kept = rows
       func first(_ passes: (UInt64) -> Bool) throws -> Int {
-        try times.partition(kept) { passes(try all?[$0] ?? times.start($0)) }
+        try kept.partition { passes(try all?[$0] ?? times.start($0)) }
       }
       if runs.minimumStarts[run] < range.lowerBound { kept = try first { $0 >= range.lowerBound }..<kept.upperBound }
       if runs.maximumStarts[run] > range.upperBound { kept = kept.lowerBound..<(try first { $0 > range.upperBound }) }

@@ -74,11 +74,13 @@ struct StripeTimes {
     for (row, ordinal) in try ordinals.decodeAll().enumerated() { starts[row] &+= bases[try checked(ordinal)] }
     return starts
   }
+}
 
-  /// The first row of `rows` that passes, where all behind one that passes do; the end when none does.
-  func partition(_ rows: Range<Int>, passes: (_ row: Int) throws -> Bool) rethrows -> Int {
-    var low = rows.lowerBound
-    var high = rows.upperBound
+extension Range<Int> {
+  /// The first number that passes, where all behind one that passes do; the end when none does.
+  func partition(passes: (Int) throws -> Bool) rethrows -> Int {
+    var low = lowerBound
+    var high = upperBound
     while low < high {
       let middle = (low + high) / 2
       if try passes(middle) { high = middle } else { low = middle + 1 }

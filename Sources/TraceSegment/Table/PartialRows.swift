@@ -5,8 +5,7 @@ import TraceModel
 
 /// Which partial records of a table contribute, decided on rows where that is plain and on records where it is not.
 ///
-/// The plain case is a producer that sends an open span again and again with new values: the records of a span then
-/// differ in nothing but the values, so that the newest says all that the others do. Not thread-safe.
+/// The plain case is that of `PlainUpdates`. Not thread-safe.
 package struct PartialRows {
   private let view: SpanTable.View
   private let sequenceKey: UInt32?
@@ -78,38 +77,21 @@ package struct PartialRows {
 
   /// Of the rows of one span (partial ones, and others that are left alone), those that plainly don't contribute.
   package mutating func dominated(_ rows: [Int]) -> Set<Int> {
-    var newest: (row: Int, sequence: Int64, observed: UInt64, last: UInt64)?
-    var stamps: [(row: Int, sequence: Int64, observed: UInt64, last: UInt64)] = []
-    for row in rows {
-      guard let stamp = stamp(row) else { continue }
-      stamps.append((row, stamp.sequence, stamp.observed, stamp.last))
-      if newest.map({ ($0.sequence, $0.observed) < (stamp.sequence, stamp.observed) }) ?? true { newest = stamps.last }
-    }
-    guard let newest, stamps.count > 1 else { return [] }
-    var result: Set<Int> = []
-    for older in stamps
-    where (older.sequence, older.observed) < (newest.sequence, newest.observed) && older.last <= newest.last
-      && isAlike(older.row, newest.row)
-    {
-      result.insert(older.row)
-    }
-    return result
+    PlainUpdates.dominated(rows.compactMap { age($0) }, isAlike: isAlike)
   }
 
-  /// The stamp of a partial row, and when it was last observed; nil for a row that is not plain.
-  private mutating func stamp(_ index: Int) -> (sequence: Int64, observed: UInt64, last: UInt64)? {
+  /// Nil for a row that is not plain.
+  private mutating func age(_ index: Int) -> PlainUpdates.Age? {
     let row = view.rows.pointer(at: index)
     guard row.pointee.marks.contains(.isPartial), !row.pointee.marks.contains(.isDead), row.pointee.eventCount == 0,
       row.pointee.linkCount == 0
     else { return nil }
     let facts = facts(of: row.pointee.shape)
     guard facts.isPlain else { return nil }
-    func word(_ place: Int) -> UInt64 { view.values[Int(row.pointee.firstValue) + place] }
-    let latest = max(row.pointee.start, row.pointee.end)
-    let stated = facts.observed.map(word).flatMap { Int64(bitPattern: $0) > 0 ? $0 : nil }
-    return (
-      facts.sequence.map { Int64(bitPattern: word($0)) } ?? 0, stated ?? latest, max(latest, stated ?? 0)
-    )
+    func number(_ place: Int) -> Int64 { Int64(bitPattern: view.values[Int(row.pointee.firstValue) + place]) }
+    return PlainUpdates.Age(
+      place: index, sequence: facts.sequence.map(number), latest: max(row.pointee.start, row.pointee.end),
+      stated: facts.observed.map(number))
   }
 
   private mutating func facts(of shape: UInt32) -> ShapeFacts {
