@@ -20,6 +20,17 @@ package struct EdgeSums: Sendable {
     durations.update(call.duration)
   }
 
+  /// Adds calls by their durations, of which some were errors.
+  package mutating func add(_ calls: UnsafeBufferPointer<UInt64>, errorCount errors: Int) {
+    callCount &+= UInt64(calls.count)
+    errorCount &+= UInt64(errors)
+    for duration in calls {
+      sumNanoseconds = saturatingSum(sumNanoseconds, duration)
+      maximumNanoseconds = max(maximumNanoseconds, duration)
+    }
+    durations.update(calls)
+  }
+
   package mutating func add(_ other: EdgeSums) {
     callCount &+= other.callCount
     errorCount &+= other.errorCount
@@ -75,6 +86,9 @@ package struct EdgeTally: Sendable {
 
   package mutating func add(_ call: Call) { sums[place(of: EdgeKey(call))].add(call) }
   package mutating func add(_ call: Call, at place: Int) { sums[place].add(call) }
+  package mutating func add(_ calls: UnsafeBufferPointer<UInt64>, errorCount: Int, to key: EdgeKey) {
+    sums[place(of: key)].add(calls, errorCount: errorCount)
+  }
   package mutating func add(_ other: EdgeSums, to key: EdgeKey) { sums[place(of: key)].add(other) }
 }
 

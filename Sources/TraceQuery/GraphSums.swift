@@ -1,4 +1,5 @@
 import TraceGraph
+import TraceSegment
 import TracestoreV2
 
 /// Sums by edge over the names of all sources.
@@ -7,17 +8,17 @@ struct GraphSums {
   private var tally = EdgeTally()
 
   mutating func add(_ other: EdgeTally, _ otherNames: [[UInt8]]) {
-    // A name is looked up once for a part, not once for an edge.
-    var codes = [UInt32?](repeating: nil, count: otherNames.count)
-    func code(_ other: UInt32) -> UInt32 {
-      if let known = codes[Int(other)] { return known }
-      let code = names.code(of: otherNames[Int(other)])
-      codes[Int(other)] = code
-      return code
-    }
-    for (edge, sums) in zip(other.edges, other.sums) {
-      tally.add(
-        sums, to: EdgeKey(caller: code(edge.caller), callee: code(edge.callee), connection: edge.connection))
+    var codes = CodeMap(otherNames)
+    for (edge, sums) in zip(other.edges, other.sums) { tally.add(sums, to: codes.key(edge, &names)) }
+  }
+
+  mutating func add(_ other: GraphSums) { add(other.tally, other.names.names) }
+
+  /// Adds those calls of a stripe that start in the window.
+  mutating func add(_ calls: StripeCalls, in window: ClosedRange<UInt64>?, leavingOut isLeftOut: [Bool]) {
+    var codes = CodeMap(calls.names)
+    calls.forEachEdge(in: window, leavingOut: isLeftOut) { edge, durations, errorCount in
+      tally.add(durations, errorCount: errorCount, to: codes.key(edge, &names))
     }
   }
 
@@ -55,6 +56,28 @@ struct GraphSums {
     graph.links = graph.links.indices.sorted { graph.links[$0].precedes(graph.links[$1]) }.map { graph.links[$0] }
     graph.unpaired = unpaired.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map(\.value)
     return graph
+  }
+}
+
+/// The codes of names from elsewhere: each is looked up once, not once for every edge.
+private struct CodeMap {
+  private let texts: [[UInt8]]
+  private var codes: [UInt32?]
+
+  init(_ texts: [[UInt8]]) {
+    self.texts = texts
+    codes = [UInt32?](repeating: nil, count: texts.count)
+  }
+
+  mutating func key(_ edge: EdgeKey, _ names: inout NameTable) -> EdgeKey {
+    EdgeKey(caller: code(edge.caller, &names), callee: code(edge.callee, &names), connection: edge.connection)
+  }
+
+  private mutating func code(_ other: UInt32, _ names: inout NameTable) -> UInt32 {
+    if let known = codes[Int(other)] { return known }
+    let code = names.code(of: texts[Int(other)])
+    codes[Int(other)] = code
+    return code
   }
 }
 

@@ -94,9 +94,8 @@ struct FoundProducer: Sendable {
   }
 }
 
-/// The producers that links point to, in traces that were looked at.
+/// The producers that links point to.
 struct FoundProducers: Sendable {
-  var traces: [TraceID] = []
   private(set) var byTarget: [LinkTarget: FoundProducer] = [:]
 
   mutating func add(_ target: LinkTarget, _ producer: FoundProducer) {
@@ -114,11 +113,15 @@ struct ProducerFinder {
 
   init(_ snapshot: QuerySnapshot) { self.snapshot = snapshot }
 
-  /// - Parameter found: all that links point to in its traces.
+  /// - Parameter found: whatever has their ids.
   mutating func add(_ found: FoundProducers) {
-    seen.formUnion(found.traces)
     for (target, producer) in found.byTarget { known[target] = .some(producer) }
   }
+
+  func knows(_ target: LinkTarget) -> Bool { known[target] != nil }
+
+  /// Traces of which every producer that links point to was added.
+  mutating func rule(out traces: [TraceID]) { seen.formUnion(traces) }
 
   /// The service of the producer span that a link points to; nil when there is no such span.
   mutating func service(of target: LinkTarget, _ damage: inout DamageReport) -> [UInt8]? {

@@ -19,6 +19,9 @@ package struct ServiceGraphQuery: Sendable {
   /// Both ends included; nil for an empty window.
   private let window: ClosedRange<UInt64>?
 
+  /// Threads that sum up stripes, at most: the sums of each are added once more in the end.
+  private static let groupCount = 4
+
   package init(_ query: DependencyQuery, in snapshot: QuerySnapshot, parallel: @escaping SegmentParallelism) {
     self.query = query
     self.snapshot = snapshot
@@ -35,13 +38,18 @@ package struct ServiceGraphQuery: Sendable {
     var damage = DamageReport(snapshot.damage)
     let loose = looseTraces(&damage)
     let stripes = touchedStripes(window, loose, &damage)
-    let parts = concurrently(parallel, stripes.count) { index in part(of: stripes[index], window) }
+    let groupCount = min(stripes.count, Self.groupCount)
+    let groups = concurrently(parallel, groupCount) { index in
+      var group = StripeGroup()
+      for place in stride(from: index, to: stripes.count, by: groupCount) { add(stripes[place], window, to: &group) }
+      return group
+    }
     var sums = GraphSums()
     var joined = loose
-    for part in parts {
-      damage.add(part.damage)
-      joined.formUnion(part.joined)
-      part.add(to: &sums)
+    for group in groups {
+      damage.add(group.damage)
+      joined.formUnion(group.joined)
+      sums.add(group.sums)
     }
     let traces = Array(joined)
     let chunkCount = min(traces.count, 64)
@@ -54,7 +62,7 @@ package struct ServiceGraphQuery: Sendable {
       damage.add(chunk.damage)
       chunk.add(to: &sums)
     }
-    resolveLinks(parts.flatMap(\.linked) + chunks.flatMap(\.linked), parts, joined, window, &sums, &damage)
+    resolveLinks(groups.flatMap(\.linked) + chunks.flatMap(\.linked), groups, joined, &sums, &damage)
     var graph = sums.graph(includesSelfCalls: query.includesSelfCalls)
     graph.summary.damage = damage.messages
     return graph
@@ -95,67 +103,58 @@ package struct ServiceGraphQuery: Sendable {
 
   // MARK: Stripes
 
-  private func part(of touched: TouchedStripe, _ window: ClosedRange<UInt64>) -> StripePart {
-    var part = StripePart()
-    var damage = DamageReport()
-    if let calls = damage.collect({ try touched.stripe.calls() }) {
-      var isJoined = [Bool](repeating: false, count: 0)
-      func join(_ ordinal: Int) {
-        if isJoined.isEmpty { isJoined = [Bool](repeating: false, count: calls.traces.count) }
-        if isJoined[ordinal] { return }
-        isJoined[ordinal] = true
-        part.joined.append(calls.traces[ordinal])
-      }
-      for segment in segments {
-        // A segment that cannot be asked is named by whoever reads it; here its traces count as far as they stand.
-        let shared = damage.collect { try touched.stripe.sharedOrdinals(calls, with: segment) } ?? []
-        for ordinal in shared { join(Int(ordinal)) }
-      }
-      if !touched.loose.isEmpty {
-        for (ordinal, trace) in calls.traces.enumerated() where touched.loose.contains(trace) { join(ordinal) }
-      }
-      let bounds = touched.stripe.bounds
-      let isWhole = window.contains(bounds.minimumStart) && window.contains(bounds.maximumStart)
-      part.calls = calls
-      if isWhole, isJoined.isEmpty {
-        part.tally = calls.tally
-      } else {
-        for entry in calls.entries
-        where window.contains(entry.start) && (isJoined.isEmpty || !isJoined[Int(entry.ordinal)]) {
-          let edge = calls.tally.edges[entry.edge]
-          part.tally.add(
-            Call(
-              caller: edge.caller, callee: edge.callee, edge.connection, isError: entry.isError, start: entry.start,
-              duration: entry.duration))
-        }
-      }
-      for (ordinal, consumer) in calls.linked
-      where window.contains(consumer.span.start) && (isJoined.isEmpty || !isJoined[Int(ordinal)]) {
-        part.linked.append(NamedConsumer(service: calls.names[Int(consumer.span.service)], consumer: consumer))
-      }
+  private func add(_ touched: TouchedStripe, _ window: ClosedRange<UInt64>, to group: inout StripeGroup) {
+    guard let calls = group.damage.collect({ try touched.stripe.calls() }) else { return }
+    var isJoined: [Bool] = []
+    func join(_ ordinal: Int) {
+      if isJoined.isEmpty { isJoined = [Bool](repeating: false, count: calls.traces.count) }
+      if isJoined[ordinal] { return }
+      isJoined[ordinal] = true
+      group.joined.append(calls.traces[ordinal])
     }
-    part.damage = damage.messages
-    return part
+    for segment in segments {
+      // A segment that cannot be asked is named by whoever reads it; here its traces count as far as they stand.
+      let shared = group.damage.collect { try touched.stripe.sharedOrdinals(calls, with: segment) } ?? []
+      for ordinal in shared { join(Int(ordinal)) }
+    }
+    if !touched.loose.isEmpty {
+      for (ordinal, trace) in calls.traces.enumerated() where touched.loose.contains(trace) { join(ordinal) }
+    }
+    let bounds = touched.stripe.bounds
+    let isWhole = window.contains(bounds.minimumStart) && window.contains(bounds.maximumStart)
+    group.calls.append(calls)
+    group.sums.add(calls, in: isWhole ? nil : window, leavingOut: isJoined)
+    for (ordinal, consumer) in calls.linked
+    where window.contains(consumer.span.start) && (isJoined.isEmpty || !isJoined[Int(ordinal)]) {
+      group.linked.append(NamedConsumer(service: calls.names[Int(consumer.span.service)], consumer: consumer))
+    }
   }
 
   // MARK: Links
 
   /// Consumers whose links name producers, wherever these are: one call for each of them.
   private func resolveLinks(
-    _ consumers: [NamedConsumer], _ parts: [StripePart], _ joined: Set<TraceID>, _ window: ClosedRange<UInt64>,
-    _ sums: inout GraphSums, _ damage: inout DamageReport
+    _ consumers: [NamedConsumer], _ groups: [StripeGroup], _ joined: Set<TraceID>, _ sums: inout GraphSums,
+    _ damage: inout DamageReport
   ) {
     if consumers.isEmpty { return }
-    let wanted = Set(consumers.flatMap(\.consumer.targets))
-    let traces = Set(wanted.map(\.trace)).subtracting(joined)
+    let wanted = Set(consumers.lazy.flatMap(\.consumer.targets))
     var producers = ProducerFinder(snapshot)
-    for found in concurrently(parallel, parts.count, { parts[$0].producers(of: wanted, in: traces) }) {
+    for found in concurrently(parallel, groups.count, { groups[$0].producers(of: wanted, joined) }) {
       producers.add(found)
+    }
+    // Links to spans that are no producers, or not there, would each be looked for in all sources.
+    let open = Set(wanted.lazy.filter { !producers.knows($0) }.map(\.trace)).subtracting(joined)
+    if !open.isEmpty {
+      for traces in concurrently(parallel, groups.count, { groups[$0].traces(among: open) }) {
+        producers.rule(out: traces)
+      }
     }
     for named in consumers {
       let span = named.consumer.span
       var isPaired = false
-      for target in Set(named.consumer.targets) {
+      let targets = named.consumer.targets
+      for target in targets.count > 1 ? Array(Set(targets)) : targets {
         guard let producer = producers.service(of: target, &damage) else { continue }
         isPaired = true
         sums.add(span, from: producer, to: named.service, .messaging)
@@ -171,33 +170,30 @@ struct NamedConsumer: Sendable {
   var consumer: LinkedConsumer
 }
 
-/// What one stripe gives.
-private struct StripePart: Sendable {
-  /// Nil when it cannot be read.
-  var calls: StripeCalls?
-  var tally = EdgeTally()
+/// What some stripes give.
+private struct StripeGroup: Sendable {
+  var sums = GraphSums()
+  /// Of the stripes that could be read.
+  var calls: [StripeCalls] = []
   var linked: [NamedConsumer] = []
   /// Traces that are left out here.
   var joined: [TraceID] = []
-  var damage: [String] = []
+  var damage = DamageReport()
 
-  func add(to sums: inout GraphSums) { sums.add(tally, calls?.names ?? []) }
-
-  /// Of traces that stand whole in the stripe.
-  func producers(of targets: Set<LinkTarget>, in traces: Set<TraceID>) -> FoundProducers {
+  /// In traces that stand whole in one of the stripes.
+  func producers(of targets: Set<LinkTarget>, _ joined: Set<TraceID>) -> FoundProducers {
     var found = FoundProducers()
-    guard let calls else { return found }
-    var isWanted = [Bool](repeating: false, count: calls.traces.count)
-    for (ordinal, trace) in calls.traces.enumerated() where traces.contains(trace) {
-      isWanted[ordinal] = true
-      found.traces.append(trace)
-    }
-    for producer in calls.producers where isWanted[Int(producer.ordinal)] {
-      let target = LinkTarget(trace: calls.traces[Int(producer.ordinal)], spanID: producer.spanID)
-      if targets.contains(target) {
-        found.add(target, FoundProducer(start: producer.start, service: calls.names[Int(producer.service)]))
+    for calls in calls {
+      for producer in calls.producers {
+        let target = LinkTarget(trace: calls.traces[Int(producer.ordinal)], spanID: producer.spanID)
+        if targets.contains(target), !joined.contains(target.trace) {
+          found.add(target, FoundProducer(start: producer.start, service: calls.names[Int(producer.service)]))
+        }
       }
     }
     return found
   }
+
+  /// Those of the traces that the stripes have spans of.
+  func traces(among wanted: Set<TraceID>) -> [TraceID] { calls.flatMap { $0.traces.filter(wanted.contains) } }
 }

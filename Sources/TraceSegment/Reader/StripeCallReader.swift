@@ -35,13 +35,11 @@ final class StripeCallReader {
 
   func calls() throws -> StripeCalls {
     var pairing = CallPairing()
-    var tally = EdgeTally()
-    var entries: [StripeCalls.Entry] = []
+    var calls = CallCollector(capacity: spans.count / 2)
     var linked: [(ordinal: UInt32, consumer: LinkedConsumer)] = []
     var producers: [StripeCalls.Producer] = []
     let offsets = try loaded.linkOffsets(scratch)
     var group: [CallSpan] = []
-    entries.reserveCapacity(spans.count / 2)
     let names = names
     for ordinal in 0..<loaded.head.traceCount {
       let rows = traces.rows(of: ordinal)
@@ -54,9 +52,7 @@ final class StripeCallReader {
       }
       group.withUnsafeBufferPointer { group in
         pairing.pair(group, precedes: names.precedes, isLinked: { !links($0).isEmpty }) { call in
-          let edge = tally.place(of: EdgeKey(call))
-          tally.add(call, at: edge)
-          entries.append(StripeCalls.Entry(call, edge: edge, ordinal: ordinal))
+          calls.add(call, ordinal: ordinal)
         }
       }
       for span in group where span.role == .producer {
@@ -72,7 +68,7 @@ final class StripeCallReader {
       }
     }
     return StripeCalls(
-      names: names.names, tally: tally, entries: entries, linked: linked, producers: producers,
+      names: names.names, calls: calls, linked: linked, producers: producers,
       traces: try (0..<loaded.head.traceCount).map { try loaded.traceID($0) })
   }
 
