@@ -8,6 +8,8 @@ package enum Selection {
   /// - Precondition: the rank is of as many values as there are.
   package static func value(_ rank: QuantileRank, in values: UnsafeMutableBufferPointer<UInt64>) -> Double {
     let lower = Int(rank.lower)
+    // High quantiles of few values, which most cells of a busy store are, want one of the greatest two.
+    if values.count &- lower <= 2 { return greatestTwo(rank, in: values) }
     let low = select(lower, in: values)
     guard rank.fraction > 0 else { return Double(low) }
     // What stands behind a selected place is not less than its value: the next is the least of them.
@@ -18,6 +20,17 @@ package enum Selection {
       index &+= 1
     }
     return rank.value(low, next)
+  }
+
+  /// - Precondition: the rank is that of the last value or of the last but one.
+  private static func greatestTwo(_ rank: QuantileRank, in values: UnsafeMutableBufferPointer<UInt64>) -> Double {
+    var greatest: UInt64 = 0
+    var second: UInt64 = 0
+    for value in values {
+      second = max(second, min(greatest, value))
+      greatest = max(greatest, value)
+    }
+    return Int(rank.lower) == values.count &- 1 ? Double(greatest) : rank.value(second, greatest)
   }
 
   /// Moves values so that the one at `place` is where a sort would put it, no greater one stands before it and no

@@ -252,7 +252,14 @@ package protocol SpanStripe: AnyObject, Sendable {
   func forEachCallRun(
     _ selection: CallSelection, in rows: Range<Int>, _ mask: RowMask?, _ body: (CallRun) throws -> Void) throws
 
-  /// The text that a code of `forEachCallRun` stands for.
+  /// All calls of the stripe by run and minute; nil where nothing is kept that says so.
+  func callCells() throws -> CallCells?
+
+  /// What `forEachCallRun` says of the durations of rows, one range after the other (ascending), for a stripe that has
+  /// `callCells`.
+  func durations(of ranges: [Range<Int>]) throws -> [UInt64]
+
+  /// The text that a code of `forEachCallRun` and `callCells` stands for.
   func text(_ code: UInt32) throws -> [UInt8]
 
   /// The text of the first value that a key has in each set row: levels in the order given, attributes in theirs.
@@ -290,6 +297,9 @@ package protocol SpanStripe: AnyObject, Sendable {
 extension SpanStripe {
   package var storedByteCount: UInt64 { 0 }
   package var isCached: Bool { true }
+
+  package func callCells() throws -> CallCells? { nil }
+  package func durations(of ranges: [Range<Int>]) throws -> [UInt64] { [] }
 
   package var holdsFinals: Bool { true }
   package func partialRows(_ rows: [Int]) -> [Int] { [] }

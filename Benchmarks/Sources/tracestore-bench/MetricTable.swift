@@ -3,7 +3,8 @@ import TraceEngine
 
 /// The time that a monitoring page takes: latencies, rates and the service graph of all that a store holds.
 enum MetricTable {
-  static func measure(_ store: TraceStore) async throws -> TimeTable {
+  /// - Parameter part: only questions whose text holds it; nil for all.
+  static func measure(_ store: TraceStore, only part: String?) async throws -> TimeTable {
     let segments = try await store.statistics().segments
     guard let first = segments.map(\.minimumStart.nanoseconds).min(),
       let last = segments.map(\.maximumStart.nanoseconds).max()
@@ -12,16 +13,19 @@ enum MetricTable {
     let minute: UInt64 = 60_000_000_000
     let end = Timestamp(nanoseconds: (last / minute + 1) * minute)
     func query(
-      _ names: [String] = [], _ groups: [MetricsGroup] = [], isExact: Bool = false, filter: FilterExpression? = nil
+      _ names: [String] = [], _ groups: [MetricsGroup] = [], kinds: [SpanKind] = [], isExact: Bool = false,
+      filter: FilterExpression? = nil
     ) -> MetricsQuery {
       MetricsQuery(
-        serviceNames: names, groups: groups, filter: filter, spanKinds: [], end: end,
+        serviceNames: names, groups: groups, filter: filter, spanKinds: kinds, end: end,
         lookbackNanoseconds: end.nanoseconds - first / minute * minute, quantile: 0.95, isExact: isExact)
     }
     func points(_ family: MetricFamily) -> Int { family.metrics.reduce(0) { $0 + $1.points.count } }
     let slow = try FilterExpression(text: "span.duration > 100ms")
     var table = TimeTable()
     for (text, query) in [
+      ("of servers, by operation", query(services, [.operation], kinds: [.server])),
+      ("of servers, by operation, exact", query(services, [.operation], kinds: [.server], isExact: true)),
       ("by operation", query(services, [.operation])),
       ("by operation, exact", query(services, [.operation], isExact: true)),
       ("by service", query(services)),
@@ -39,6 +43,7 @@ enum MetricTable {
     let window = DependencyQuery(
       start: Timestamp(nanoseconds: first + quarter), end: Timestamp(nanoseconds: last - quarter))
     table.add("graph", "a window that cuts stripes") { try await store.serviceGraph(window).links.count }
+    table.keep(part)
     try await table.measure()
     return table
   }

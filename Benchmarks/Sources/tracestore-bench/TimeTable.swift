@@ -19,6 +19,9 @@ struct TimeTable {
     rows.append(Row(kind: kind, text: text, ask: ask))
   }
 
+  /// Leaves the questions out whose text does not hold `part`.
+  mutating func keep(_ part: String?) { if let part { rows.removeAll { !$0.text.contains(part) } } }
+
   /// Asks all in turn, so that none has the caches to itself.
   mutating func measure() async throws {
     for turn in 0...Self.repeatCount {

@@ -10,7 +10,8 @@ import TraceEngine
 ///     tracestore-bench partial STORE            holds very many open spans, updates, reads and searches them
 ///     tracestore-bench filters STORE FILTERS    asks every filter of a file again and again, and prints a table
 ///     tracestore-bench names STORE              asks for services, operations, keys and values, and prints a table
-///     tracestore-bench metrics STORE            asks for latencies, rates and the service graph, and prints a table
+///     tracestore-bench metrics STORE [TEXT]     asks for latencies, rates and the service graph (those questions whose
+///                                               name holds the text), and prints a table
 ///
 /// All but `filters`, `names` and `metrics` print one JSON object.
 @main
@@ -28,11 +29,14 @@ struct TracestoreBench {
       try await withTraceStore(at: arguments[2]) { try await filters.measure($0).print("traces", "filter") }
     case (3, "names"):
       try await withTraceStore(at: arguments[2]) { try await NameTable.measure($0).print("names", "list") }
-    case (3, "metrics"):
-      try await withTraceStore(at: arguments[2]) { try await MetricTable.measure($0).print("points", "question") }
+    case (3...4, "metrics"):
+      let part = arguments.count > 3 ? arguments[3] : nil
+      try await withTraceStore(at: arguments[2]) {
+        try await MetricTable.measure($0, only: part).print("points", "question")
+      }
     default:
       let usage = """
-        usage: tracestore-bench ingest|mixed CORPUS STORE | ask STORE QUESTIONS | filters STORE FILTERS | partial|names|metrics STORE
+        usage: tracestore-bench ingest|mixed CORPUS STORE | ask STORE QUESTIONS | filters STORE FILTERS | partial|names STORE | metrics STORE [TEXT]
 
         """
       FileHandle.standardError.write(Data(usage.utf8))

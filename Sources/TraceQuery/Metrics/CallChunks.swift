@@ -15,20 +15,31 @@ struct CallScan: Sendable {
   var needsExamples: Bool
   /// Whether examples have to be errors.
   var isAboutErrors: Bool
+
+  /// Whether what cells know of calls is enough.
+  var fitsCells: Bool {
+    attributes.isEmpty && !needsExamples && bucketNanoseconds % CallCells.nanoseconds == 0
+  }
 }
 
 /// Calls of one series that start in one bucket, next to each other in a stripe.
 struct CallChunk {
-  /// The place of its series among the stripe's.
-  var series: UInt32
   /// `start / bucketNanoseconds`.
   var bucket: UInt64
   var callCount: UInt32
   var errorCount: UInt32
   /// Where its durations begin, if any were asked for.
-  var firstDuration: Int
-  var firstExample: UInt32
-  var exampleCount: UInt32
+  var firstDuration: UInt32
+  var firstExample: UInt32 = 0
+  var exampleCount: UInt32 = 0
+}
+
+/// Chunks of one series that follow each other.
+struct CallPiece {
+  /// The place of the series among the stripe's.
+  var series: UInt32
+  var chunks: Range<Int>
+  var callCount: Int
 }
 
 /// What tells a series from others of one stripe: codes of its texts.
@@ -39,9 +50,10 @@ struct SeriesCode: Hashable {
   var attributes: UInt32
 }
 
-/// All calls of a stripe that a scan asked for, in chunks. Memory: 8 bytes a call and about 48 a chunk.
+/// All calls of a stripe that a scan asked for, in chunks. Memory: 8 bytes a call and 32 a chunk.
 struct CallChunks {
   private(set) var series: [SeriesCode] = []
+  private(set) var pieces: [CallPiece] = []
   private(set) var chunks: [CallChunk] = []
   private(set) var durations: [UInt64] = []
   /// The rows among which the slowest of each chunk are, with their durations.
@@ -52,8 +64,8 @@ struct CallChunks {
   /// By row.
   private var attributeCodes: [UInt32] = []
 
-  var callCount: Int { chunks.reduce(0) { $0 + Int($1.callCount) } }
-
+  /// Scans rows.
+  ///
   /// - Parameter mask: the rows that count; nil for all.
   init(_ stripe: any SpanStripe, in rows: Range<Int>, _ mask: RowMask?, _ scan: CallScan) throws {
     if !scan.attributes.isEmpty { try readAttributes(stripe, rows, mask, scan) }
@@ -67,10 +79,9 @@ struct CallChunks {
   }
 
   private mutating func add(_ run: CallRun, attributes: UInt32, _ scan: CallScan) {
-    let code = SeriesCode(service: run.service, name: scan.isByOperation ? run.name : 0, attributes: attributes)
-    let own = place(of: code)
     let width = scan.bucketNanoseconds
     let starts = run.starts
+    let firstChunk = chunks.count
     var first = 0
     while first < starts.count {
       let bucket = starts[first] / width
@@ -84,12 +95,80 @@ struct CallChunks {
       if scan.needsExamples { addExamples(of: run, first..<end, scan) }
       chunks.append(
         CallChunk(
-          series: own, bucket: bucket, callCount: UInt32(truncatingIfNeeded: end &- first), errorCount: errorCount,
-          firstDuration: durations.count &+ first, firstExample: UInt32(truncatingIfNeeded: firstExample),
+          bucket: bucket, callCount: UInt32(truncatingIfNeeded: end &- first), errorCount: errorCount,
+          firstDuration: UInt32(truncatingIfNeeded: durations.count &+ first),
+          firstExample: UInt32(truncatingIfNeeded: firstExample),
           exampleCount: UInt32(truncatingIfNeeded: examples.count &- firstExample)))
       first = end
     }
     durations.append(contentsOf: run.durations)
+    addPiece(
+      SeriesCode(service: run.service, name: scan.isByOperation ? run.name : 0, attributes: attributes),
+      from: firstChunk, callCount: starts.count)
+  }
+
+  /// All chunks from one on belong to a series.
+  private mutating func addPiece(_ code: SeriesCode, from firstChunk: Int, callCount: Int) {
+    pieces.append(CallPiece(series: place(of: code), chunks: firstChunk..<chunks.count, callCount: callCount))
+  }
+
+  /// Takes cells, where a scan asks for no more than they know; durations are read besides.
+  ///
+  /// - Precondition: the scan is of whole minutes and for cells (`CallScan.fitsCells`), and its window cuts none of
+  ///   the stripe's.
+  init(_ cells: CallCells, of stripe: any SpanStripe, _ scan: CallScan) throws {
+    let window = scan.selection.starts
+    let minutes = window.lowerBound / CallCells.nanoseconds...window.upperBound / CallCells.nanoseconds
+    let width = scan.bucketNanoseconds / CallCells.nanoseconds
+    var rows: [Range<Int>] = []
+    var durationCount = 0
+    var service: (code: UInt32, isWanted: Bool)?
+    for run in cells.runs where scan.selection.kinds?.contains(run.kind) ?? true {
+      if service?.code != run.service {
+        service = (run.service, try scan.selection.services?.contains(stripe.text(run.service)) ?? true)
+      }
+      guard service?.isWanted == true else { continue }
+      let low = run.cells.partition { UInt64(cells.minutes[$0]) >= minutes.lowerBound }
+      let high = (low..<run.cells.upperBound).partition { UInt64(cells.minutes[$0]) > minutes.upperBound }
+      if low == high { continue }
+      let firstChunk = chunks.count
+      let own = cells.rows(of: low..<high)
+      addChunks(cells, low..<high, width, firstDuration: durationCount)
+      // Runs of one series follow each other, or it may come twice.
+      let code = SeriesCode(service: run.service, name: scan.isByOperation ? run.name : 0, attributes: 0)
+      if series.last != code { series.append(code) }
+      pieces.append(
+        CallPiece(series: UInt32(series.count - 1), chunks: firstChunk..<chunks.count, callCount: own.count))
+      guard scan.selection.needsDurations else { continue }
+      durationCount += own.count
+      if let last = rows.last, last.upperBound == own.lowerBound {
+        rows[rows.count - 1] = last.lowerBound..<own.upperBound
+      } else {
+        rows.append(own)
+      }
+    }
+    if scan.selection.needsDurations { durations = try stripe.durations(of: rows) }
+  }
+
+  /// - Parameters:
+  ///   - own: cells of one run, of which there is one.
+  ///   - width: of a bucket, in minutes.
+  private mutating func addChunks(_ cells: CallCells, _ own: Range<Int>, _ width: UInt64, firstDuration: Int) {
+    let firstRow = Int(cells.firstRows[own.lowerBound])
+    var place = own.lowerBound
+    while place < own.upperBound {
+      let first = place
+      let bucket = width == 1 ? UInt64(cells.minutes[first]) : UInt64(cells.minutes[first]) / width
+      var errorCount: UInt32 = 0
+      repeat {
+        errorCount &+= cells.errorCounts[place]
+        place &+= 1
+      } while width > 1 && place < own.upperBound && UInt64(cells.minutes[place]) / width == bucket
+      chunks.append(
+        CallChunk(
+          bucket: bucket, callCount: cells.firstRows[place] &- cells.firstRows[first], errorCount: errorCount,
+          firstDuration: UInt32(truncatingIfNeeded: firstDuration &+ Int(cells.firstRows[first]) &- firstRow)))
+    }
   }
 
   private mutating func place(of code: SeriesCode) -> UInt32 {

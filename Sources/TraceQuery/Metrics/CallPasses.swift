@@ -20,11 +20,18 @@ struct CallPasses {
     var examples: [SlowestSpans.Entry?] = []
   }
 
-  /// Cells ascending by series and bucket; series are ranks among those shown, then the overflow.
-  struct Answer {
-    var cells: [CallCell]
+  /// What became of the cells of each series that is shown, then of the overflow if there is one.
+  struct Answer<Made> {
+    var made: [Made]
+    /// The texts of their labels, the overflow's left out.
     var shown: [[[UInt8]]]
     var hasOverflow: Bool
+  }
+
+  /// Chunks of one series in one of the parts.
+  struct LocatedPiece: Sendable {
+    var part: Int
+    var chunks: Range<Int>
   }
 
   private let search: MetricsSearch
@@ -60,15 +67,18 @@ struct CallPasses {
     self.waves = waves
   }
 
-  func cells(_ damage: inout DamageReport) throws -> Answer {
-    if waves.count > 1 { return try foldedCells(&damage) }
+  /// - Parameter make: what becomes of a series' cells; called on the threads that there are.
+  func series<Made: Sendable>(
+    _ damage: inout DamageReport, make: @escaping @Sendable (SeriesCells) -> Made
+  ) throws -> Answer<Made> {
+    if waves.count > 1 { return try foldedSeries(&damage, make) }
     var table = SeriesTable(sourceCount: search.snapshot.recordSources.count, groups: search.groups)
     let parts = waves.first.map { read($0, &damage) } ?? []
-    var cellParts = try cellParts(parts, &table, &damage)
+    let pieces = try pieces(of: parts, &table, &damage)
     let (ranks, shown, hasOverflow) = table.ranks(maximumCount: search.query.maximumSeriesCount)
-    for index in cellParts.indices { cellParts[index].series = UInt32(ranks[Int(cellParts[index].series)]) }
-    cellParts.groupByCell(seriesCount: shown.count + 1)
-    return Answer(cells: finish(cellParts, of: parts), shown: shown, hasOverflow: hasOverflow)
+    var ranked = [[LocatedPiece]](repeating: [], count: shown.count + (hasOverflow ? 1 : 0))
+    for (own, rank) in zip(pieces, ranks) where rank < ranked.count { ranked[rank] += own }
+    return Answer(made: finish(ranked, of: parts, make), shown: shown, hasOverflow: hasOverflow)
   }
 
   // MARK: Reading
@@ -104,11 +114,22 @@ struct CallPasses {
         own.subtract(repeated)
         mask = own
       }
-      var part = Part(place: place, calls: try CallChunks(stripe, in: rows, mask, scan))
+      var part = Part(place: place, calls: try calls(of: stripe, in: rows, mask))
       if scan.needsExamples { part.examples = try ids(of: part.calls.examples.map(\.row), part) }
       if !part.calls.chunks.isEmpty { parts.append(part) }
     }
     return parts
+  }
+
+  private func calls(of stripe: any SpanStripe, in rows: Range<Int>, _ mask: RowMask?) throws -> CallChunks {
+    if scan.fitsCells, mask == nil, rows.count == stripe.rowCount,
+      CallCells.decide(scan.selection.starts, for: stripe.bounds),
+      // What is damaged a scan meets itself, if it needs it.
+      let cells = try? stripe.callCells()
+    {
+      return try CallChunks(cells, of: stripe, scan)
+    }
+    return try CallChunks(stripe, in: rows, mask, scan)
   }
 
   private func ids(of rows: [Int], _ part: Part) throws -> [SlowestSpans.Entry?] {
@@ -125,12 +146,11 @@ struct CallPasses {
     return rows.map { entries[$0] }
   }
 
-  /// One for each chunk of the parts. Texts of a part that cannot be read take the part with them.
-  private func cellParts(
-    _ parts: [Part], _ table: inout SeriesTable, _ damage: inout DamageReport
-  ) throws -> [CellPart] {
-    var cellParts: [CellPart] = []
-    cellParts.reserveCapacity(parts.reduce(0) { $0 + $1.calls.chunks.count })
+  /// By series of the table. Texts of a part that cannot be read take the part with them.
+  private func pieces(
+    of parts: [Part], _ table: inout SeriesTable, _ damage: inout DamageReport
+  ) throws -> [[LocatedPiece]] {
+    var pieces: [[LocatedPiece]] = []
     for (index, part) in parts.enumerated() {
       let places: [Int]
       do {
@@ -139,41 +159,37 @@ struct CallPasses {
         damage.add(error)
         continue
       }
-      for (chunkIndex, chunk) in part.calls.chunks.enumerated() {
-        let series = places[Int(chunk.series)]
-        table.count(UInt64(chunk.callCount), of: series)
-        cellParts.append(
-          CellPart(
-            series: UInt32(series), stripe: UInt32(index), bucket: chunk.bucket,
-            chunk: UInt32(truncatingIfNeeded: chunkIndex)))
+      for piece in part.calls.pieces {
+        let series = places[Int(piece.series)]
+        table.count(UInt64(piece.callCount), of: series)
+        while pieces.count <= series { pieces.append([]) }
+        pieces[series].append(LocatedPiece(part: index, chunks: piece.chunks))
       }
     }
-    return cellParts
+    return pieces
   }
 
   // MARK: Finishing
 
-  /// Cells that one thread finishes at a time.
-  private static let batchCount = 4096
+  /// Chunks that one thread finishes at a time.
+  private static let batchCount = 8192
 
-  private func finish(_ cellParts: [CellPart], of parts: [Part]) -> [CallCell] {
-    var starts: [Int] = []
-    for index in cellParts.indices where index == 0 || !cellParts[index].isSameCell(cellParts[index - 1]) {
-      starts.append(index)
+  private func finish<Made: Sendable>(
+    _ series: [[LocatedPiece]], of parts: [Part], _ make: @escaping @Sendable (SeriesCells) -> Made
+  ) -> [Made] {
+    var batches: [Range<Int>] = []
+    var chunkCount = 0
+    for (index, pieces) in series.enumerated() {
+      if chunkCount == 0 { batches.append(index..<index) }
+      batches[batches.count - 1] = batches[batches.count - 1].lowerBound..<(index + 1)
+      chunkCount += pieces.reduce(1) { $0 + $1.chunks.count }
+      if chunkCount >= Self.batchCount { chunkCount = 0 }
     }
-    let batches = stride(from: 0, to: starts.count, by: Self.batchCount).map {
-      $0..<min($0 + Self.batchCount, starts.count)
+    let results = concurrently(search.parallel, batches.count) { [self, batches] index in
+      var finisher = CellFinisher(parts, quantile: search.quantile, isExact: search.query.isExact)
+      return batches[index].map { make(finisher.cells(of: series[$0])) }
     }
-    starts.append(cellParts.count)
-    let bounds = starts
-    let results = concurrently(search.parallel, batches.count) { [self] index in
-      var finisher = CellFinisher(quantile: search.quantile, isExact: search.query.isExact)
-      return batches[index].map { finisher.cell(cellParts[bounds[$0]..<bounds[$0 + 1]], of: parts) }
-    }
-    var cells: [CallCell] = []
-    cells.reserveCapacity(starts.count)
-    for own in results { cells += own }
-    return cells
+    return results.flatMap { $0 }
   }
 
   private struct CellKey: Hashable {
@@ -197,7 +213,7 @@ struct CallPasses {
   }
 
   /// The same for more calls than are held at a time.
-  private func foldedCells(_ damage: inout DamageReport) throws -> Answer {
+  private func foldedSeries<Made>(_ damage: inout DamageReport, _ make: (SeriesCells) -> Made) throws -> Answer<Made> {
     var table = SeriesTable(sourceCount: search.snapshot.recordSources.count, groups: search.groups)
     var folded: [CellKey: FoldedCell] = [:]
     try forEachChunk(&table, &damage) { key, chunk, part in
@@ -213,20 +229,20 @@ struct CallPasses {
     }
     folded = [:]
     let exact = search.query.isExact ? try exactQuantiles(of: ranked, ranks, &table, &damage) : [:]
-    let cells = ranked.map { key, cell in
-      var result = CallCell(series: Int(key.series), bucket: key.bucket)
+    var series = [SeriesCells](repeating: SeriesCells(), count: shown.count + (hasOverflow ? 1 : 0))
+    for (key, cell) in ranked.sorted(by: { $0.key.bucket < $1.key.bucket }) {
+      var result = CallCell(bucket: key.bucket)
       result.callCount = cell.callCount
       result.errorCount = cell.errorCount
       if let quantile = search.quantile {
         result.quantile = exact[key] ?? cell.sketch.finish(quantile) ?? 0
         result.isExact = cell.sketch.isExact || exact[key] != nil
       }
-      result.slowest = cell.slowest
-      return result
+      let rank = Int(key.series)
+      series[rank].cells.append(result)
+      if !cell.slowest.finish().isEmpty { series[rank].setSlowest(cell.slowest, at: series[rank].cells.count - 1) }
     }
-    return Answer(
-      cells: cells.sorted { $0.series != $1.series ? $0.series < $1.series : $0.bucket < $1.bucket }, shown: shown,
-      hasOverflow: hasOverflow)
+    return Answer(made: series.map(make), shown: shown, hasOverflow: hasOverflow)
   }
 
   /// A second pass that looks into the buckets where the quantiles are.
@@ -250,10 +266,13 @@ struct CallPasses {
   ) throws {
     for wave in waves {
       let parts = read(wave, &damage)
-      for cellPart in try cellParts(parts, &table, &damage) {
-        let part = parts[Int(cellPart.stripe)]
-        body(
-          CellKey(series: cellPart.series, bucket: cellPart.bucket), part.calls.chunks[Int(cellPart.chunk)], part)
+      for (series, pieces) in try pieces(of: parts, &table, &damage).enumerated() {
+        for piece in pieces {
+          let part = parts[piece.part]
+          for chunk in part.calls.chunks[piece.chunks] {
+            body(CellKey(series: UInt32(series), bucket: chunk.bucket), chunk, part)
+          }
+        }
       }
     }
   }
@@ -264,14 +283,10 @@ extension MetricsSearch {
   var quantile: Double? { measure == .latencies ? query.quantile : nil }
 }
 
-extension CellPart {
-  func isSameCell(_ other: CellPart) -> Bool { series == other.series && bucket == other.bucket }
-}
-
 extension CallChunks {
   func withDurations<Result>(of chunk: CallChunk, _ body: (UnsafeBufferPointer<UInt64>) -> Result) -> Result {
     durations.withUnsafeBufferPointer {
-      body(UnsafeBufferPointer(rebasing: $0[chunk.firstDuration..<(chunk.firstDuration + Int(chunk.callCount))]))
+      body(UnsafeBufferPointer(rebasing: $0[Int(chunk.firstDuration)..<Int(chunk.firstDuration + chunk.callCount)]))
     }
   }
 }
@@ -283,39 +298,138 @@ extension CallPasses.Part {
   }
 }
 
-/// Makes cells of their parts; for one thread.
+/// Makes cells of their chunks; for one thread.
 private struct CellFinisher {
-  let quantile: Double?
-  let isExact: Bool
-  private var durations: [UInt64] = []
+  private struct LocatedChunk {
+    /// With the place of its durations here.
+    var chunk: CallChunk
+    var part: Int
+  }
 
-  init(quantile: Double?, isExact: Bool) {
+  private let parts: [CallPasses.Part]
+  private let quantile: Double?
+  private let isExact: Bool
+  // Kept for their memory.
+  private var chunks: [LocatedChunk] = []
+  private var sorted: [LocatedChunk] = []
+  private var places: [Int] = []
+  private var durations: [UInt64] = []
+  private var joined: [UInt64] = []
+
+  init(_ parts: [CallPasses.Part], quantile: Double?, isExact: Bool) {
+    self.parts = parts
     self.quantile = quantile
     self.isExact = isExact
   }
 
-  mutating func cell(_ cellParts: ArraySlice<CellPart>, of parts: [CallPasses.Part]) -> CallCell {
-    let first = cellParts[cellParts.startIndex]
-    var cell = CallCell(series: Int(first.series), bucket: first.bucket)
-    durations.removeAll(keepingCapacity: true)
-    for cellPart in cellParts {
-      let part = parts[Int(cellPart.stripe)]
-      let chunk = part.calls.chunks[Int(cellPart.chunk)]
-      cell.callCount += UInt64(chunk.callCount)
-      cell.errorCount += UInt64(chunk.errorCount)
-      if quantile != nil { part.calls.withDurations(of: chunk) { durations.append(contentsOf: $0) } }
-      if chunk.exampleCount > 0 { cell.slowest.update(part.slowest(of: chunk)) }
+  /// The cells of one series.
+  mutating func cells(of pieces: [CallPasses.LocatedPiece]) -> SeriesCells {
+    gather(pieces)
+    var result = SeriesCells()
+    result.cells.reserveCapacity(chunks.count)
+    var first = 0
+    while first < chunks.count {
+      let bucket = chunks[first].chunk.bucket
+      var end = first &+ 1
+      while end < chunks.count, chunks[end].chunk.bucket == bucket { end &+= 1 }
+      result.cells.append(cell(bucket, first..<end))
+      if chunks[first..<end].contains(where: { $0.chunk.exampleCount > 0 }) {
+        result.setSlowest(slowest(of: first..<end), at: result.cells.count - 1)
+      }
+      first = end
     }
-    guard let quantile, !durations.isEmpty else { return cell }
-    let rank = QuantileRank(quantile, of: UInt64(durations.count))
-    cell.isExact = isExact || durations.count < DurationSketch.exactCount
-    cell.quantile = durations.withUnsafeMutableBufferPointer { durations in
-      if cell.isExact { return Selection.value(rank, in: durations) }
-      // What a sketch of as many durations says, so that no way of reading them changes an answer.
-      var histogram = DurationHistogram()
-      histogram.update(UnsafeBufferPointer(durations))
-      return histogram.finish(rank)
+    return result
+  }
+
+  /// Brings the chunks of a series together, ascending by bucket, and their durations.
+  private mutating func gather(_ pieces: [CallPasses.LocatedPiece]) {
+    chunks.removeAll(keepingCapacity: true)
+    durations.removeAll(keepingCapacity: true)
+    var isAscending = true
+    var last: UInt64 = 0
+    for piece in pieces {
+      let calls = parts[piece.part].calls
+      let own = calls.chunks[piece.chunks]
+      // The durations of a piece stand side by side.
+      var offset: UInt32 = 0
+      if quantile != nil, let first = own.first, let final = own.last {
+        offset = UInt32(truncatingIfNeeded: durations.count) &- first.firstDuration
+        durations += calls.durations[Int(first.firstDuration)..<Int(final.firstDuration + final.callCount)]
+      }
+      for var chunk in own {
+        chunk.firstDuration &+= offset
+        if chunk.bucket < last { isAscending = false }
+        last = chunk.bucket
+        chunks.append(LocatedChunk(chunk: chunk, part: piece.part))
+      }
+    }
+    // Stripes follow each other in time mostly, but a series may have several runs in each.
+    if !isAscending { sort() }
+  }
+
+  private mutating func sort() {
+    guard let least = chunks.lazy.map(\.chunk.bucket).min(), let greatest = chunks.lazy.map(\.chunk.bucket).max() else {
+      return
+    }
+    // Buckets lie close together mostly, so that counting is cheaper than comparing.
+    guard greatest - least < UInt64(4 * chunks.count) else {
+      return chunks.sort { $0.chunk.bucket < $1.chunk.bucket }
+    }
+    places.removeAll(keepingCapacity: true)
+    places.append(contentsOf: repeatElement(0, count: Int(greatest - least) + 2))
+    for located in chunks { places[Int(located.chunk.bucket - least) + 1] += 1 }
+    for index in 1..<places.count { places[index] += places[index - 1] }
+    sorted.removeAll(keepingCapacity: true)
+    sorted.append(contentsOf: chunks)
+    for located in chunks {
+      let bucket = Int(located.chunk.bucket - least)
+      sorted[places[bucket]] = located
+      places[bucket] += 1
+    }
+    swap(&chunks, &sorted)
+  }
+
+  /// The cell of neighbouring chunks.
+  private mutating func cell(_ bucket: UInt64, _ own: Range<Int>) -> CallCell {
+    var cell = CallCell(bucket: bucket)
+    for place in own {
+      cell.callCount &+= UInt64(chunks[place].chunk.callCount)
+      cell.errorCount &+= UInt64(chunks[place].chunk.errorCount)
+    }
+    guard let quantile else { return cell }
+    let rank = QuantileRank(quantile, of: cell.callCount)
+    cell.isExact = isExact || cell.callCount < UInt64(DurationSketch.exactCount)
+    if own.count == 1 {
+      // Nobody else wants these durations: their order may be lost.
+      let chunk = chunks[own.lowerBound].chunk
+      let range = Int(chunk.firstDuration)..<Int(chunk.firstDuration &+ chunk.callCount)
+      cell.quantile = durations.withUnsafeMutableBufferPointer {
+        Self.value(rank, in: UnsafeMutableBufferPointer(rebasing: $0[range]), isExact: cell.isExact)
+      }
+    } else {
+      joined.removeAll(keepingCapacity: true)
+      for place in own {
+        let chunk = chunks[place].chunk
+        joined += durations[Int(chunk.firstDuration)..<Int(chunk.firstDuration &+ chunk.callCount)]
+      }
+      cell.quantile = joined.withUnsafeMutableBufferPointer { Self.value(rank, in: $0, isExact: cell.isExact) }
     }
     return cell
+  }
+
+  private static func value(
+    _ rank: QuantileRank, in durations: UnsafeMutableBufferPointer<UInt64>, isExact: Bool
+  ) -> Double {
+    if isExact { return Selection.value(rank, in: durations) }
+    // What a sketch of as many durations says, so that no way of reading them changes an answer.
+    var histogram = DurationHistogram()
+    histogram.update(UnsafeBufferPointer(durations))
+    return histogram.finish(rank)
+  }
+
+  private func slowest(of own: Range<Int>) -> SlowestSpans {
+    var slowest = SlowestSpans()
+    for located in chunks[own] { slowest.update(parts[located.part].slowest(of: located.chunk)) }
+    return slowest
   }
 }

@@ -1,3 +1,4 @@
+import Synchronization
 import TraceAggregate
 import TraceFilter
 import TraceModel
@@ -79,19 +80,20 @@ package struct MetricsSearch: Sendable {
     guard let scan, let window else { return family }
     var damage = DamageReport(snapshot.damage)
     let passes = CallPasses(self, scan, &damage)
-    let answer = try passes.cells(&damage)
-    let labels = answer.shown.map { self.labels($0) } + (answer.hasOverflow ? [overflowLabels] : [])
-    var pointCount = 0
-    var first = 0
-    for (series, labels) in labels.enumerated() {
-      var end = first
-      while end < answer.cells.count, answer.cells[end].series == series { end += 1 }
-      let points = try points(answer.cells[first..<end], window, maximumCount: Self.maximumPointCount - pointCount)
-      pointCount += points.count
-      first = end
-      if !points.isEmpty { family.metrics.append(Metric(labels: labels, points: points)) }
+    let room = PointRoom(Self.maximumPointCount)
+    let answer = try passes.series(&damage) { [self] series in
+      (points: points(series, window, room), isExact: series.cells.allSatisfy(\.isExact))
     }
-    let isEstimated = measure == .latencies && answer.cells.contains { !$0.isExact }
+    guard !room.isExceeded else {
+      throw TracestoreError(
+        .limitExceeded,
+        "The answer has more than \(Self.maximumPointCount) points; ask for a longer step or a shorter window.")
+    }
+    let labels = answer.shown.map { self.labels($0) } + (answer.hasOverflow ? [overflowLabels] : [])
+    for (labels, series) in zip(labels, answer.made) where !series.points.isEmpty {
+      family.metrics.append(Metric(labels: labels, points: series.points))
+    }
+    let isEstimated = measure == .latencies && answer.made.contains { !$0.isExact }
     family.errorBound = isEstimated ? LogLinearScale.relativeError : 0
     family.summary.isTruncated = answer.hasOverflow
     family.summary.damage = damage.messages
@@ -100,33 +102,31 @@ package struct MetricsSearch: Sendable {
 
   // MARK: Points
 
-  private func points(
-    _ cells: ArraySlice<CallCell>, _ window: MetricsWindow, maximumCount: Int
-  ) throws -> [MetricPoint] {
+  /// The points of a series. There are none when there is no room for them.
+  private func points(_ series: SeriesCells, _ window: MetricsWindow, _ room: PointRoom) -> [MetricPoint] {
+    let cells = series.cells
     var points: [MetricPoint] = []
-    func add(bucket: UInt64, _ value: Double, _ slowest: SlowestSpans) throws {
-      guard points.count < maximumCount else {
-        throw TracestoreError(
-          .limitExceeded,
-          "The answer has more than \(Self.maximumPointCount) points; ask for a longer step or a shorter window.")
-      }
+    func add(bucket: UInt64, _ value: Double, from own: Range<Int>) {
       points.append(
         MetricPoint(
           time: Timestamp(nanoseconds: bucket &* window.bucketNanoseconds), value: value,
-          exemplars: query.exemplarCount > 0 ? exemplars(slowest) : []))
+          exemplars: query.exemplarCount > 0 ? exemplars(series, own) : []))
     }
     guard measure != .latencies else {
+      room.take(cells.count)
+      if room.isExceeded { return [] }
       points.reserveCapacity(cells.count)
-      for cell in cells { try add(bucket: cell.bucket, cell.quantile / 1e6, cell.slowest) }
+      for (place, cell) in cells.enumerated() { add(bucket: cell.bucket, cell.quantile / 1e6, from: place..<place + 1) }
       return points
     }
     let seconds = Double(query.ratePerNanoseconds) / 1e9
     var calls: UInt64 = 0
     var errors: UInt64 = 0
-    var (first, end) = (cells.startIndex, cells.startIndex)
+    var first = 0
+    var end = 0
     var point = window.points.lowerBound
     while point <= window.points.upperBound {
-      while end < cells.endIndex, cells[end].bucket < point {
+      while end < cells.count, cells[end].bucket < point {
         calls += cells[end].callCount
         errors += cells[end].errorCount
         end += 1
@@ -138,22 +138,29 @@ package struct MetricsSearch: Sendable {
       }
       if first == end {
         // No calls until the next cell: the point behind it is the next one.
-        guard end < cells.endIndex else { break }
+        guard end < cells.count else { break }
         point = (cells[end].bucket / window.stride + 1) * window.stride
         continue
       }
-      var slowest = SlowestSpans()
-      if query.exemplarCount > 0 { for cell in cells[first..<end] { slowest.merge(cell.slowest) } }
-      try add(bucket: point, measure == .callRates ? Double(calls) / seconds : Double(errors) / Double(calls), slowest)
+      guard points.count < room.left else {
+        room.exceed()
+        return []
+      }
+      add(
+        bucket: point, measure == .callRates ? Double(calls) / seconds : Double(errors) / Double(calls),
+        from: first..<end)
       let (next, isOver) = point.addingReportingOverflow(window.stride)
       if isOver { break }
       point = next
     }
+    room.take(points.count)
     return points
   }
 
-  private func exemplars(_ slowest: SlowestSpans) -> [MetricExemplar] {
-    slowest.finish().prefix(query.exemplarCount).map {
+  private func exemplars(_ series: SeriesCells, _ cells: Range<Int>) -> [MetricExemplar] {
+    var slowest = SlowestSpans()
+    for place in cells { slowest.merge(series.slowest(at: place)) }
+    return slowest.finish().prefix(query.exemplarCount).map {
       MetricExemplar(traceID: $0.trace, spanID: SpanID($0.span), durationNanoseconds: $0.duration)
     }
   }
@@ -204,6 +211,20 @@ package struct MetricsSearch: Sendable {
     let service = query.serviceNames.count == 1 ? query.serviceNames[0] : MetricsQuery.overflowLabel
     return [MetricLabel("service_name", service)] + groupNames.map { MetricLabel($0, MetricsQuery.overflowLabel) }
   }
+}
+
+/// How many more points an answer may have, all its series together. Thread-safe.
+private final class PointRoom: Sendable {
+  private let count: Atomic<Int>
+  private let isOver = Atomic(false)
+
+  init(_ count: Int) { self.count = Atomic(count) }
+
+  var left: Int { count.load(ordering: .relaxed) }
+  var isExceeded: Bool { isOver.load(ordering: .relaxed) }
+
+  func take(_ wanted: Int) { if count.subtract(wanted, ordering: .relaxed).newValue < 0 { exceed() } }
+  func exceed() { isOver.store(true, ordering: .relaxed) }
 }
 
 extension CallSelection {

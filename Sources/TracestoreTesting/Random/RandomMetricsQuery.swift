@@ -28,6 +28,13 @@ public func randomMetricsQuery(seed: UInt64, from data: [TraceData]) -> MetricsQ
   var query = MetricsQuery(serviceNames: [], end: Timestamp(nanoseconds: end), lookbackNanoseconds: lookback)
   query.stepNanoseconds = step
   query.ratePerNanoseconds = random.pick([step, step * 3, max(1, step / 2), step + 1, lookback + 1])
+  let minute: UInt64 = 60_000_000_000
+  if random.isOneIn(2), lookback < 200 * minute {
+    // Whole minutes, as dashboards ask for; the window cuts them or does not.
+    query.stepNanoseconds = minute * random.pick([1, 1, 2, 5])
+    query.ratePerNanoseconds = minute * random.pick([1, 3, 10])
+    if random.isOneIn(2) { query.end = Timestamp(nanoseconds: (end / minute + 1) * minute) }
+  }
   query.quantile = random.pick([0, 0.25, 0.5, 0.95, 0.99, 1])
   query.isExact = random.isOneIn(2)
   query.spanKinds = random.pick([[], [], [.server], [.client, .unspecified], [.internal, .server, .consumer]])
