@@ -212,6 +212,26 @@ def summaries(instance):
         FROM spans s WHERE s.trace_id IN (SELECT trace_id FROM l) GROUP BY s.trace_id"""
 
 
+def latencies(instance):
+    """Jaeger's query for a quantile, of all services and kinds."""
+    name = ", s.name" if instance["isByOperation"] else ""
+    return f"""SELECT toStartOfInterval(s.start_time, INTERVAL 60 SECOND) AS step, s.service_name{name},
+          quantile(0.95)(s.duration) / 1000000
+        FROM spans s WHERE s.start_time >= {instant(instance["start"])} AND s.start_time < {instant(instance["end"])}
+        GROUP BY step, s.service_name{name} ORDER BY s.service_name{name}, step"""
+
+
+def graph(instance):
+    start, end = instant(instance["start"]), instant(instance["end"])
+    return f"""SELECT p.service_name AS parent, c.service_name AS child, count()
+        FROM spans c JOIN spans p ON c.trace_id = p.trace_id AND c.parent_span_id = p.id
+        WHERE c.service_name != p.service_name AND c.start_time >= {start} AND c.start_time < {end}
+        GROUP BY parent, child"""
+
+
+QUERIES = {"search": search, "summaries": summaries, "latencies": latencies, "graph": graph}
+
+
 def main():
     phase, folder = sys.argv[1:3]
     if phase == "stage":
@@ -226,7 +246,7 @@ def main():
                 # Every column, as Jaeger reads a trace; it has no use for rows as text.
                 columns = "SELECT * FROM spans s WHERE s.trace_id = " + text(instance["traceID"])
                 return lambda: session.query(columns, "Native").bytes()
-            query = (summaries if question["kind"] == "summaries" else search)(instance)
+            query = QUERIES[question["kind"]](instance)
             return lambda: session.query(query, "TSV").data()
 
         def check(question, instance, result):
@@ -236,6 +256,8 @@ def main():
             lines = [line.split("\t") for line in result.strip("\n").split("\n") if line]
             if question["kind"] == "summaries":
                 return [" ".join(line[:4]) for line in lines]
+            if question["kind"] == "latencies":
+                return [str(len(lines)), str(sum(float(line[-1]) for line in lines))]
             return [line[0] for line in lines]
 
         ask(sys.argv[3], prepare, check)

@@ -188,6 +188,25 @@ def summaries(instance):
         FROM spans WHERE trace_id IN (SELECT trace_id FROM l) GROUP BY trace_id""", values
 
 
+def latencies(instance):
+    name = ", name" if instance["isByOperation"] else ""
+    return f"""SELECT epoch_ns(start_time) // 60000000000 AS step, service_name{name},
+          quantile_cont(duration, 0.95) / 1000000
+        FROM spans WHERE start_time >= {instant(instance["start"])} AND start_time < {instant(instance["end"])}
+        GROUP BY ALL ORDER BY service_name{name}, step""", []
+
+
+def graph(instance):
+    start, end = instant(instance["start"]), instant(instance["end"])
+    return f"""SELECT p.service_name AS parent, c.service_name AS child, count(*)
+        FROM spans c JOIN spans p ON c.trace_id = p.trace_id AND c.parent_span_id = p.span_id
+        WHERE c.service_name != p.service_name AND c.start_time >= {start} AND c.start_time < {end}
+        GROUP BY parent, child""", []
+
+
+QUERIES = {"search": newest, "summaries": summaries, "latencies": latencies, "graph": graph}
+
+
 def main():
     phase, folder = sys.argv[1:3]
     if phase != "ask":
@@ -200,13 +219,15 @@ def main():
             query = "SELECT * FROM spans JOIN resources USING (resource_id) WHERE trace_id = ?"
             values = [instance["traceID"]]
         else:
-            query, values = (summaries if question["kind"] == "summaries" else newest)(instance)
+            query, values = QUERIES[question["kind"]](instance)
         return lambda: connection.sql(query, params=values).to_arrow_table()
 
     def check(question, instance, result):
         if question["kind"] == "trace":
             return [str(result.num_rows)]
         columns = [column.to_pylist() for column in result.columns]
+        if question["kind"] == "latencies":
+            return [str(result.num_rows), str(sum(columns[-1]))]
         ids = [str(value).replace("-", "") for value in columns[0]]
         if question["kind"] == "summaries":
             return [f"{a} {b} {c} {d}" for a, b, c, d in zip(ids, *columns[1:4])]

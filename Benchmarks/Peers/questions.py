@@ -2,7 +2,8 @@
 
 import random
 
-HOUR = 3600 * 10**9
+MINUTE = 60 * 10**9
+HOUR = 60 * MINUTE
 WARMUPS = 3
 # Reads of single traces to one instance of each search: a store that is in use is asked for many, and what it has read
 # before counts.
@@ -31,6 +32,10 @@ def make(shape, facts, seed, count):
     def window(dice):
         start = dice.randrange(facts.first, max(facts.first + 1, facts.last - HOUR))
         return {"start": start, "end": start + HOUR}
+
+    def dashboard(dice):
+        end = (facts.last // MINUTE + 1 - dice.randrange(10)) * MINUTE
+        return {"start": end - 6 * HOUR, "end": end}
 
     def everything(dice):
         trace, service, name, start, duration, pair = dice.choice([s for s in samples if s[5]])
@@ -78,6 +83,11 @@ def make(shape, facts, seed, count):
         attribute("at any level, no match", lambda dice: anywhere(pair(dice)[0], f"nothing-{dice.randrange(10**9)}"))
     lines.append(("all filters", "search", everything))
     lines.append(("summaries, by service", "summaries", lambda dice: {"service": dice.choice(services)}))
+    lines += [
+        ("p95 by operation and minute", "latencies", lambda dice: {**dashboard(dice), "isByOperation": True}),
+        ("p95 by service and minute", "latencies", lambda dice: {**dashboard(dice), "isByOperation": False}),
+        ("service graph", "graph", dashboard),
+    ]
 
     def instances(name, kind, choose):
         dice = random.Random(f"{seed} {name}")

@@ -10,6 +10,10 @@ struct Question: Decodable {
     case search
     /// The same with what a list of results shows of each.
     case summaries
+    /// The 95th percentile by minute: how many points, and their sum in milliseconds.
+    case latencies
+    /// The calls between services.
+    case graph
   }
 
   var kind: Kind
@@ -25,6 +29,7 @@ struct Question: Decodable {
     var start: UInt64?
     var end: UInt64?
     var attributes: [Condition]?
+    var isByOperation: Bool?
   }
 
   /// What is asked of one attribute. The flat query looks at every level, so a level that is known is more than it
@@ -50,11 +55,14 @@ struct Question: Decodable {
   /// Asks once; the clock runs from the call to the last result.
   func answer(_ variant: Variant, from store: TraceStore) async throws -> Answer {
     let query = variant.query
+    let services = kind == .latencies ? try await store.getServices().elements : []
     let readBefore = readByteCount()
     let started = ContinuousClock.now
-    func answer(_ found: [String]) -> Answer {
+    // What is compared is put into words behind the clock.
+    func answer(_ found: @autoclosure () -> [String]) -> Answer {
       let elapsed = ContinuousClock.now - started
-      return Answer(elapsed, found, readByteCount: readByteCount() - readBefore)
+      let readByteCount = readByteCount() - readBefore
+      return Answer(elapsed, found(), readByteCount: readByteCount)
     }
     switch kind {
     case .trace:
@@ -69,6 +77,13 @@ struct Question: Decodable {
       var summaries: [TraceSummary] = []
       for try await summary in try await store.findTraceSummaries(query) { summaries.append(summary) }
       return answer(summaries.map { "\($0.traceID) \($0.spanCount) \($0.errorSpanCount) \($0.rootServiceName)" })
+    case .latencies:
+      let family = try await store.getLatencies(variant.metricsQuery(services))
+      let points = family.metrics.lazy.flatMap(\.points)
+      return answer(["\(points.reduce(0) { count, _ in count + 1 })", "\(points.reduce(0) { $0 + $1.value })"])
+    case .graph:
+      let links = try await store.serviceGraph(variant.dependencyQuery).links
+      return answer(links.map { "\($0.parent) \($0.child)" })
     }
   }
 }
@@ -76,6 +91,18 @@ struct Question: Decodable {
 extension Question.Variant {
   /// Zero when the question names no trace, which finds nothing and fails the comparison.
   var identifier: TraceID { traceID.flatMap { TraceID(hex: $0) } ?? TraceID(high: 0, low: 0) }
+
+  private var times: (start: Timestamp, end: Timestamp) {
+    (Timestamp(nanoseconds: start ?? 0), Timestamp(nanoseconds: end ?? 0))
+  }
+
+  func metricsQuery(_ services: [String]) -> MetricsQuery {
+    MetricsQuery(
+      serviceNames: services, groups: isByOperation == true ? [.operation] : [], spanKinds: [], end: times.end,
+      lookbackNanoseconds: times.end.nanoseconds - min(times.start, times.end).nanoseconds, quantile: 0.95)
+  }
+
+  var dependencyQuery: DependencyQuery { DependencyQuery(start: times.start, end: times.end) }
 
   var query: TraceQuery {
     TraceQuery(
