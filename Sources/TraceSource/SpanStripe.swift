@@ -255,9 +255,9 @@ package protocol SpanStripe: AnyObject, Sendable {
   /// All calls of the stripe by run and minute; nil where nothing is kept that says so.
   func callCells() throws -> CallCells?
 
-  /// What `forEachCallRun` says of the durations of rows, one range after the other (ascending), for a stripe that has
-  /// `callCells`.
-  func durations(of ranges: [Range<Int>]) throws -> [UInt64]
+  /// What `forEachCallRun` says of the durations of rows, for a stripe that has `callCells`: fills `output` with those of
+  /// one range (ascending) after the other.
+  func readDurations(of ranges: [Range<Int>], into output: UnsafeMutableBufferPointer<UInt64>) throws
 
   /// The text that a code of `forEachCallRun` and `callCells` stands for.
   func text(_ code: UInt32) throws -> [UInt8]
@@ -299,7 +299,7 @@ extension SpanStripe {
   package var isCached: Bool { true }
 
   package func callCells() throws -> CallCells? { nil }
-  package func durations(of ranges: [Range<Int>]) throws -> [UInt64] { [] }
+  package func readDurations(of ranges: [Range<Int>], into output: UnsafeMutableBufferPointer<UInt64>) throws {}
 
   package var holdsFinals: Bool { true }
   package func partialRows(_ rows: [Int]) -> [Int] { [] }

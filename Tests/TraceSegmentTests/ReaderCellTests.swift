@@ -49,18 +49,25 @@ import TraceSource
 
   private func told(_ cells: CallCells, of stripe: any SpanStripe) throws -> [CellKey: Cell] {
     var told: [CellKey: Cell] = [:]
-    for run in cells.runs {
-      for cell in run.cells {
+    for (index, run) in cells.runs.enumerated() {
+      for cell in cells.cells(of: index) {
         let key = CellKey(
           service: try stripe.text(run.service), name: try stripe.text(run.name), kind: run.kind,
-          minute: UInt64(cells.minutes[cell]))
+          minute: cells.minute(cell))
         #expect(told[key] == nil, "a cell comes twice")
+        #expect(Int(cells.callCount(cell)) == cells.rows(of: cell..<(cell + 1)).count)
         told[key] = Cell(
-          errorCount: Int(cells.errorCounts[cell]),
-          durations: try stripe.durations(of: [cells.rows(of: cell..<(cell + 1))]).sorted())
+          errorCount: Int(cells.errorCount(cell)),
+          durations: try durations(of: [cells.rows(of: cell..<(cell + 1))], in: stripe).sorted())
       }
     }
     return told
+  }
+
+  private func durations(of ranges: [Range<Int>], in stripe: any SpanStripe) throws -> [UInt64] {
+    var durations = [UInt64](repeating: 99, count: ranges.reduce(0) { $0 + $1.count })
+    try durations.withUnsafeMutableBufferPointer { try stripe.readDurations(of: ranges, into: $0) }
+    return durations
   }
 
   @Test(arguments: 1...6 as ClosedRange<UInt64>)
@@ -73,7 +80,8 @@ import TraceSource
       #expect(try told(cells, of: stripe) == recount(stripe), "seed \(seed)")
       // Asked for at once, in two ranges of which the second begins inside a page.
       let rows = [0..<(stripe.rowCount / 3), (stripe.rowCount / 2)..<stripe.rowCount]
-      #expect(try stripe.durations(of: rows) == rows.flatMap { try stripe.durations(of: [$0]) }, "seed \(seed)")
+      #expect(
+        try durations(of: rows, in: stripe) == rows.flatMap { try durations(of: [$0], in: stripe) }, "seed \(seed)")
     }
   }
 

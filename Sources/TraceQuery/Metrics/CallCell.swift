@@ -19,6 +19,15 @@ struct SeriesCells {
 
   func slowest(at place: Int) -> SlowestSpans { place < slowest.count ? slowest[place] : SlowestSpans() }
 
+  /// Adds cells of later buckets.
+  mutating func append(_ later: SeriesCells) {
+    if !later.slowest.isEmpty {
+      while slowest.count < cells.count { slowest.append(SlowestSpans()) }
+      slowest += later.slowest
+    }
+    cells += later.cells
+  }
+
   mutating func setSlowest(_ spans: SlowestSpans, at place: Int) {
     while slowest.count <= place { slowest.append(SlowestSpans()) }
     slowest[place] = spans

@@ -34,12 +34,15 @@ struct CallChunk {
   var exampleCount: UInt32 = 0
 }
 
-/// Chunks of one series that follow each other.
+/// Calls of one series that stand side by side in a stripe.
 struct CallPiece {
   /// The place of the series among the stripe's.
   var series: UInt32
+  /// Of its chunks, or of the cells that they are made of.
   var chunks: Range<Int>
   var callCount: Int
+  /// Where its durations begin, if any were asked for.
+  var firstDuration: Int
 }
 
 /// What tells a series from others of one stripe: codes of its texts.
@@ -50,12 +53,42 @@ struct SeriesCode: Hashable {
   var attributes: UInt32
 }
 
-/// All calls of a stripe that a scan asked for, in chunks. Memory: 8 bytes a call and 32 a chunk.
+/// Durations in memory that does not move, so that chunks can point into it; 8 bytes each.
+final class DurationList: @unchecked Sendable {
+  private let memory: UnsafeMutableBufferPointer<UInt64>
+  private(set) var count = 0
+
+  init(capacity: Int) { memory = .allocate(capacity: capacity) }
+
+  deinit { memory.deallocate() }
+
+  var values: UnsafeBufferPointer<UInt64> { UnsafeBufferPointer(rebasing: memory[..<count]) }
+
+  /// - Precondition: there is room for them.
+  func append(_ durations: UnsafeBufferPointer<UInt64>) {
+    precondition(count + durations.count <= memory.count, "more durations than there is room for")
+    _ = UnsafeMutableBufferPointer(rebasing: memory[count...]).initialize(from: durations)
+    count += durations.count
+  }
+
+  /// Has `body` write so many more into memory that was not written yet.
+  func append(count added: Int, _ body: (UnsafeMutableBufferPointer<UInt64>) throws -> Void) rethrows {
+    precondition(count + added <= memory.count, "more durations than there is room for")
+    let room = UnsafeMutableBufferPointer(rebasing: memory[count..<(count + added)])
+    try body(room)
+    count += added
+  }
+}
+
+/// All calls of a stripe that a scan asked for. Memory: 8 bytes a call, and where there are no cells 32 a chunk.
 struct CallChunks {
   private(set) var series: [SeriesCode] = []
   private(set) var pieces: [CallPiece] = []
-  private(set) var chunks: [CallChunk] = []
-  private(set) var durations: [UInt64] = []
+  /// Made by scanning.
+  private var chunks: [CallChunk] = []
+  /// What chunks are made of where nothing was scanned, and how many minutes go into one.
+  private var cells: (all: CallCells, width: UInt64)?
+  private(set) var durations = DurationList(capacity: 0)
   /// The rows among which the slowest of each chunk are, with their durations.
   private(set) var examples: [(duration: UInt64, row: Int)] = []
   /// The texts of attribute groups; the only one is empty when there are none.
@@ -68,8 +101,8 @@ struct CallChunks {
   ///
   /// - Parameter mask: the rows that count; nil for all.
   init(_ stripe: any SpanStripe, in rows: Range<Int>, _ mask: RowMask?, _ scan: CallScan) throws {
+    durations = DurationList(capacity: scan.selection.needsDurations ? rows.count : 0)
     if !scan.attributes.isEmpty { try readAttributes(stripe, rows, mask, scan) }
-    if scan.selection.needsDurations { durations.reserveCapacity(rows.count) }
     let attributeCodes = attributeCodes
     try stripe.forEachCallRun(scan.selection, in: rows, mask) { run in
       if attributeCodes.isEmpty { return add(run, attributes: 0, scan) }
@@ -101,44 +134,40 @@ struct CallChunks {
           exampleCount: UInt32(truncatingIfNeeded: examples.count &- firstExample)))
       first = end
     }
-    durations.append(contentsOf: run.durations)
-    addPiece(
-      SeriesCode(service: run.service, name: scan.isByOperation ? run.name : 0, attributes: attributes),
-      from: firstChunk, callCount: starts.count)
-  }
-
-  /// All chunks from one on belong to a series.
-  private mutating func addPiece(_ code: SeriesCode, from firstChunk: Int, callCount: Int) {
-    pieces.append(CallPiece(series: place(of: code), chunks: firstChunk..<chunks.count, callCount: callCount))
+    pieces.append(
+      CallPiece(
+        series: place(
+          of: SeriesCode(service: run.service, name: scan.isByOperation ? run.name : 0, attributes: attributes)),
+        chunks: firstChunk..<chunks.count, callCount: starts.count, firstDuration: durations.count))
+    durations.append(run.durations)
   }
 
   /// Takes cells, where a scan asks for no more than they know; durations are read besides.
   ///
-  /// - Precondition: the scan is of whole minutes and for cells (`CallScan.fitsCells`), and its window cuts none of
-  ///   the stripe's.
+  /// - Precondition: the scan is for cells (`CallScan.fitsCells`), and its window cuts none of the stripe's.
   init(_ cells: CallCells, of stripe: any SpanStripe, _ scan: CallScan) throws {
+    self.cells = (cells, scan.bucketNanoseconds / CallCells.nanoseconds)
     let window = scan.selection.starts
     let minutes = window.lowerBound / CallCells.nanoseconds...window.upperBound / CallCells.nanoseconds
-    let width = scan.bucketNanoseconds / CallCells.nanoseconds
     var rows: [Range<Int>] = []
     var durationCount = 0
     var service: (code: UInt32, isWanted: Bool)?
-    for run in cells.runs where scan.selection.kinds?.contains(run.kind) ?? true {
+    for (index, run) in cells.runs.enumerated() where scan.selection.kinds?.contains(run.kind) ?? true {
       if service?.code != run.service {
         service = (run.service, try scan.selection.services?.contains(stripe.text(run.service)) ?? true)
       }
       guard service?.isWanted == true else { continue }
-      let low = run.cells.partition { UInt64(cells.minutes[$0]) >= minutes.lowerBound }
-      let high = (low..<run.cells.upperBound).partition { UInt64(cells.minutes[$0]) > minutes.upperBound }
+      let all = cells.cells(of: index)
+      let low = all.partition { cells.minute($0) >= minutes.lowerBound }
+      let high = (low..<all.upperBound).partition { cells.minute($0) > minutes.upperBound }
       if low == high { continue }
-      let firstChunk = chunks.count
       let own = cells.rows(of: low..<high)
-      addChunks(cells, low..<high, width, firstDuration: durationCount)
       // Runs of one series follow each other, or it may come twice.
       let code = SeriesCode(service: run.service, name: scan.isByOperation ? run.name : 0, attributes: 0)
       if series.last != code { series.append(code) }
       pieces.append(
-        CallPiece(series: UInt32(series.count - 1), chunks: firstChunk..<chunks.count, callCount: own.count))
+        CallPiece(
+          series: UInt32(series.count - 1), chunks: low..<high, callCount: own.count, firstDuration: durationCount))
       guard scan.selection.needsDurations else { continue }
       durationCount += own.count
       if let last = rows.last, last.upperBound == own.lowerBound {
@@ -147,27 +176,25 @@ struct CallChunks {
         rows.append(own)
       }
     }
-    if scan.selection.needsDurations { durations = try stripe.durations(of: rows) }
+    durations = DurationList(capacity: durationCount)
+    try durations.append(count: durationCount) { try stripe.readDurations(of: rows, into: $0) }
   }
 
-  /// - Parameters:
-  ///   - own: cells of one run, of which there is one.
-  ///   - width: of a bucket, in minutes.
-  private mutating func addChunks(_ cells: CallCells, _ own: Range<Int>, _ width: UInt64, firstDuration: Int) {
-    let firstRow = Int(cells.firstRows[own.lowerBound])
-    var place = own.lowerBound
-    while place < own.upperBound {
-      let first = place
-      let bucket = width == 1 ? UInt64(cells.minutes[first]) : UInt64(cells.minutes[first]) / width
-      var errorCount: UInt32 = 0
+  /// The chunks of a piece, ascending by bucket where the stripe's starts ascend.
+  func forEachChunk(of piece: CallPiece, _ body: (CallChunk) -> Void) {
+    guard let (cells, width) = cells else { return chunks[piece.chunks].forEach(body) }
+    var firstDuration = UInt32(truncatingIfNeeded: piece.firstDuration)
+    var cell = piece.chunks.lowerBound
+    while cell < piece.chunks.upperBound {
+      let bucket = width == 1 ? cells.minute(cell) : cells.minute(cell) / width
+      var chunk = CallChunk(bucket: bucket, callCount: 0, errorCount: 0, firstDuration: firstDuration)
       repeat {
-        errorCount &+= cells.errorCounts[place]
-        place &+= 1
-      } while width > 1 && place < own.upperBound && UInt64(cells.minutes[place]) / width == bucket
-      chunks.append(
-        CallChunk(
-          bucket: bucket, callCount: cells.firstRows[place] &- cells.firstRows[first], errorCount: errorCount,
-          firstDuration: UInt32(truncatingIfNeeded: firstDuration &+ Int(cells.firstRows[first]) &- firstRow)))
+        chunk.callCount &+= cells.callCount(cell)
+        chunk.errorCount &+= cells.errorCount(cell)
+        cell &+= 1
+      } while width > 1 && cell < piece.chunks.upperBound && cells.minute(cell) / width == bucket
+      firstDuration &+= chunk.callCount
+      body(chunk)
     }
   }
 

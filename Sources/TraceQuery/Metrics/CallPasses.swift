@@ -28,15 +28,24 @@ struct CallPasses {
     var hasOverflow: Bool
   }
 
-  /// Chunks of one series in one of the parts.
+  /// A piece of one of the parts.
   struct LocatedPiece: Sendable {
     var part: Int
-    var chunks: Range<Int>
+    var piece: CallPiece
+  }
+
+  /// Buckets whose calls are held at once, and the stripes that have some of them.
+  private struct Slice {
+    var starts: ClosedRange<UInt64>
+    var places: [Place]
+    /// A bucket with more calls than are held: a few stripes at a time, whose calls are folded into sketches.
+    var isFolded: Bool
   }
 
   private let search: MetricsSearch
   private let scan: CallScan
-  private let waves: [[Place]]
+  /// Ascending, together all buckets that have calls.
+  private let slices: [Slice]
   private let repeats: RepeatedRows
 
   init(_ search: MetricsSearch, _ scan: CallScan, _ damage: inout DamageReport) {
@@ -54,39 +63,86 @@ struct CallPasses {
       }
       for (stripe, isOpen) in zip(stripes, isOpen) where isOpen { places.append(Place(source: index, stripe: stripe)) }
     }
-    var waves: [[Place]] = []
-    var rowCount = 0
-    for place in places {
-      if waves.isEmpty || rowCount + place.stripe.rowCount > search.maximumRowCount {
-        waves.append([])
-        rowCount = 0
+    slices = Self.slices(places, scan, maximumRowCount: search.maximumRowCount)
+  }
+
+  private static func slices(_ places: [Place], _ scan: CallScan, maximumRowCount: Int) -> [Slice] {
+    let window = scan.selection.starts
+    let width = scan.bucketNanoseconds
+    var slices: [Slice] = []
+    func add(_ buckets: ClosedRange<UInt64>, _ places: [Place]) {
+      let first = max(buckets.lowerBound * width, window.lowerBound)
+      let (end, isBeyond) = (buckets.upperBound * width).addingReportingOverflow(width - 1)
+      let starts = first...(isBeyond ? window.upperBound : min(end, window.upperBound))
+      let own = places.filter { $0.stripe.bounds.mayStart(in: starts) }
+      if own.isEmpty { return }
+      let rowCount = own.reduce(0) { $0 + $1.stripe.rowCount(in: starts) }
+      if rowCount <= Double(maximumRowCount) || buckets.lowerBound == buckets.upperBound {
+        slices.append(Slice(starts: starts, places: own, isFolded: rowCount > Double(maximumRowCount)))
+      } else {
+        let middle = buckets.lowerBound + (buckets.upperBound - buckets.lowerBound) / 2
+        add(buckets.lowerBound...middle, own)
+        add((middle + 1)...buckets.upperBound, own)
       }
-      waves[waves.count - 1].append(place)
-      rowCount += place.stripe.rowCount
     }
-    self.waves = waves
+    add(window.lowerBound / width...window.upperBound / width, places)
+    return slices
   }
 
   /// - Parameter make: what becomes of a series' cells; called on the threads that there are.
   func series<Made: Sendable>(
     _ damage: inout DamageReport, make: @escaping @Sendable (SeriesCells) -> Made
   ) throws -> Answer<Made> {
-    if waves.count > 1 { return try foldedSeries(&damage, make) }
     var table = SeriesTable(sourceCount: search.snapshot.recordSources.count, groups: search.groups)
-    let parts = waves.first.map { read($0, &damage) } ?? []
-    let pieces = try pieces(of: parts, &table, &damage)
-    let (ranks, shown, hasOverflow) = table.ranks(maximumCount: search.query.maximumSeriesCount)
-    var ranked = [[LocatedPiece]](repeating: [], count: shown.count + (hasOverflow ? 1 : 0))
-    for (own, rank) in zip(pieces, ranks) where rank < ranked.count { ranked[rank] += own }
-    return Answer(made: finish(ranked, of: parts, make), shown: shown, hasOverflow: hasOverflow)
+    let maximumCount = search.query.maximumSeriesCount
+    if slices.count <= 1, slices.first?.isFolded != true {
+      let parts = slices.first.map { read($0.places, scan, &damage) } ?? []
+      let pieces = try pieces(of: parts, &table, &damage)
+      let (ranks, shown, hasOverflow) = table.ranks(maximumCount: maximumCount)
+      return Answer(
+        made: finish(pieces.grouped(by: ranks), of: parts, make), shown: shown, hasOverflow: hasOverflow)
+    }
+    var series = try sweep(&table, ranks: nil, &damage)
+    let (ranks, shown, hasOverflow) = table.ranks(maximumCount: maximumCount)
+    // Which series overflow is known in the end; a quantile of all their calls takes these once more.
+    if hasOverflow { series = try sweep(&table, ranks: ranks, &damage) }
+    let places = hasOverflow ? Array(series.indices) : ranks.places(count: shown.count)
+    let cells = series
+    let made = concurrently(search.parallel, places.count) { make(cells[places[$0]]) }
+    return Answer(made: made, shown: shown, hasOverflow: hasOverflow)
+  }
+
+  /// Slice after slice.
+  ///
+  /// - Parameter ranks: of the series of the table, which share a last one; nil tells all of them apart.
+  private func sweep(
+    _ table: inout SeriesTable, ranks: [Int]?, _ damage: inout DamageReport
+  ) throws -> [SeriesCells] {
+    var series: [SeriesCells] = []
+    for slice in slices {
+      var scan = scan
+      scan.selection.starts = slice.starts
+      let own: [SeriesCells]
+      if slice.isFolded {
+        own = try folded(slice, scan, &table, ranks, &damage)
+      } else {
+        let parts = read(slice.places, scan, &damage)
+        let pieces = try pieces(of: parts, &table, &damage)
+        own = finish(ranks.map { pieces.grouped(by: $0) } ?? pieces, of: parts) { $0 }
+      }
+      for (place, cells) in own.enumerated() {
+        if place == series.count { series.append(cells) } else { series[place].append(cells) }
+      }
+    }
+    return series
   }
 
   // MARK: Reading
 
-  private func read(_ places: [Place], _ damage: inout DamageReport) -> [Part] {
+  private func read(_ places: [Place], _ scan: CallScan, _ damage: inout DamageReport) -> [Part] {
     let results = concurrently(search.parallel, places.count) { [self] index in
       var own = DamageReport()
-      let parts = read(places[index], &own)
+      let parts = read(places[index], scan, &own)
       return (parts, own)
     }
     var parts: [Part] = []
@@ -97,7 +153,7 @@ struct CallPasses {
     return parts
   }
 
-  private func read(_ place: Place, _ damage: inout DamageReport) -> [Part] {
+  private func read(_ place: Place, _ scan: CallScan, _ damage: inout DamageReport) -> [Part] {
     let stripe = place.stripe
     var parts: [Part] = []
     damage.salvage(0..<stripe.rowCount, atLeast: TraceSearch.salvagedRowCount) { rows in
@@ -114,14 +170,16 @@ struct CallPasses {
         own.subtract(repeated)
         mask = own
       }
-      var part = Part(place: place, calls: try calls(of: stripe, in: rows, mask))
+      var part = Part(place: place, calls: try calls(of: stripe, in: rows, mask, scan))
       if scan.needsExamples { part.examples = try ids(of: part.calls.examples.map(\.row), part) }
-      if !part.calls.chunks.isEmpty { parts.append(part) }
+      if !part.calls.pieces.isEmpty { parts.append(part) }
     }
     return parts
   }
 
-  private func calls(of stripe: any SpanStripe, in rows: Range<Int>, _ mask: RowMask?) throws -> CallChunks {
+  private func calls(
+    of stripe: any SpanStripe, in rows: Range<Int>, _ mask: RowMask?, _ scan: CallScan
+  ) throws -> CallChunks {
     if scan.fitsCells, mask == nil, rows.count == stripe.rowCount,
       CallCells.decide(scan.selection.starts, for: stripe.bounds),
       // What is damaged a scan meets itself, if it needs it.
@@ -163,7 +221,7 @@ struct CallPasses {
         let series = places[Int(piece.series)]
         table.count(UInt64(piece.callCount), of: series)
         while pieces.count <= series { pieces.append([]) }
-        pieces[series].append(LocatedPiece(part: index, chunks: piece.chunks))
+        pieces[series].append(LocatedPiece(part: index, piece: piece))
       }
     }
     return pieces
@@ -182,7 +240,7 @@ struct CallPasses {
     for (index, pieces) in series.enumerated() {
       if chunkCount == 0 { batches.append(index..<index) }
       batches[batches.count - 1] = batches[batches.count - 1].lowerBound..<(index + 1)
-      chunkCount += pieces.reduce(1) { $0 + $1.chunks.count }
+      chunkCount += pieces.reduce(1) { $0 + $1.piece.chunks.count }
       if chunkCount >= Self.batchCount { chunkCount = 0 }
     }
     let results = concurrently(search.parallel, batches.count) { [self, batches] index in
@@ -213,24 +271,19 @@ struct CallPasses {
   }
 
   /// The same for more calls than are held at a time.
-  private func foldedSeries<Made>(_ damage: inout DamageReport, _ make: (SeriesCells) -> Made) throws -> Answer<Made> {
-    var table = SeriesTable(sourceCount: search.snapshot.recordSources.count, groups: search.groups)
-    var folded: [CellKey: FoldedCell] = [:]
-    try forEachChunk(&table, &damage) { key, chunk, part in
+  private func folded(
+    _ slice: Slice, _ scan: CallScan, _ table: inout SeriesTable, _ ranks: [Int]?, _ damage: inout DamageReport
+  ) throws -> [SeriesCells] {
+    var cells: [CellKey: FoldedCell] = [:]
+    try forEachChunk(of: slice, scan, &table, ranks, &damage) { key, chunk, part in
       var cell = FoldedCell(callCount: UInt64(chunk.callCount), errorCount: UInt64(chunk.errorCount))
       if search.quantile != nil { part.calls.withDurations(of: chunk) { cell.sketch.update($0) } }
-      cell.slowest.update(part.slowest(of: chunk))
-      folded[key, default: FoldedCell()].merge(cell)
+      cell.slowest.update(part.slowest(Int(chunk.firstExample), Int(chunk.exampleCount)))
+      cells[key, default: FoldedCell()].merge(cell)
     }
-    let (ranks, shown, hasOverflow) = table.ranks(maximumCount: search.query.maximumSeriesCount)
-    var ranked: [CellKey: FoldedCell] = [:]
-    for (key, cell) in folded {
-      ranked[CellKey(series: UInt32(ranks[Int(key.series)]), bucket: key.bucket), default: FoldedCell()].merge(cell)
-    }
-    folded = [:]
-    let exact = search.query.isExact ? try exactQuantiles(of: ranked, ranks, &table, &damage) : [:]
-    var series = [SeriesCells](repeating: SeriesCells(), count: shown.count + (hasOverflow ? 1 : 0))
-    for (key, cell) in ranked.sorted(by: { $0.key.bucket < $1.key.bucket }) {
+    let exact = search.query.isExact ? try exactQuantiles(of: cells, slice, scan, &table, ranks, &damage) : [:]
+    var series: [SeriesCells] = []
+    for (key, cell) in cells.sorted(by: { $0.key.bucket < $1.key.bucket }) {
       var result = CallCell(bucket: key.bucket)
       result.callCount = cell.callCount
       result.errorCount = cell.errorCount
@@ -238,43 +291,81 @@ struct CallPasses {
         result.quantile = exact[key] ?? cell.sketch.finish(quantile) ?? 0
         result.isExact = cell.sketch.isExact || exact[key] != nil
       }
-      let rank = Int(key.series)
-      series[rank].cells.append(result)
-      if !cell.slowest.finish().isEmpty { series[rank].setSlowest(cell.slowest, at: series[rank].cells.count - 1) }
+      let place = Int(key.series)
+      while series.count <= place { series.append(SeriesCells()) }
+      series[place].cells.append(result)
+      if !cell.slowest.finish().isEmpty { series[place].setSlowest(cell.slowest, at: series[place].cells.count - 1) }
     }
-    return Answer(made: series.map(make), shown: shown, hasOverflow: hasOverflow)
+    return series
   }
 
-  /// A second pass that looks into the buckets where the quantiles are.
+  /// A second pass that looks into the buckets of the scale where the quantiles are.
   private func exactQuantiles(
-    of cells: [CellKey: FoldedCell], _ ranks: [Int], _ table: inout SeriesTable, _ damage: inout DamageReport
+    of cells: [CellKey: FoldedCell], _ slice: Slice, _ scan: CallScan, _ table: inout SeriesTable, _ ranks: [Int]?,
+    _ damage: inout DamageReport
   ) throws -> [CellKey: Double] {
     guard let quantile = search.quantile else { return [:] }
     var searches = cells.compactMapValues { $0.sketch.search(quantile) }
     if searches.isEmpty { return [:] }
-    try forEachChunk(&table, &damage) { key, chunk, part in
-      // Nothing new turns up, unless damage hid it the first time.
-      guard Int(key.series) < ranks.count else { return }
-      let key = CellKey(series: UInt32(ranks[Int(key.series)]), bucket: key.bucket)
+    try forEachChunk(of: slice, scan, &table, ranks, &damage) { key, chunk, part in
       part.calls.withDurations(of: chunk) { searches[key]?.update($0) }
     }
     return searches.compactMapValues { $0.finish() }
   }
 
   private func forEachChunk(
-    _ table: inout SeriesTable, _ damage: inout DamageReport, _ body: (CellKey, CallChunk, Part) -> Void
+    of slice: Slice, _ scan: CallScan, _ table: inout SeriesTable, _ ranks: [Int]?, _ damage: inout DamageReport,
+    _ body: (CellKey, CallChunk, Part) -> Void
   ) throws {
+    var waves: [[Place]] = []
+    var rowCount = 0
+    for place in slice.places {
+      if waves.isEmpty || rowCount + place.stripe.rowCount > search.maximumRowCount {
+        waves.append([])
+        rowCount = 0
+      }
+      waves[waves.count - 1].append(place)
+      rowCount += place.stripe.rowCount
+    }
     for wave in waves {
-      let parts = read(wave, &damage)
-      for (series, pieces) in try pieces(of: parts, &table, &damage).enumerated() {
-        for piece in pieces {
-          let part = parts[piece.part]
-          for chunk in part.calls.chunks[piece.chunks] {
-            body(CellKey(series: UInt32(series), bucket: chunk.bucket), chunk, part)
+      let parts = read(wave, scan, &damage)
+      let pieces = try pieces(of: parts, &table, &damage)
+      for (series, own) in (ranks.map { pieces.grouped(by: $0) } ?? pieces).enumerated() {
+        for located in own {
+          let part = parts[located.part]
+          part.calls.forEachChunk(of: located.piece) {
+            body(CellKey(series: UInt32(series), bucket: $0.bucket), $0, part)
           }
         }
       }
     }
+  }
+}
+
+extension SpanStripe {
+  /// About how many rows start in a window, as if they were spread evenly over the stripe's times.
+  fileprivate func rowCount(in starts: ClosedRange<UInt64>) -> Double {
+    let (first, last) = (max(starts.lowerBound, bounds.minimumStart), min(starts.upperBound, bounds.maximumStart))
+    guard first <= last else { return 0 }
+    return Double(rowCount) * (Double(last - first) + 1) / (Double(bounds.maximumStart - bounds.minimumStart) + 1)
+  }
+}
+
+extension [[CallPasses.LocatedPiece]] {
+  /// By rank of their series. What has none turned up behind the ranking, because damage hid it the first time.
+  fileprivate func grouped(by ranks: [Int]) -> [[CallPasses.LocatedPiece]] {
+    var groups = [[CallPasses.LocatedPiece]](repeating: [], count: (ranks.max() ?? -1) + 1)
+    for (pieces, rank) in zip(self, ranks) { groups[rank] += pieces }
+    return groups
+  }
+}
+
+extension [Int] {
+  /// The places of the first ranks, each of which stands once.
+  fileprivate func places(count: Int) -> [Int] {
+    var places = [Int](repeating: 0, count: count)
+    for (place, rank) in enumerated() where rank < count { places[rank] = place }
+    return places
   }
 }
 
@@ -285,25 +376,31 @@ extension MetricsSearch {
 
 extension CallChunks {
   func withDurations<Result>(of chunk: CallChunk, _ body: (UnsafeBufferPointer<UInt64>) -> Result) -> Result {
-    durations.withUnsafeBufferPointer {
-      body(UnsafeBufferPointer(rebasing: $0[Int(chunk.firstDuration)..<Int(chunk.firstDuration + chunk.callCount)]))
-    }
+    body(
+      UnsafeBufferPointer(
+        rebasing: durations.values[Int(chunk.firstDuration)..<Int(chunk.firstDuration + chunk.callCount)]))
   }
 }
 
 extension CallPasses.Part {
-  func slowest(of chunk: CallChunk) -> [SlowestSpans.Entry] {
-    if chunk.exampleCount == 0 { return [] }
-    return examples[Int(chunk.firstExample)..<Int(chunk.firstExample + chunk.exampleCount)].compactMap(\.self)
+  /// Examples of a chunk.
+  func slowest(_ first: Int, _ count: Int) -> [SlowestSpans.Entry] {
+    if count == 0 { return [] }
+    return examples[first..<(first + count)].compactMap(\.self)
   }
 }
 
 /// Makes cells of their chunks; for one thread.
 private struct CellFinisher {
   private struct LocatedChunk {
-    /// With the place of its durations here.
-    var chunk: CallChunk
-    var part: Int
+    var bucket: UInt64
+    var callCount: UInt32
+    var errorCount: UInt32
+    /// Of its part, which is kept as long as this is; nil when none were asked for.
+    var durations: UnsafePointer<UInt64>?
+    var part: UInt32
+    var firstExample: UInt32
+    var exampleCount: UInt32
   }
 
   private let parts: [CallPasses.Part]
@@ -314,7 +411,6 @@ private struct CellFinisher {
   private var sorted: [LocatedChunk] = []
   private var places: [Int] = []
   private var durations: [UInt64] = []
-  private var joined: [UInt64] = []
 
   init(_ parts: [CallPasses.Part], quantile: Double?, isExact: Bool) {
     self.parts = parts
@@ -329,11 +425,11 @@ private struct CellFinisher {
     result.cells.reserveCapacity(chunks.count)
     var first = 0
     while first < chunks.count {
-      let bucket = chunks[first].chunk.bucket
+      let bucket = chunks[first].bucket
       var end = first &+ 1
-      while end < chunks.count, chunks[end].chunk.bucket == bucket { end &+= 1 }
+      while end < chunks.count, chunks[end].bucket == bucket { end &+= 1 }
       result.cells.append(cell(bucket, first..<end))
-      if chunks[first..<end].contains(where: { $0.chunk.exampleCount > 0 }) {
+      if chunks[first..<end].contains(where: { $0.exampleCount > 0 }) {
         result.setSlowest(slowest(of: first..<end), at: result.cells.count - 1)
       }
       first = end
@@ -341,26 +437,23 @@ private struct CellFinisher {
     return result
   }
 
-  /// Brings the chunks of a series together, ascending by bucket, and their durations.
+  /// Brings the chunks of a series together, ascending by bucket.
   private mutating func gather(_ pieces: [CallPasses.LocatedPiece]) {
     chunks.removeAll(keepingCapacity: true)
-    durations.removeAll(keepingCapacity: true)
     var isAscending = true
     var last: UInt64 = 0
-    for piece in pieces {
-      let calls = parts[piece.part].calls
-      let own = calls.chunks[piece.chunks]
-      // The durations of a piece stand side by side.
-      var offset: UInt32 = 0
-      if quantile != nil, let first = own.first, let final = own.last {
-        offset = UInt32(truncatingIfNeeded: durations.count) &- first.firstDuration
-        durations += calls.durations[Int(first.firstDuration)..<Int(final.firstDuration + final.callCount)]
-      }
-      for var chunk in own {
-        chunk.firstDuration &+= offset
+    for located in pieces {
+      let calls = parts[located.part].calls
+      let durations = quantile == nil ? nil : calls.durations.values.baseAddress
+      calls.forEachChunk(of: located.piece) { chunk in
         if chunk.bucket < last { isAscending = false }
         last = chunk.bucket
-        chunks.append(LocatedChunk(chunk: chunk, part: piece.part))
+        chunks.append(
+          LocatedChunk(
+            bucket: chunk.bucket, callCount: chunk.callCount, errorCount: chunk.errorCount,
+            durations: durations.map { $0 + Int(chunk.firstDuration) },
+            part: UInt32(truncatingIfNeeded: located.part), firstExample: chunk.firstExample,
+            exampleCount: chunk.exampleCount))
       }
     }
     // Stripes follow each other in time mostly, but a series may have several runs in each.
@@ -368,21 +461,21 @@ private struct CellFinisher {
   }
 
   private mutating func sort() {
-    guard let least = chunks.lazy.map(\.chunk.bucket).min(), let greatest = chunks.lazy.map(\.chunk.bucket).max() else {
+    guard let least = chunks.lazy.map(\.bucket).min(), let greatest = chunks.lazy.map(\.bucket).max() else {
       return
     }
     // Buckets lie close together mostly, so that counting is cheaper than comparing.
     guard greatest - least < UInt64(4 * chunks.count) else {
-      return chunks.sort { $0.chunk.bucket < $1.chunk.bucket }
+      return chunks.sort { $0.bucket < $1.bucket }
     }
     places.removeAll(keepingCapacity: true)
     places.append(contentsOf: repeatElement(0, count: Int(greatest - least) + 2))
-    for located in chunks { places[Int(located.chunk.bucket - least) + 1] += 1 }
+    for located in chunks { places[Int(located.bucket - least) + 1] += 1 }
     for index in 1..<places.count { places[index] += places[index - 1] }
     sorted.removeAll(keepingCapacity: true)
     sorted.append(contentsOf: chunks)
     for located in chunks {
-      let bucket = Int(located.chunk.bucket - least)
+      let bucket = Int(located.bucket - least)
       sorted[places[bucket]] = located
       places[bucket] += 1
     }
@@ -393,27 +486,18 @@ private struct CellFinisher {
   private mutating func cell(_ bucket: UInt64, _ own: Range<Int>) -> CallCell {
     var cell = CallCell(bucket: bucket)
     for place in own {
-      cell.callCount &+= UInt64(chunks[place].chunk.callCount)
-      cell.errorCount &+= UInt64(chunks[place].chunk.errorCount)
+      cell.callCount &+= UInt64(chunks[place].callCount)
+      cell.errorCount &+= UInt64(chunks[place].errorCount)
     }
     guard let quantile else { return cell }
     let rank = QuantileRank(quantile, of: cell.callCount)
     cell.isExact = isExact || cell.callCount < UInt64(DurationSketch.exactCount)
-    if own.count == 1 {
-      // Nobody else wants these durations: their order may be lost.
-      let chunk = chunks[own.lowerBound].chunk
-      let range = Int(chunk.firstDuration)..<Int(chunk.firstDuration &+ chunk.callCount)
-      cell.quantile = durations.withUnsafeMutableBufferPointer {
-        Self.value(rank, in: UnsafeMutableBufferPointer(rebasing: $0[range]), isExact: cell.isExact)
-      }
-    } else {
-      joined.removeAll(keepingCapacity: true)
-      for place in own {
-        let chunk = chunks[place].chunk
-        joined += durations[Int(chunk.firstDuration)..<Int(chunk.firstDuration &+ chunk.callCount)]
-      }
-      cell.quantile = joined.withUnsafeMutableBufferPointer { Self.value(rank, in: $0, isExact: cell.isExact) }
+    durations.removeAll(keepingCapacity: true)
+    for place in own {
+      durations.append(
+        contentsOf: UnsafeBufferPointer(start: chunks[place].durations, count: Int(chunks[place].callCount)))
     }
+    cell.quantile = durations.withUnsafeMutableBufferPointer { Self.value(rank, in: $0, isExact: cell.isExact) }
     return cell
   }
 
@@ -429,7 +513,9 @@ private struct CellFinisher {
 
   private func slowest(of own: Range<Int>) -> SlowestSpans {
     var slowest = SlowestSpans()
-    for located in chunks[own] { slowest.update(parts[located.part].slowest(of: located.chunk)) }
+    for located in chunks[own] {
+      slowest.update(parts[Int(located.part)].slowest(Int(located.firstExample), Int(located.exampleCount)))
+    }
     return slowest
   }
 }

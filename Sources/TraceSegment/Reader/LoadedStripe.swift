@@ -171,6 +171,19 @@ final class LoadedStripe: CachedBlock {
     }
   }
 
+  /// A column with memory of its own, which stays when the stripe leaves the cache, and how many bytes that is.
+  func detachedIntegers(_ id: UInt32, count: Int) throws -> (chunk: IntegerChunk, byteCount: Int) {
+    let place = place(id)
+    let checked = try checkedChunk(id)
+    let copy = SegmentBuffer(
+      copying: checked?.bytes ?? UnsafeRawBufferPointer(start: nil, count: 0), fileOffset: place.fileOffset)
+    let column = try checked.map { chunk in
+      try place.naming { try IntegerColumn(copy.bytes, verifying: chunk.hasBadPages) }
+    }
+    let chunk = try IntegerChunk(column, count: count, owner: copy, place: place, tally: ByteTally())
+    return (chunk, copy.byteCount)
+  }
+
   func text(_ id: UInt32, count: Int, _ scratch: ReadScratch) throws -> StripeText {
     try part(.chunk(id)) {
       let chunk = try checkedChunk(id)

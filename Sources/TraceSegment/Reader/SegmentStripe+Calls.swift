@@ -15,35 +15,40 @@ extension SegmentStripe {
     guard bounds.minimumStart <= selection.starts.upperBound, bounds.maximumStart >= selection.starts.lowerBound else {
       return
     }
+    try reading { try forEachCallRun(selection, in: rows, mask, of: $0, $1, body) }
+  }
+
+  func forEachCallRun(
+    _ selection: CallSelection, in rows: Range<Int>, _ mask: RowMask?, of loaded: LoadedStripe, _ scratch: ReadScratch,
+    _ body: (CallRun) throws -> Void
+  ) throws {
     let strings = try core.strings()
     let services = selection.services.map { Set($0.compactMap { strings.code(of: $0) }) }
     if services?.isEmpty == true { return }
-    try reading { loaded, scratch in
-      let runs = try loaded.runs(scratch)
-      func isWanted(_ run: Int) -> Bool {
-        (services?.contains(runs.services[run]) ?? true) && (selection.kinds?.contains(runs.kinds[run]) ?? true)
-          && runs.minimumStarts[run] <= selection.starts.upperBound
-          && runs.maximumStarts[run] >= selection.starts.lowerBound
-      }
-      var reader: CallPageReader?
-      var run = rows.isEmpty ? runs.count : runs.run(of: rows.lowerBound)
-      // Pieces of runs inside one page after the other, each page decoded once and only if it has a piece.
-      while run < runs.count, runs.firstRows[run] < rows.upperBound {
-        defer { run += 1 }
-        guard isWanted(run) else { continue }
-        var own = runs.rows(of: run).clamped(to: rows)
-        while !own.isEmpty {
-          let page = own.lowerBound / IntegerPage.maximumCount
-          let piece = own.lowerBound..<min(own.upperBound, (page + 1) * IntegerPage.maximumCount)
-          own = piece.upperBound..<own.upperBound
-          if let mask, !mask.hasSet(in: piece) { continue }
-          if reader == nil { reader = try CallPageReader(loaded, selection, bounds, scratch) }
-          try reader?.withRun(of: piece, mask, hasErrors: runs.errorCounts[run] > 0) { part in
-            try body(
-              CallRun(
-                service: runs.services[run], name: runs.names[run], kind: runs.kinds[run], rows: part.rows,
-                starts: part.starts, durations: part.durations, errors: part.errors))
-          }
+    let runs = try loaded.runs(scratch)
+    func isWanted(_ run: Int) -> Bool {
+      (services?.contains(runs.services[run]) ?? true) && (selection.kinds?.contains(runs.kinds[run]) ?? true)
+        && runs.minimumStarts[run] <= selection.starts.upperBound
+        && runs.maximumStarts[run] >= selection.starts.lowerBound
+    }
+    var reader: CallPageReader?
+    var run = rows.isEmpty ? runs.count : runs.run(of: rows.lowerBound)
+    // Pieces of runs inside one page after the other, each page decoded once and only if it has a piece.
+    while run < runs.count, runs.firstRows[run] < rows.upperBound {
+      defer { run += 1 }
+      guard isWanted(run) else { continue }
+      var own = runs.rows(of: run).clamped(to: rows)
+      while !own.isEmpty {
+        let page = own.lowerBound / IntegerPage.maximumCount
+        let piece = own.lowerBound..<min(own.upperBound, (page + 1) * IntegerPage.maximumCount)
+        own = piece.upperBound..<own.upperBound
+        if let mask, !mask.hasSet(in: piece) { continue }
+        if reader == nil { reader = try CallPageReader(loaded, selection, bounds, scratch) }
+        try reader?.withRun(of: piece, mask, hasErrors: runs.errorCounts[run] > 0) { part in
+          try body(
+            CallRun(
+              service: runs.services[run], name: runs.names[run], kind: runs.kinds[run], rows: part.rows,
+              starts: part.starts, durations: part.durations, errors: part.errors))
         }
       }
     }
