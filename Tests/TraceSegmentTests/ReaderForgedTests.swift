@@ -41,10 +41,8 @@ import TraceSource
     var summary = forged.summary
     summary.hash = Hash128(of: writer.bytes)
     let core = forged.core
-    let buffer = try SegmentBuffer(
-      reading: core.file, path: core.path, at: summary.offset, byteCount: Int(summary.byteCount))
     let loaded = try LoadedStripe(
-      buffer: buffer, path: core.path, stripeIndex: 0, summary: summary, catalogue: try core.keys())
+      file: core.file, path: core.path, stripeIndex: 0, summary: summary, catalogue: try core.keys())
     let failure = try #require(throws: TracestoreError.self) {
       try forged.core.cache.withScratch { _ = try loaded.shapeMap(.span, $0) }
     }

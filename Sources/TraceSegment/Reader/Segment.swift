@@ -160,7 +160,9 @@ package final class Segment: SpanSource {
 
   // MARK: Get-trace
 
-  package func rows(of trace: TraceID) throws -> [LocatedRows] {
+  package func rows(of trace: TraceID) throws -> [LocatedRows] { try rows(of: trace, for: .records) }
+
+  package func rows(of trace: TraceID, for use: RowUse) throws -> [LocatedRows] {
     var located: [LocatedRows] = []
     let hash = TraceKey.hash(trace)
     if try mayHold(trace) {
@@ -170,7 +172,7 @@ package final class Segment: SpanSource {
           throw core.place(.traceIndexBlocks).damage("it names stripe \(place.stripe) of \(stripes.count)")
         }
         let stripe = stripes[place.stripe]
-        let rows = try stripe.rows(ofOrdinal: place.ordinal, trace: trace)
+        let rows = try stripe.rows(ofOrdinal: place.ordinal, trace: trace, for: use)
         if !rows.isEmpty { located.append(LocatedRows(stripe: stripe, rows: rows)) }
       }
     }

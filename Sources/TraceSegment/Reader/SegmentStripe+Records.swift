@@ -8,7 +8,7 @@ extension SegmentStripe {
   package func records(_ rows: [Int]) throws -> [SourceSpan] {
     try check(rows)
     guard !rows.isEmpty else { return [] }
-    return try reading { loaded, scratch in
+    return try reading(isWhole: true) { loaded, scratch in
       var assembler = try RecordAssembler(core, loaded, scratch)
       return try assembler.records(rows)
     }
