@@ -49,7 +49,7 @@ extension TraceSearch {
       if let cursor, query.order != .traceID { open = stripes.map { worstRank($0.bounds) <= cursor.rank } }
       // A stripe whose index is damaged is read anyway: the index can only spare work.
       let mayMatch = damage.collect { try predicate.stripes(of: source, among: open) } ?? open
-      stripes = zip(stripes, mayMatch).filter(\.1).map(\.0)
+      stripes = mayMatch.contains(true) ? zip(stripes, mayMatch).filter(\.1).map(\.0) : []
     }
     report.candidateCount += stripes.count
     return stripes

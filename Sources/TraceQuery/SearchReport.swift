@@ -11,7 +11,7 @@ struct SearchReport {
   var candidateCount = 0
   private(set) var scannedStripeCount = 0
   private(set) var scannedRowCount = 0
-  private(set) var readByteCount: UInt64 = 0
+  private(set) var uncachedByteCount: UInt64 = 0
   private(set) var cachedByteCount: UInt64 = 0
   var matchedRowCount = 0
   /// By the number of a part of the plan.
@@ -29,7 +29,7 @@ struct SearchReport {
     scannedRowCount += stripe.rowCount
     let isCached = cachedStripes[ObjectIdentifier(stripe)] ?? stripe.isCached
     cachedStripes[ObjectIdentifier(stripe)] = isCached
-    if isCached { cachedByteCount += stripe.storedByteCount } else { readByteCount += stripe.storedByteCount }
+    if isCached { cachedByteCount += stripe.storedByteCount } else { uncachedByteCount += stripe.storedByteCount }
   }
 
   mutating func count(_ part: Int, rowsIn: Int, rowsOut: Int) {
@@ -54,7 +54,7 @@ struct SearchReport {
     return [
       "stripes: \(stripeCount), of which \(ruledOutCount) ruled out by their index, "
         + "\(stripeCount - ruledOutCount - scannedStripeCount) by better matches, \(scannedStripeCount) scanned",
-      "bytes: \(readByteCount) read, \(cachedByteCount) in the cache",
+      "bytes: \(uncachedByteCount) in stripes that were not cached, \(cachedByteCount) in cached ones",
       "rows: \(scannedRowCount) in these stripes, \(matchedRowCount) matched",
     ]
   }

@@ -12,10 +12,15 @@ struct TraceParts {
   /// What the other records come to, in no order that means anything.
   private(set) var joined: [SourceSpan] = []
 
-  /// - Parameter isRaw: whether the records that contribute are wanted instead of what they come to.
-  init(_ trace: TraceID, in snapshot: QuerySnapshot, isRaw: Bool = false, _ report: inout DamageReport) {
+  /// - Parameters:
+  ///   - use: what the rows are wanted for.
+  ///   - isRaw: whether the records that contribute are wanted instead of what they come to.
+  init(
+    _ trace: TraceID, in snapshot: QuerySnapshot, for use: RowUse = .records, isRaw: Bool = false,
+    _ report: inout DamageReport
+  ) {
     for source in snapshot.recordSources {
-      for located in report.collect({ try source.rows(of: trace) }) ?? [] { fragments.append(located) }
+      for located in report.collect({ try source.rows(of: trace, for: use) }) ?? [] { fragments.append(located) }
     }
     var ids: Set<UInt64> = []
     for fragment in fragments {

@@ -15,7 +15,7 @@ extension FoundTrace {
       found = FoundTrace(
         traceID: trace, start: min(found?.start ?? start, start), end: max(found?.end ?? end, end))
     }
-    let parts = TraceParts(trace, in: snapshot, &report)
+    let parts = TraceParts(trace, in: snapshot, for: .fields, &report)
     for located in parts.fragments {
       report.salvage(located) { fragment in
         if let bounds = try fragment.stripe.timeBounds(fragment.rows) {
@@ -37,7 +37,7 @@ extension TraceSummary {
   ) -> TraceSummary? {
     var report = DamageReport()
     defer { damage += report.messages.filter { !damage.contains($0) } }
-    let parts = TraceParts(trace, in: snapshot, &report)
+    let parts = TraceParts(trace, in: snapshot, for: .fields, &report)
     var rows: [SummaryRow] = []
     for located in parts.fragments {
       report.salvage(located) { rows += try $0.stripe.summaryRows($0.rows) }

@@ -31,8 +31,10 @@ package final class OverlaidSource: SpanSource {
     return open
   }
 
-  package func rows(of trace: TraceID) throws -> [LocatedRows] {
-    try source.rows(of: trace).compactMap { located in
+  package func rows(of trace: TraceID) throws -> [LocatedRows] { try rows(of: trace, for: .records) }
+
+  package func rows(of trace: TraceID, for use: RowUse) throws -> [LocatedRows] {
+    try source.rows(of: trace, for: use).compactMap { located in
       let index = located.stripe.index
       guard stripes.indices.contains(index), let stripe = stripes[index] as? OverlaidStripe else { return located }
       let rows = located.rows.filter { !stripe.hidden[$0] }

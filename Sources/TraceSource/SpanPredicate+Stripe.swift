@@ -22,11 +22,13 @@ extension SpanPredicate {
       for part in parts where open.contains(true) { open = try part.stripes(of: source, among: open) }
       return open
     case .any(let parts):
+      var left = open
       var result = [Bool](repeating: false, count: open.count)
-      for part in parts {
-        let left = zip(open, result).map { $0 && !$1 }
-        if !left.contains(true) { break }
-        for (index, own) in try part.stripes(of: source, among: left).enumerated() where own { result[index] = true }
+      for part in parts where left.contains(true) {
+        for (index, own) in try part.stripes(of: source, among: left).enumerated() where own {
+          result[index] = true
+          left[index] = false
+        }
       }
       return result
     case .not: return open

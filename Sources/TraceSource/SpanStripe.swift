@@ -17,6 +17,9 @@ package protocol SpanSource: AnyObject, Sendable {
   /// The rows of a trace, by stripe. Costs a probe of a resident filter when the trace is not here.
   func rows(of trace: TraceID) throws -> [LocatedRows]
 
+  /// The same for a caller that says what it is after.
+  func rows(of trace: TraceID, for use: RowUse) throws -> [LocatedRows]
+
   /// False when the trace has certainly no rows here; decided by a resident filter where there is one.
   func mayHold(_ trace: TraceID) throws -> Bool
 
@@ -50,7 +53,16 @@ package protocol SpanSource: AnyObject, Sendable {
   ) throws -> Bool
 }
 
+/// What the rows of a trace are looked up for, which decides how much of a stripe is read in one go.
+package enum RowUse: Sendable {
+  /// Most of their columns.
+  case records
+  /// A few columns.
+  case fields
+}
+
 extension SpanSource {
+  package func rows(of trace: TraceID, for use: RowUse) throws -> [LocatedRows] { try rows(of: trace) }
   package func repeatedRows() throws -> [Int: RowMask] { [:] }
   package var contentNumber: UInt64? { nil }
 }
@@ -212,9 +224,9 @@ package struct SourceSpan: Sendable {
 package protocol SpanStripe: AnyObject, Sendable {
   var rowCount: Int { get }
   var bounds: StripeBounds { get }
-  /// Bytes on disk that reading the stripe takes; 0 when there are none.
+  /// Bytes of the stripe on disk; 0 when there are none.
   var storedByteCount: UInt64 { get }
-  /// Whether these bytes are in memory.
+  /// Whether the stripe is in memory: all of it, or the columns that were asked for.
   var isCached: Bool { get }
 
   /// False when no row of the stripe can pass; decided from resident data, without reading the stripe.

@@ -1,4 +1,5 @@
 import Testing
+import TraceColumns
 import TraceFiles
 import TraceModel
 import TraceSegment
@@ -48,6 +49,31 @@ import TraceSource
     #expect(answered > 950)
   }
 
+  @Test func `a search reads the columns that it asks for, each once, and records read the rest`() throws {
+    var generator = RecordGenerator(seed: 68)
+    let records = generator.records(800, traceCount: 40)
+    let fixture = try SegmentFixture(records, options: SegmentOptions(stripeRowCount: 800))
+    let cache = BlockCache(maximumByteCount: 1 << 26, frontByteCount: 0)
+    let stripe = try #require(try fixture.open(cache: cache).spanStripes().first)
+    // Resident sections are loaded at first use; afterwards the cache holds nothing.
+    _ = try stripe.records([0])
+    cache.removeBlocks(ofFile: 1)
+    func read(_ body: () throws -> Void) throws -> FileCounts {
+      fixture.files.reset()
+      try body()
+      return fixture.files.snapshot().total()
+    }
+    var mask = RowMask(count: stripe.rowCount, filled: true)
+    let middle = stripe.bounds.minimumDuration / 2 + stripe.bounds.maximumDuration / 2
+    let searched = try read { try stripe.filter(&mask, by: .duration(middle...UInt64.max)) }
+    #expect(!mask.isEmpty && mask.setCount < stripe.rowCount)
+    #expect(searched.readByteCount < stripe.byteCount / 2)
+    #expect(try read { try stripe.filter(&mask, by: .duration(middle...UInt64.max)) }.readCount == 0)
+    let recalled = try read { _ = try stripe.records(mask.rows) }
+    #expect(recalled.readCount == 1 && recalled.readByteCount == stripe.byteCount)
+    #expect(try read { _ = try stripe.records(mask.rows) }.readCount == 0)
+  }
+
   @Test func `a warm read takes none`() throws {
     var generator = RecordGenerator(seed: 64)
     let records = generator.records(800, traceCount: 40)
@@ -63,7 +89,10 @@ import TraceSource
     var generator = RecordGenerator(seed: 65)
     let fixture = try SegmentFixture(generator.records(800, traceCount: 40))
     let segment = try fixture.open()
-    for stripe in segment.stripes { _ = try stripe.mayMatch(.service([1])) }
+    for stripe in segment.stripes {
+      _ = try stripe.mayMatch(.service([1]))
+      _ = try stripe.mayMatch(.attribute(level: .span, key: [1], ValueTest(.string("x"))))
+    }
     fixture.files.reset()
     for stripe in segment.stripes {
       #expect(try !stripe.mayMatch(.start(1...1_000)) || stripe.bounds.minimumStart <= 1_000)

@@ -41,16 +41,36 @@ import TraceSource
     var summary = forged.summary
     summary.hash = Hash128(of: writer.bytes)
     let core = forged.core
-    let buffer = try SegmentBuffer(
-      reading: core.file, path: core.path, at: summary.offset, byteCount: Int(summary.byteCount))
     let loaded = try LoadedStripe(
-      buffer: buffer, path: core.path, stripeIndex: 0, summary: summary, catalogue: try core.keys())
+      file: core.file, path: core.path, stripeIndex: 0, summary: summary, catalogue: try core.keys())
     let failure = try #require(throws: TracestoreError.self) {
       try forged.core.cache.withScratch { _ = try loaded.shapeMap(.span, $0) }
     }
     #expect(failure.code == .corrupt && failure.message.contains("another"))
     // With the hash of the index in the way nothing of such a stripe is trusted.
     #expect(throws: TracestoreError.self) { try forged.records([0, 1, 2]) }
+  }
+
+  @Test func `times of a trace are those of its records, whole or in part, also where its end is damaged`() throws {
+    var generator = RecordGenerator(seed: 43)
+    let fixture = try SegmentFixture(generator.records(400, traceCount: 30))
+    var bytes = fixture.bytes
+    for stripe in try fixture.open().spanStripes() {
+      let chunk = try #require(try stripe.readHead().chunk(ChunkID.traceEnd))
+      bytes[Int(stripe.offset) + Int(chunk.offset + chunk.byteCount / 2)] ^= 1
+    }
+    for segment in [try fixture.open(), try SegmentFixture.open(bytes: bytes)] {
+      for trace in Set(try segment.allRecords().map(\.span.traceID)) {
+        for located in try segment.rows(of: trace) {
+          for rows in [located.rows, Array(located.rows.dropFirst())] where !rows.isEmpty {
+            let spans = try located.stripe.records(rows).map(\.span)
+            let bounds = try #require(try located.stripe.timeBounds(rows))
+            #expect(bounds.minimumStart == spans.map(\.start.nanoseconds).min())
+            #expect(bounds.maximumEnd == spans.map(\.end.nanoseconds).max())
+          }
+        }
+      }
+    }
   }
 
   @Test func `a footer that counts more traces than memory could hold costs a merge no memory`() throws {

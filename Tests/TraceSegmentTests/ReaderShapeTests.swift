@@ -9,7 +9,7 @@ import TraceSource
     var random = SeededRandom(seed: UInt64(count))
     let shapes = StripeShapes([[], [0], [0, 1], [1, 0, 0], [2, 1, 2]])
     let codes = (0..<count).map { _ in UInt32(random.below(shapes.count)) }
-    let map = ShapeMap(codes: codes, shapes: shapes)
+    let map = ShapeMap(codes: ShapeCodes(codes), shapes: shapes)
     var tallies: [ShapeMap.Tally] = []
     for entry in 0..<4 as Range<UInt32> {
       // The plain way: the values of the entry in element order.

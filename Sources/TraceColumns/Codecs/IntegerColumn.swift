@@ -138,9 +138,10 @@ package struct IntegerColumn: @unchecked Sendable {
   package func decodeAll() throws(BytesError) -> [UInt64] {
     var failure: BytesError?
     let values = [UInt64](unsafeUninitializedCapacity: count) { buffer, initializedCount in
-      buffer.initialize(repeating: 0)
-      initializedCount = count
-      do throws(BytesError) { try decodeAll(into: buffer) } catch { failure = error }
+      do throws(BytesError) {
+        try decodeAll(into: buffer)
+        initializedCount = count
+      } catch { failure = error }
     }
     if let failure { throw failure }
     return values

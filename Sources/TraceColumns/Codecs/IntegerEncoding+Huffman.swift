@@ -219,10 +219,10 @@ enum HuffmanIntegers {
         var index = 0
         while index < output.count {
           guard bit < bitCount else { return false }
-          // 57 bits: three codes of the greatest length and more.
           var window = Self.window(stream, bit)
-          let end = min(output.count, index &+ 3)
-          while index < end {
+          // As long as the window holds a code of the greatest length.
+          let windowEnd = bit &+ 57 &- maximumLength
+          repeat {
             let entry = lookup[Int(truncatingIfNeeded: window &>> UInt64(64 &- lookupWidth))]
             var length = Int(entry & 15)
             if entry != 0 {
@@ -235,7 +235,7 @@ enum HuffmanIntegers {
             window = window &<< UInt64(length)
             bit &+= length
             index &+= 1
-          }
+          } while index < output.count && bit <= windowEnd
         }
         return true
       }

@@ -115,39 +115,60 @@ enum StepIntegers {
     let head = try Head(&reader, page: page)
     let codes = try page.readRun(&reader, count: page.count &- 1, width: page.width)
     let escapes = try reader.readBytes(reader.remaining)
-    BitPacking.unpack(codes, width: page.width, into: UnsafeMutableBufferPointer(rebasing: output[1...]))
-    try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: StepTable.maximumCount) { steps throws(BytesError) in
-      let known = UnsafeMutableBufferPointer(rebasing: steps[..<head.stepCount])
-      BitPacking.unpack(head.steps, width: head.stepWidth, into: known)
+    let codeValues = UnsafeMutableBufferPointer(rebasing: output[1...])
+    BitPacking.unpack(codes, width: page.width, into: codeValues)
+    let stepCount = UInt64(head.stepCount)
+    let escapeCount = try escapeCount(of: codeValues, stepCount: stepCount, page)
+    guard
+      escapes.count >= BitPacking.byteCount(count: escapeCount, width: head.stepWidth),
+      output.count < page.count || escapes.count == BitPacking.byteCount(count: escapeCount, width: head.stepWidth)
+    else { throw page.failure("has \(escapes.count) bytes for \(escapeCount) rare steps") }
+    // The known steps, a place for the next rare one, then the rare ones and a place behind the last.
+    let capacity = head.stepCount &+ 1 &+ escapeCount &+ 1
+    try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: capacity) { memory throws(BytesError) in
+      memory.initialize(repeating: 0)
+      let known = UnsafeMutableBufferPointer(rebasing: memory[..<(head.stepCount &+ 1)])
+      let rare = UnsafeMutableBufferPointer(rebasing: memory[(head.stepCount &+ 1)...])
+      BitPacking.unpack(
+        head.steps, width: head.stepWidth, into: UnsafeMutableBufferPointer(rebasing: known[..<head.stepCount]))
+      BitPacking.unpack(
+        escapes, width: head.stepWidth, into: UnsafeMutableBufferPointer(rebasing: rare[..<escapeCount]))
       // Steps below the cycle keep values below it, so that one subtraction wraps them round.
-      for step in known where step >= head.cycle { throw page.failure("leaves its cycle") }
-      let (cycle, stepCount) = (head.cycle, UInt64(head.stepCount))
-      let escapeLimit = head.stepWidth == 0 ? page.count : escapes.count &* 8 / head.stepWidth
-      var escapeCount = 0
+      for step in memory where step >= head.cycle { throw page.failure("leaves its cycle") }
+      let cycle = head.cycle
       var value = head.first
       output[0] = value
+      known[head.stepCount] = rare[0]
+      var rareIndex = 0
       var index = 1
+      // Which code comes next cannot be predicted: there is no branch on it.
       while index < output.count {
         let code = output[index]
-        var step: UInt64
-        if code < stepCount {
-          step = known[Int(truncatingIfNeeded: code)]
-        } else {
-          guard code == stepCount, escapeCount < escapeLimit else { throw page.failure("has a step that is not there") }
-          step = BitPacking.value(at: escapeCount, width: head.stepWidth, in: escapes)
-          guard step < cycle else { throw page.failure("leaves its cycle") }
-          escapeCount &+= 1
-        }
-        value = value &+ step
-        if value >= cycle { value = value &- cycle }
+        value = value &+ known[Int(truncatingIfNeeded: code)]
+        // Below the cycle, the difference is a number far above it.
+        value = min(value, value &- cycle)
         output[index] = value
+        rareIndex &+= code == stepCount ? 1 : 0
+        known[Int(truncatingIfNeeded: stepCount)] = rare[rareIndex]
         index &+= 1
       }
-      guard
-        output.count < page.count
-          || escapes.count == BitPacking.byteCount(count: escapeCount, width: head.stepWidth)
-      else { throw page.failure("has \(escapes.count) bytes for \(escapeCount) rare steps") }
     }
+  }
+
+  /// How many of the codes stand for rare steps. Throws when one stands for nothing.
+  private static func escapeCount(
+    of codes: UnsafeMutableBufferPointer<UInt64>, stepCount: UInt64, _ page: IntegerPage
+  ) throws(BytesError) -> Int {
+    var greatest: UInt64 = 0
+    var escapeCount = 0
+    var index = 0
+    while index < codes.count {
+      greatest = max(greatest, codes[index])
+      escapeCount &+= codes[index] == stepCount ? 1 : 0
+      index &+= 1
+    }
+    guard greatest <= stepCount else { throw page.failure("has a step that is not there") }
+    return escapeCount
   }
 
   static func describe(_ page: IntegerPage) -> String {

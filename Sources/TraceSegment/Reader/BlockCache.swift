@@ -77,11 +77,16 @@ package final class BlockCache: Sendable {
 
   private let state: Mutex<State>
   private let maximumByteCount: Int
+  /// How much of a stripe is read at first when not all of it is wanted: enough for the columns of traces and runs beside
+  /// the head. A stripe up to twice as long is read whole.
+  let frontByteCount: Int
   /// Contexts for decompression, handed to one reader at a time.
   private let scratches = Mutex<[ReadScratch]>([])
 
-  package init(maximumByteCount: Int) {
+  /// - Parameter frontByteCount: tests lower it.
+  package init(maximumByteCount: Int, frontByteCount: Int = 64 << 10) {
     self.maximumByteCount = max(0, maximumByteCount)
+    self.frontByteCount = frontByteCount
     var initial = State()
     initial.statistics.maximumByteCount = self.maximumByteCount
     state = Mutex(initial)

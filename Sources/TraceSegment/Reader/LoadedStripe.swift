@@ -1,6 +1,7 @@
 import Synchronization
 import TraceBytes
 import TraceColumns
+import TraceFiles
 import TraceModel
 import TraceSource
 
@@ -19,7 +20,8 @@ final class NumberList: StripePart {
   var residentByteCount: Int { values.count * 4 + 32 }
 }
 
-/// The bytes of a stripe in memory, with the parts that were decoded from them so far. Thread-safe.
+/// What is in memory of a stripe: its head, the columns that were asked for or the stripe as a whole, and the parts that
+/// were decoded from them so far. Thread-safe.
 final class LoadedStripe: CachedBlock {
   /// What is decoded once and kept.
   enum Part: Sendable {
@@ -36,6 +38,10 @@ final class LoadedStripe: CachedBlock {
     case escapes
     case inversions
     case shapeMap(ColumnLevel)
+    /// The bytes of the stripe.
+    case whole
+    /// The bytes of a column that was read alone.
+    case bytes(UInt32)
     /// A column, in the only form that its id has.
     case chunk(UInt32)
     /// Of a key catalogue entry.
@@ -43,7 +49,9 @@ final class LoadedStripe: CachedBlock {
     case attribute(UInt32)
   }
 
-  let buffer: SegmentBuffer
+  private let file: any File
+  /// From the stripe's first byte on: all of it, or its head and what one read brings with it.
+  private let front: SegmentBuffer
   let head: StripeHead
   let path: String
   /// The stripe's index in its segment.
@@ -57,32 +65,44 @@ final class LoadedStripe: CachedBlock {
   /// The trace that was looked for last: who asks for its rows asks for their parents next.
   let recentTrace = Mutex<(ordinal: Int, rows: [UInt32])?>(nil)
 
-  var residentByteCount: Int { buffer.byteCount + tally.byteCount }
+  var residentByteCount: Int { front.byteCount + tally.byteCount }
 
+  /// Reads the stripe.
+  ///
+  /// - Parameter frontByteCount: how much of it, if it is long and not all of it is wanted.
   init(
-    buffer: SegmentBuffer, path: String, stripeIndex: Int, summary: StripeSummary, catalogue: KeyTable
+    file: any File, path: String, stripeIndex: Int, summary: StripeSummary, catalogue: KeyTable,
+    frontByteCount: Int = .max
   ) throws {
-    self.buffer = buffer
+    self.file = file
     self.path = path
     self.stripeIndex = stripeIndex
     self.summary = summary
     self.catalogue = catalogue
-    let place = ChunkPlace(path: path, subject: .stripeHead(stripeIndex), fileOffset: buffer.fileOffset)
-    let bytes = buffer.bytes
-    head = try place.naming { try StripeHead(bytes, stripeByteCount: UInt64(bytes.count), at: buffer.fileOffset) }
+    let byteCount = Int(clamping: summary.byteCount)
+    let longestHead = StripeHead.byteCount(chunkCount: Int(ChunkID.fixedEnd) + catalogue.count)
+    let firstByteCount = max(frontByteCount, longestHead)
+    front = try SegmentBuffer(
+      reading: file, path: path, at: summary.offset,
+      byteCount: byteCount / 2 <= firstByteCount ? byteCount : firstByteCount)
+    let place = ChunkPlace(path: path, subject: .stripeHead(stripeIndex), fileOffset: summary.offset)
+    let bytes = front.bytes
+    head = try place.naming { try StripeHead(bytes, stripeByteCount: summary.byteCount, at: summary.offset) }
     guard head.rowCount == summary.rowCount, head.eventCount == summary.eventCount, head.linkCount == summary.linkCount,
       head.traceCount == summary.traceCount, head.runCount == summary.runCount, head.endOffset == summary.byteCount
     else { throw place.damage("its counts are not those of the stripe index") }
     let headByteCount = StripeHead.byteCount(chunkCount: head.chunks.count)
-    guard Hash128(of: UnsafeRawBufferPointer(rebasing: bytes[..<headByteCount])) == summary.hash else {
+    guard headByteCount <= bytes.count,
+      Hash128(of: UnsafeRawBufferPointer(rebasing: bytes[..<headByteCount])) == summary.hash
+    else {
       throw place.damage("it is not the one that the stripe index names")
     }
-    parts = OnceTable(count: Self.firstAttributePlace + head.chunks.count * Self.placesByAttribute)
+    parts = OnceTable(count: Self.firstAttributePlace + head.chunks.count * (Self.placesByAttribute + 1))
   }
 
   // MARK: Parts
 
-  private static let firstMapPlace = 12
+  private static let firstMapPlace = 13
   private static let firstChunkPlace = firstMapPlace + ColumnLevel.allCases.count
   private static let firstAttributePlace = firstChunkPlace + Int(ChunkID.fixedEnd)
   private static let placesByAttribute = 3
@@ -102,9 +122,12 @@ final class LoadedStripe: CachedBlock {
     case .eventPages: 9
     case .linkPages: 10
     case .inversions: 11
+    case .whole: 12
     case .shapeMap(let level): Self.firstMapPlace + Int(level.rawValue)
     case .chunk(let id) where id < ChunkID.fixedEnd: Self.firstChunkPlace + Int(id)
     case .chunk(let id): attributePlace(id)
+    case .bytes(let id):
+      head.chunkIndex(id).map { Self.firstAttributePlace + head.chunks.count * Self.placesByAttribute + $0 }
     case .prefix(let entry): attributePlace(ChunkID.attribute(entry)).map { $0 + 1 }
     case .attribute(let entry): attributePlace(ChunkID.attribute(entry)).map { $0 + 2 }
     }
@@ -124,37 +147,61 @@ final class LoadedStripe: CachedBlock {
     guard let place = place(of: key) else { return try make() }
     if let known = parts.object(at: place, as: Value.self) { return known }
     let made = try make()
-    if parts.put(made, at: place) { tally.add(made.residentByteCount) }
+    // The one that is kept: what points into it lives as long as the stripe.
+    guard parts.put(made, at: place) else { return parts.object(at: place, as: Value.self) ?? made }
+    tally.add(made.residentByteCount)
     return made
   }
 
   /// The stripe as a whole.
   func place() -> ChunkPlace {
-    ChunkPlace(path: path, subject: .stripe(stripeIndex), fileOffset: buffer.fileOffset)
+    ChunkPlace(path: path, subject: .stripe(stripeIndex), fileOffset: summary.offset)
   }
 
   func place(_ id: UInt32) -> ChunkPlace {
     ChunkPlace(
       path: path, subject: .column(id, stripe: stripeIndex, catalogue),
-      fileOffset: buffer.fileOffset + UInt64(head.chunk(id)?.offset ?? 0))
+      fileOffset: summary.offset + UInt64(head.chunk(id)?.offset ?? 0))
   }
 
-  /// The bytes of a chunk; nil when it was left out.
-  func chunkBytes(_ id: UInt32) -> UnsafeRawBufferPointer? {
+  // MARK: Bytes
+
+  /// Reads the whole stripe in one read, unless it is there: for those who want most of its columns.
+  func readWhole() throws {
+    guard UInt64(front.byteCount) < summary.byteCount else { return }
+    _ = try part(.whole) { try read(0..<Int(clamping: summary.byteCount)) }
+  }
+
+  private func read(_ range: Range<Int>) throws -> SegmentBuffer {
+    try SegmentBuffer(
+      reading: file, path: path, at: summary.offset + UInt64(range.lowerBound), byteCount: range.count)
+  }
+
+  /// The bytes of a chunk and the memory that holds them; nil when it was left out.
+  func chunkBytes(_ id: UInt32) throws -> (bytes: UnsafeRawBufferPointer, owner: SegmentBuffer)? {
     // The head was compared with its hash, and its chunks end inside the stripe.
-    head.chunk(id).map {
-      UnsafeRawBufferPointer(rebasing: buffer.bytes[Int($0.offset)..<Int($0.offset + $0.byteCount)])
-    }
+    guard let entry = head.chunk(id) else { return nil }
+    let range = Int(entry.offset)..<(Int(entry.offset) + Int(entry.byteCount))
+    let held = range.upperBound <= front.byteCount ? front : known(.whole, as: SegmentBuffer.self)
+    if let held { return (UnsafeRawBufferPointer(rebasing: held.bytes[range]), held) }
+    let own = try part(.bytes(id)) { try read(range) }
+    return (own.bytes, own)
+  }
+
+  private struct CheckedChunk {
+    var bytes: UnsafeRawBufferPointer
+    var owner: SegmentBuffer
+    var hasBadPages: Bool
   }
 
   /// The bytes of a chunk after a comparison with its checksum; nil when it was left out. When they are not those that
   /// were written, each page has to be compared with its own when it is read, so that damage costs what it hit.
-  private func checkedChunk(_ id: UInt32) throws -> (bytes: UnsafeRawBufferPointer, hasBadPages: Bool)? {
-    guard let bytes = chunkBytes(id) else { return nil }
-    if isIntact(id, bytes) { return (bytes, false) }
+  private func checkedChunk(_ id: UInt32) throws -> CheckedChunk? {
+    guard let (bytes, owner) = try chunkBytes(id) else { return nil }
+    if isIntact(id, bytes) { return CheckedChunk(bytes: bytes, owner: owner, hasBadPages: false) }
     // With all pages well it is another chunk, or damage between the pages: nothing of it is trusted.
     guard (try? verify(id, ReadScratch())) == nil else { throw place(id).damage("it does not match its checksum") }
-    return (bytes, true)
+    return CheckedChunk(bytes: bytes, owner: owner, hasBadPages: true)
   }
 
   func isIntact(_ id: UInt32, _ bytes: UnsafeRawBufferPointer) -> Bool {
@@ -164,10 +211,11 @@ final class LoadedStripe: CachedBlock {
   func integers(_ id: UInt32, count: Int) throws -> IntegerChunk {
     try part(.chunk(id)) {
       let place = place(id)
-      let column = try checkedChunk(id).map { chunk in
+      let chunk = try checkedChunk(id)
+      let column = try chunk.map { chunk in
         try place.naming { try IntegerColumn(chunk.bytes, verifying: chunk.hasBadPages) }
       }
-      return try IntegerChunk(column, count: count, owner: buffer, place: place, tally: tally)
+      return try IntegerChunk(column, count: count, owner: chunk?.owner ?? front, place: place, tally: tally)
     }
   }
 
@@ -185,20 +233,27 @@ final class LoadedStripe: CachedBlock {
   }
 
   func text(_ id: UInt32, count: Int, _ scratch: ReadScratch) throws -> StripeText {
-    try part(.chunk(id)) {
+    let text = try part(.chunk(id)) {
       let chunk = try checkedChunk(id)
       return try StripeText(
-        chunk?.bytes, count: count, summary: summary.text(id), isVerifying: chunk?.hasBadPages ?? false, owner: buffer,
-        place: place(id), tally: tally, scratch)
+        chunk?.bytes, count: count, summary: summary.text(id), isVerifying: chunk?.hasBadPages ?? false,
+        owner: chunk?.owner ?? front, place: place(id), tally: tally, scratch)
     }
+    guard text.count == count else { throw place(id).damage("\(count) values are due and \(text.count) are there") }
+    return text
+  }
+
+  /// The column as long as the stripe index says, for those who do not know yet how many values the shapes ask for.
+  func indexedText(_ id: UInt32, _ scratch: ReadScratch) throws -> StripeText {
+    try text(id, count: summary.text(id)?.valueCount ?? 0, scratch)
   }
 
   func doubles(_ id: UInt32, count: Int) throws -> DoubleChunk {
     try part(.chunk(id)) {
       let chunk = try checkedChunk(id)
       return try DoubleChunk(
-        chunk?.bytes, count: count, isVerifying: chunk?.hasBadPages ?? false, owner: buffer, place: place(id),
-        tally: tally)
+        chunk?.bytes, count: count, isVerifying: chunk?.hasBadPages ?? false, owner: chunk?.owner ?? front,
+        place: place(id), tally: tally)
     }
   }
 
@@ -234,13 +289,13 @@ final class LoadedStripe: CachedBlock {
     try part(.shapes) {
       let place = place(ChunkID.shapes)
       // The block verifies itself.
-      guard let bytes = try checkedChunk(ChunkID.shapes)?.bytes else {
+      guard let chunk = try checkedChunk(ChunkID.shapes) else {
         // Left out: every element has the shape without slots.
         return StripeShapes([[]])
       }
       let shapes = try place.naming {
         try ShapeList.decode(
-          bytes, shapeCount: head.shapeCount, keyCount: catalogue.count, decompressor: scratch.decompressor,
+          chunk.bytes, shapeCount: head.shapeCount, keyCount: catalogue.count, decompressor: scratch.decompressor,
           at: place.fileOffset)
       }
       return StripeShapes(shapes.isEmpty ? [[]] : shapes)
@@ -266,7 +321,7 @@ final class LoadedStripe: CachedBlock {
         case .link: ChunkID.linkShape
         default: ChunkID.shape
         }
-      let codes = try integers(id, count: elementCount(level)).decodeCodes(maximum: UInt64(shapes.count - 1), scratch)
+      let codes = try ShapeCodes(integers(id, count: elementCount(level)), shapeCount: shapes.count, scratch)
       let map = ShapeMap(codes: codes, shapes: shapes)
       try check(map, isOf: level)
       return map

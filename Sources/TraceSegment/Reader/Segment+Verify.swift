@@ -87,7 +87,7 @@ extension Segment {
         for chunk in loaded.head.chunks {
           check(&result, "column", at: loaded.place(chunk.id).fileOffset) {
             let pageCount = try loaded.verify(chunk.id, scratch)
-            guard let bytes = loaded.chunkBytes(chunk.id), loaded.isIntact(chunk.id, bytes) else {
+            guard let bytes = try loaded.chunkBytes(chunk.id)?.bytes, loaded.isIntact(chunk.id, bytes) else {
               throw loaded.place(chunk.id).damage("it does not match its checksum")
             }
             return pageCount

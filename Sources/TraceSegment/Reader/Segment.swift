@@ -111,12 +111,16 @@ package final class Segment: SpanSource {
   package var bounds: StripeBounds { StripeBounds(totals) }
 
   package func stripes(mayMatch leaf: SpanLeaf, among open: [Bool]) throws -> [Bool] {
-    let test = try core.stripeTest(leaf)
-    let stripes = try spanStripes()
-    var result = try zip(stripes, open).map { stripe, isOpen in
-      try isOpen && stripe.rowCount > 0 && test(stripe.summary)
+    let (stripes, partial) = (try spanStripes(), try partialStripe())
+    // One damaged stripe stood for all of them when the caller asked.
+    guard open.count == stripes.count + (partial == nil ? 0 : 1) else { return open }
+    var result = [Bool](repeating: false, count: open.count)
+    if let test = try core.stripeTest(leaf) {
+      for (index, stripe) in stripes.enumerated() where open[index] {
+        result[index] = try stripe.rowCount > 0 && test(stripe)
+      }
     }
-    if let partial = try partialStripe() { result.append(try open.last == true && partial.mayMatch(leaf)) }
+    if let partial, open[stripes.count] { result[stripes.count] = try partial.mayMatch(leaf) }
     return result
   }
 
@@ -156,7 +160,9 @@ package final class Segment: SpanSource {
 
   // MARK: Get-trace
 
-  package func rows(of trace: TraceID) throws -> [LocatedRows] {
+  package func rows(of trace: TraceID) throws -> [LocatedRows] { try rows(of: trace, for: .records) }
+
+  package func rows(of trace: TraceID, for use: RowUse) throws -> [LocatedRows] {
     var located: [LocatedRows] = []
     let hash = TraceKey.hash(trace)
     if try mayHold(trace) {
@@ -166,7 +172,7 @@ package final class Segment: SpanSource {
           throw core.place(.traceIndexBlocks).damage("it names stripe \(place.stripe) of \(stripes.count)")
         }
         let stripe = stripes[place.stripe]
-        let rows = try stripe.rows(ofOrdinal: place.ordinal, trace: trace)
+        let rows = try stripe.rows(ofOrdinal: place.ordinal, trace: trace, for: use)
         if !rows.isEmpty { located.append(LocatedRows(stripe: stripe, rows: rows)) }
       }
     }

@@ -4,7 +4,7 @@ import TraceFiles
 import TraceModel
 
 /// Bytes of a segment in memory of their own, never changed after they were read.
-final class SegmentBuffer: @unchecked Sendable {
+final class SegmentBuffer: StripePart, @unchecked Sendable {
   private let start: UnsafeMutableRawPointer
   /// The offset of the first byte in the file.
   let fileOffset: UInt64
@@ -37,6 +37,8 @@ final class SegmentBuffer: @unchecked Sendable {
   }
 
   deinit { start.deallocate() }
+
+  var residentByteCount: Int { byteCount }
 }
 
 /// Memory that one reader needs while it works: a page of integers and the contexts of the codecs.

@@ -87,10 +87,11 @@ final class SegmentCore: Sendable {
     }
   }
 
-  private func loaded<Value: Sendable>(
+  /// Loads what is not resident yet, and keeps it. Callers ask for what is resident themselves: a search comes by several
+  /// times a segment, and a key path costs more than the rest of the way.
+  private func keep<Value: Sendable>(
     _ path: any WritableKeyPath<Resident, Value?> & Sendable, _ load: () throws -> Value
   ) throws -> Value {
-    if let known = resident.withLock({ $0[keyPath: path] }) { return known }
     let value = try load()
     return resident.withLock { resident in
       if let known = resident[keyPath: path] { return known }
@@ -101,7 +102,8 @@ final class SegmentCore: Sendable {
 
   /// The strings that codes stand for.
   func strings() throws -> StringTable {
-    try loaded(\.strings) {
+    if let known = resident.withLock({ $0.strings }) { return known }
+    return try keep(\.strings) {
       let buffer = try requiredSection(.strings)
       return try cache.withScratch { scratch in
         let place = place(.strings)
@@ -113,8 +115,9 @@ final class SegmentCore: Sendable {
 
   /// The key catalogue with the texts of its keys.
   func keys() throws -> KeyTable {
-    let strings = try strings()
-    return try loaded(\.keys) {
+    if let known = resident.withLock({ $0.keys }) { return known }
+    return try keep(\.keys) {
+      let strings = try strings()
       let buffer = try requiredSection(.keys)
       return try naming(.keys) {
         try KeyTable(
@@ -125,12 +128,12 @@ final class SegmentCore: Sendable {
 
   /// The catalogue entries of a key at a level, ascending by type.
   func keyEntries(level: ColumnLevel, key: [UInt8]) throws -> Range<Int> {
-    guard let code = try strings().code(of: key) else { return 0..<0 }
-    return try keys().entries(level: level, key: code)
+    try keys().entries(level: level, key: key)
   }
 
   func resources() throws -> ResourceTable {
-    try loaded(\.resources) {
+    if let known = resident.withLock({ $0.resources }) { return known }
+    return try keep(\.resources) {
       let buffer = try requiredSection(.resources)
       let parts = try parts(buffer, .resources, count: 3)
       return try naming(.resources) { try ResourceTable(buffer, parts, cache: cache, place: place(.resources)) }
@@ -138,7 +141,8 @@ final class SegmentCore: Sendable {
   }
 
   func scopes() throws -> ScopeTable {
-    try loaded(\.scopes) {
+    if let known = resident.withLock({ $0.scopes }) { return known }
+    return try keep(\.scopes) {
       let buffer = try requiredSection(.scopes)
       let parts = try parts(buffer, .scopes, count: 2)
       return try naming(.scopes) { try ScopeTable(buffer, parts, cache: cache, place: place(.scopes)) }

@@ -43,8 +43,9 @@ extension SegmentStripe {
     of entry: Int, _ level: ColumnLevel, passing test: ValueTest, in range: Range<Int>, _ loaded: LoadedStripe,
     _ scratch: ReadScratch, _ body: (Int) -> Void
   ) throws {
-    let map = try loaded.shapeMap(level, scratch)
     let code = UInt32(entry)
+    if try !mayHold(test, of: code, level, loaded, scratch) { return }
+    let map = try loaded.shapeMap(level, scratch)
     let prefix = try loaded.prefix(of: code, in: map)
     let count = Int(prefix[prefix.count - 1])
     guard count > 0, !range.isEmpty else { return }
@@ -101,6 +102,22 @@ extension SegmentStripe {
         }
       }
     }
+  }
+}
+
+extension SegmentStripe {
+  /// False when no value of the column is one of the texts that are looked for: then the shapes of all elements, which
+  /// cost far more than the column of a rare key, need not be decoded.
+  private func mayHold(
+    _ test: ValueTest, of code: UInt32, _ level: ColumnLevel, _ loaded: LoadedStripe, _ scratch: ReadScratch
+  ) throws -> Bool {
+    guard let text = test.text(loaded.catalogue[Int(code)].type), text.list != nil,
+      loaded.known(.shapeMap(level), as: ShapeMap.self) == nil
+    else { return true }
+    let column = try loaded.indexedText(ChunkID.attribute(code), scratch)
+    var isThere = false
+    try column.forEachIndex(passing: text, in: 0..<column.count, try core.strings(), scratch) { _ in isThere = true }
+    return isThere
   }
 }
 

@@ -29,7 +29,7 @@ extension SegmentStripe {
     maximumTextByteCount: Int, _ body: (ColumnContent) throws -> Void
   ) throws -> [TracestoreError] {
     var damages: [TracestoreError] = []
-    try reading { loaded, scratch in
+    try reading(isWhole: true) { loaded, scratch in
       let strings = try core.strings()
       for chunk in loaded.head.chunks {
         var contents: [ColumnContent] = []
@@ -50,7 +50,7 @@ extension LoadedStripe {
   fileprivate func contents(
     _ chunk: ChunkEntry, _ strings: StringTable, maximumTextByteCount: Int, _ scratch: ReadScratch
   ) throws -> [ColumnContent] {
-    guard let bytes = chunkBytes(chunk.id) else { return [] }
+    guard let bytes = try chunkBytes(chunk.id)?.bytes else { return [] }
     let name = catalogue.columnName(chunk.id)
     let place = place(chunk.id)
     return try place.naming {

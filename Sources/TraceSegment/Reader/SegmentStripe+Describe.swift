@@ -29,7 +29,7 @@ package struct ChunkDescription: Sendable {
 extension SegmentStripe {
   /// Describes every column of the stripe; goes on past damaged ones.
   package func describe() throws -> StripeDescription {
-    try reading { loaded, scratch in
+    try reading(isWhole: true) { loaded, scratch in
       StripeDescription(
         index: index, offset: summary.offset, byteCount: summary.byteCount, head: loaded.head,
         chunks: loaded.head.chunks.map { chunk in
@@ -68,7 +68,7 @@ extension LoadedStripe {
   }
 
   func describe(_ id: UInt32, _ scratch: ReadScratch) throws -> [String] {
-    guard let bytes = chunkBytes(id) else { return [] }
+    guard let bytes = try chunkBytes(id)?.bytes else { return [] }
     let place = place(id)
     return try place.naming {
       switch form(id) {
@@ -108,7 +108,7 @@ extension LoadedStripe {
 
   /// Reads everything of a chunk with checksums, whatever was verified before; returns how many pages it has.
   func verify(_ id: UInt32, _ scratch: ReadScratch) throws -> Int {
-    guard let bytes = chunkBytes(id) else { return 0 }
+    guard let bytes = try chunkBytes(id)?.bytes else { return 0 }
     let place = place(id)
     func verify(_ bytes: UnsafeRawBufferPointer) throws -> Int {
       let column = try IntegerColumn(bytes)

@@ -12,7 +12,7 @@ extension SegmentStripe: ElementStripe {
   }
 
   package func mayMatch(_ leaf: ElementLeaf, _ level: ChildLevel) throws -> Bool {
-    try core.stripeTest(leaf, level)(summary)
+    try core.stripeTest(leaf, level).map { try $0(self) } ?? false
   }
 
   package func filterElements(_ mask: inout RowMask, of level: ChildLevel, by leaf: ElementLeaf) throws {

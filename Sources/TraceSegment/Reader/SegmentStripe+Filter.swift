@@ -6,7 +6,7 @@ package import TraceSource
 // Leaves on encodings: run directory first, then codes and words, never materialised records.
 extension SegmentStripe {
   package func mayMatch(_ leaf: SpanLeaf) throws -> Bool {
-    try rowCount > 0 && core.stripeTest(leaf)(summary)
+    try rowCount > 0 && core.stripeTest(leaf).map { try $0(self) } ?? false
   }
 
   package func filter(_ mask: inout RowMask, by leaf: SpanLeaf) throws {

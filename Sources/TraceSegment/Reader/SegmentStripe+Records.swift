@@ -8,7 +8,7 @@ extension SegmentStripe {
   package func records(_ rows: [Int]) throws -> [SourceSpan] {
     try check(rows)
     guard !rows.isEmpty else { return [] }
-    return try reading { loaded, scratch in
+    return try reading(isWhole: true) { loaded, scratch in
       var assembler = try RecordAssembler(core, loaded, scratch)
       return try assembler.records(rows)
     }
@@ -19,8 +19,13 @@ extension SegmentStripe {
     guard !rows.isEmpty else { return nil }
     return try reading { loaded, _ in
       let times = try StripeTimes(loaded)
-      let ordinals = try times.ordinals(of: rows)
       let offsets = try times.offsets.gather(rows)
+      if let trace = try loaded.wholeTrace(rows, times) {
+        // All starts count from its base.
+        let base = try times.bases.value(at: trace.ordinal)
+        return (base &+ (offsets.min() ?? 0), base &+ trace.endOffset)
+      }
+      let ordinals = try times.ordinals(of: rows)
       let durations = try times.durations.gather(rows)
       var bounds = (minimumStart: UInt64.max, maximumEnd: UInt64(0))
       var known: (ordinal: Int, base: UInt64)?
@@ -139,6 +144,19 @@ final class EscapedParents: StripePart {
 }
 
 extension LoadedStripe {
+  /// The trace whose rows in this stripe are exactly these, and how far behind its base it ends; nil when there is none.
+  /// Columns that are damaged spare nothing, and cost nothing: the rows themselves know.
+  fileprivate func wholeTrace(
+    _ rows: [Int], _ times: StripeTimes
+  ) throws -> (ordinal: Int, endOffset: UInt64)? {
+    let ordinal = try times.ordinal(rows[0])
+    func value(_ id: UInt32) -> UInt64? { try? integers(id, count: head.traceCount).value(at: ordinal) }
+    guard value(ChunkID.traceSpanCount) == UInt64(rows.count), let endOffset = value(ChunkID.traceEnd),
+      try rows.allSatisfy({ try times.ordinal($0) == ordinal })
+    else { return nil }
+    return (ordinal, endOffset)
+  }
+
   func escapedParents(_ scratch: ReadScratch) throws -> EscapedParents {
     try part(.escapes) {
       var rows: [UInt32] = []

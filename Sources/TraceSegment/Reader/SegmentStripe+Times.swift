@@ -18,7 +18,7 @@ extension SegmentStripe {
     }
     guard !cut.isEmpty else { return }
     let times = try StripeTimes(loaded)
-    let all = cut.count < Self.cutRunCount ? nil : try times.starts()
+    let all = cut.count < Self.cutRunCount ? nil : try times.starts(try loaded.ordinals(scratch))
     for run in cut {
       let rows = runs.rows(of: run)
       var kept = rows

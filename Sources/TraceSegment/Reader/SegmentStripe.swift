@@ -4,7 +4,7 @@ import TraceFiles
 import TraceModel
 package import TraceSource
 
-/// One stripe of a segment. What a query needs to pass it by is resident; the bytes come through the cache.
+/// One stripe of a segment. What a query needs to pass it by is resident; the rest comes through the cache.
 package final class SegmentStripe: SpanStripe {
   let core: SegmentCore
   /// The stripe's index in its segment.
@@ -29,25 +29,33 @@ package final class SegmentStripe: SpanStripe {
 
   private var cacheKey: BlockCache.Key { BlockCache.Key(fileNumber: core.number, offset: summary.offset) }
 
-  /// The stripe's bytes, read whole in one read unless the cache has them.
-  func load() throws -> LoadedStripe {
-    try core.cache.block(cacheKey) { try read() }
+  /// What is in memory of the stripe, through the cache.
+  ///
+  /// - Parameter isWhole: whether to read all of it in one read if it is not there; otherwise its columns are read when
+  ///   they are first asked for.
+  func load(isWhole: Bool = false) throws -> LoadedStripe {
+    try core.cache.block(cacheKey) { try read(isWhole: isWhole) }
   }
 
   /// The stripe's bytes, read whole in one read past the cache.
-  func read() throws -> LoadedStripe {
-    let catalogue = try core.keys()
-    return try LoadedStripe(
-      buffer: SegmentBuffer(
-        reading: core.file, path: core.path, at: summary.offset, byteCount: Int(clamping: summary.byteCount)),
-      path: core.path, stripeIndex: index, summary: summary, catalogue: catalogue)
+  func read() throws -> LoadedStripe { try read(isWhole: true) }
+
+  private func read(isWhole: Bool) throws -> LoadedStripe {
+    try LoadedStripe(
+      file: core.file, path: core.path, stripeIndex: index, summary: summary, catalogue: try core.keys(),
+      frontByteCount: isWhole ? .max : core.cache.frontByteCount)
   }
 
-  /// Runs `body` over the stripe's bytes.
-  func reading<Result>(_ body: (LoadedStripe, ReadScratch) throws -> Result) throws -> Result {
-    let loaded = try load()
+  /// Runs `body` over the stripe.
+  ///
+  /// - Parameter isWhole: whether `body` is after most of the columns; see `load(isWhole:)`.
+  func reading<Result>(
+    isWhole: Bool = false, _ body: (LoadedStripe, ReadScratch) throws -> Result
+  ) throws -> Result {
+    let loaded = try load(isWhole: isWhole)
     let before = loaded.residentByteCount
     defer { if loaded.residentByteCount != before { core.cache.recount(cacheKey) } }
+    if isWhole { try loaded.readWhole() }
     return try core.cache.withScratch { scratch in try body(loaded, scratch) }
   }
 
@@ -111,8 +119,8 @@ package final class SegmentStripe: SpanStripe {
 
   /// The rows of the trace with this ordinal, which the trace index gave; empty when another trace has it, because
   /// index keys may collide.
-  func rows(ofOrdinal ordinal: Int, trace: TraceID) throws -> [Int] {
-    try reading { loaded, scratch in
+  func rows(ofOrdinal ordinal: Int, trace: TraceID, for use: RowUse) throws -> [Int] {
+    try reading(isWhole: use == .records) { loaded, scratch in
       guard ordinal < loaded.head.traceCount else {
         throw loaded.place(ChunkID.traceOrdinal).damage("the trace index names ordinal \(ordinal), which is not there")
       }

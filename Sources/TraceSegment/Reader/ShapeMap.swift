@@ -77,6 +77,73 @@ final class StripeShapes: StripePart {
   }
 }
 
+/// The shape of each element.
+struct ShapeCodes {
+  // Two bytes do for nearly every stripe.
+  private let narrow: [UInt16]
+  private let wide: [UInt32]
+
+  var count: Int { narrow.count + wide.count }
+  var byteCount: Int { narrow.count * 2 + wide.count * 4 }
+
+  init(_ codes: [UInt16]) { (narrow, wide) = (codes, []) }
+  init(_ codes: [UInt32]) { (narrow, wide) = ([], codes) }
+
+  /// - Precondition: there are shapes, and no value of the column is above the last of them.
+  init(_ column: IntegerChunk, shapeCount: Int, _ scratch: ReadScratch) throws {
+    let maximum = UInt64(shapeCount - 1)
+    if maximum <= UInt64(UInt16.max) {
+      self.init(try column.decode(maximum: maximum, scratch) as [UInt16])
+    } else {
+      self.init(try column.decode(maximum: maximum, scratch) as [UInt32])
+    }
+  }
+
+  subscript(element: Int) -> UInt32 { narrow.isEmpty ? wide[element] : UInt32(narrow[element]) }
+
+  /// The tallies of all blocks, and where those of each block begin and the last ones end.
+  func tallies(shapeCount: Int) -> (firsts: [UInt32], tallies: [ShapeMap.Tally]) {
+    narrow.isEmpty
+      ? wide.withUnsafeBufferPointer { Self.tallies($0, shapeCount) }
+      : narrow.withUnsafeBufferPointer { Self.tallies($0, shapeCount) }
+  }
+
+  private static func tallies<Code: FixedWidthInteger & UnsignedInteger>(
+    _ codes: UnsafeBufferPointer<Code>, _ shapeCount: Int
+  ) -> (firsts: [UInt32], tallies: [ShapeMap.Tally]) {
+    var firsts: [UInt32] = [0]
+    let tallies = UnsafeMutablePointer<ShapeMap.Tally>.allocate(capacity: codes.count)
+    defer { tallies.deallocate() }
+    var tallyCount = 0
+    // Where the tally of a shape stands, if the shape occurred in this block: otherwise before the block's.
+    withUnsafeTemporaryAllocation(of: Int.self, capacity: shapeCount) { places in
+      places.initialize(repeating: -1)
+      var element = 0
+      while element < codes.count {
+        let end = min(codes.count, element &+ 1 << ShapeMap.blockShift)
+        let first = tallyCount
+        while element < end {
+          let code = codes[element]
+          let start = element
+          // Rows of one operation mostly share a shape.
+          repeat { element &+= 1 } while element < end && codes[element] == code
+          let count = UInt32(truncatingIfNeeded: element &- start)
+          let place = places[Int(truncatingIfNeeded: code)]
+          if place >= first {
+            tallies[place].count &+= count
+          } else {
+            places[Int(truncatingIfNeeded: code)] = tallyCount
+            (tallies + tallyCount).initialize(to: ShapeMap.Tally(shape: UInt32(code), count: count))
+            tallyCount &+= 1
+          }
+        }
+        firsts.append(UInt32(truncatingIfNeeded: tallyCount))
+      }
+    }
+    return (firsts, Array(UnsafeBufferPointer(start: tallies, count: tallyCount)))
+  }
+}
+
 /// Which shape each element (row, event or link) of a stripe has, with tallies for blocks of 256 elements.
 ///
 /// The values of a catalogue entry stand densely, in element order. Tallies find the place of an element's value, and
@@ -90,54 +157,19 @@ final class ShapeMap: StripePart {
   }
 
   /// The shape of each element; every code is below `shapes.count`.
-  let codes: [UInt32]
+  let codes: ShapeCodes
   let shapes: StripeShapes
   private let firstTallies: [UInt32]
   private let tallies: [Tally]
 
   var blockCount: Int { firstTallies.count - 1 }
-  var residentByteCount: Int { codes.count * 4 + firstTallies.count * 4 + tallies.count * 8 }
+  var residentByteCount: Int { codes.byteCount + firstTallies.count * 4 + tallies.count * 8 }
 
   /// - Precondition: every code is below `shapes.count`.
-  init(codes: [UInt32], shapes: StripeShapes) {
+  init(codes: ShapeCodes, shapes: StripeShapes) {
     self.codes = codes
     self.shapes = shapes
-    let blockCount = (codes.count + 1 << Self.blockShift - 1) >> Self.blockShift
-    let tallies = UnsafeMutablePointer<Tally>.allocate(capacity: codes.count)
-    defer { tallies.deallocate() }
-    var tallyCount = 0
-    firstTallies = [UInt32](unsafeUninitializedCapacity: blockCount + 1) { firstTallies, initializedCount in
-      firstTallies.initializeElement(at: 0, to: 0)
-      initializedCount = blockCount + 1
-      // Where the tally of a shape stands, if the shape occurred in this block: otherwise anywhere below.
-      withUnsafeTemporaryAllocation(of: Int.self, capacity: shapes.count) { places in
-        places.initialize(repeating: 0)
-        codes.withUnsafeBufferPointer { codes in
-          var element = 0
-          for block in 0..<blockCount {
-            let end = min(codes.count, (block &+ 1) << Self.blockShift)
-            let first = tallyCount
-            while element < end {
-              let code = codes[element]
-              let start = element
-              // Rows of one operation mostly share a shape.
-              repeat { element &+= 1 } while element < end && codes[element] == code
-              let count = UInt32(truncatingIfNeeded: element &- start)
-              let place = places[Int(code)]
-              if place >= first, place < tallyCount, tallies[place].shape == code {
-                tallies[place].count &+= count
-              } else {
-                places[Int(code)] = tallyCount
-                (tallies + tallyCount).initialize(to: Tally(shape: code, count: count))
-                tallyCount &+= 1
-              }
-            }
-            firstTallies.initializeElement(at: block &+ 1, to: UInt32(truncatingIfNeeded: tallyCount))
-          }
-        }
-      }
-    }
-    self.tallies = Array(UnsafeBufferPointer(start: tallies, count: tallyCount))
+    (firstTallies, tallies) = codes.tallies(shapeCount: shapes.count)
   }
 
   /// Which shapes occur.

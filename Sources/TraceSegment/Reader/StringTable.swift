@@ -45,10 +45,17 @@ final class KeyTable: Sendable {
     var valueCount: UInt64
   }
 
+  private struct Name: Hashable {
+    var level: ColumnLevel
+    var key: [UInt8]
+  }
+
   let entries: [Entry]
+  /// The entries of each name, which stand side by side, ascending by type.
+  private let ranges: [Name: Range<Int>]
 
   var count: Int { entries.count }
-  var residentByteCount: Int { entries.count * MemoryLayout<Entry>.stride }
+  var residentByteCount: Int { entries.count * (MemoryLayout<Entry>.stride + 96) }
 
   init(_ catalogue: KeyCatalogue, strings: StringTable) throws {
     entries = try catalogue.entries.map { entry in
@@ -56,25 +63,18 @@ final class KeyTable: Sendable {
         level: entry.level, code: entry.key, text: try strings.string(entry.key), type: entry.type,
         valueCount: entry.valueCount)
     }
+    var ranges: [Name: Range<Int>] = [:]
+    for (index, entry) in entries.enumerated() {
+      let name = Name(level: entry.level, key: Array(entry.text.utf8))
+      ranges[name] = (ranges[name]?.lowerBound ?? index)..<(index + 1)
+    }
+    self.ranges = ranges
   }
 
   subscript(index: Int) -> Entry { entries[index] }
 
-  /// The entries of a key at a level.
-  func entries(level: ColumnLevel, key: UInt32) -> Range<Int> {
-    func first(_ passes: (Entry) -> Bool) -> Int {
-      var low = 0
-      var high = entries.count
-      while low < high {
-        let middle = (low + high) / 2
-        if passes(entries[middle]) { high = middle } else { low = middle + 1 }
-      }
-      return low
-    }
-    let start = first { $0.level > level || ($0.level == level && $0.code >= key) }
-    let end = first { $0.level > level || ($0.level == level && $0.code > key) }
-    return start..<end
-  }
+  /// The entries of a key at a level, ascending by type.
+  func entries(level: ColumnLevel, key: [UInt8]) -> Range<Int> { ranges[Name(level: level, key: key)] ?? 0..<0 }
 
   /// What people call a chunk: `span.start`, `attribute:span:http.route:string`.
   func columnName(_ id: UInt32) -> String {

@@ -7,11 +7,12 @@ import TraceSource
 /// and value filters, all resident. False is certain.
 ///
 /// Making it resolves strings, keys and tables, which all stripes of a segment share: a search makes it once for a
-/// segment and asks it of each stripe.
-typealias StripeTest = (StripeSummary) throws -> Bool
+/// segment and asks it of each stripe. It takes the stripe and not its summary, which would be copied for every call.
+typealias StripeTest = (SegmentStripe) throws -> Bool
 
 extension SegmentCore {
-  func stripeTest(_ leaf: SpanLeaf) throws -> StripeTest {
+  /// Nil when no stripe of the segment may hold what is asked.
+  func stripeTest(_ leaf: SpanLeaf) throws -> StripeTest? {
     switch leaf {
     case .text(.service, let test): return try presence(test) { $0.services }
     case .text(.name, let test): return try presence(test) { $0.names }
@@ -20,9 +21,9 @@ extension SegmentCore {
     case .text(.resourceSchemaURL, let test):
       return presence(try resources().passing(.resourceSchemaURL, test)) { $0.resources }
     case .text(let text, let test): return presence(try scopes().passing(text, test)) { $0.scopes }
-    case .kind(let kinds): return { $0.kinds.contains { kinds.contains($0) } }
+    case .kind(let kinds): return { $0.summary.kinds.contains { kinds.contains($0) } }
     case .statusCode(let codes):
-      return { codes != [SpanStatus.Code.error.rawValue] || $0.errorCount > 0 }
+      return { codes != [SpanStatus.Code.error.rawValue] || $0.summary.errorCount > 0 }
     case .start(let range):
       return { $0.bounds.minimumStart <= range.upperBound && $0.bounds.maximumStart >= range.lowerBound }
     case .end(let range):
@@ -38,25 +39,25 @@ extension SegmentCore {
     case .attribute(.scope, let key, let test): return presence(try scopes().passing(key, test)) { $0.scopes }
     case .attribute(let level, let key, let test): return try attributeTest(level, key, test)
     case .some(let level, let predicate):
-      let test = try stripeTest(predicate, level)
-      return { try $0.elementCount(level) > 0 && test($0) }
+      guard let test = try stripeTest(predicate, level) else { return nil }
+      return { try $0.summary.elementCount(level) > 0 && test($0) }
     }
   }
 
-  func stripeTest(_ leaf: ElementLeaf, _ level: ChildLevel) throws -> StripeTest {
+  func stripeTest(_ leaf: ElementLeaf, _ level: ChildLevel) throws -> StripeTest? {
     switch (leaf, level) {
     case (.name(let test), .event): return try fixedTextTest(ChunkID.eventName, test)
     case (.attribute(let key, let test), _): return try attributeTest(level.columnLevel, key, test)
     // Links have no summary of their texts and ids, events none of their times.
     case (.time, .event), (.timeSinceStart, .event): return { _ in true }
     case (.linkedTrace, .link), (.linkedSpan, .link), (.traceState, .link): return { _ in true }
-    default: return { _ in false }
+    default: return nil
     }
   }
 
   // MARK: Boolean operators
 
-  private func stripeTest(_ predicate: SpanPredicate) throws -> StripeTest {
+  private func stripeTest(_ predicate: SpanPredicate) throws -> StripeTest? {
     switch predicate {
     case .leaf(let leaf): return try stripeTest(leaf)
     case .all(let parts): return all(try parts.map { try stripeTest($0) })
@@ -65,7 +66,7 @@ extension SegmentCore {
     }
   }
 
-  private func stripeTest(_ predicate: ElementPredicate, _ level: ChildLevel) throws -> StripeTest {
+  private func stripeTest(_ predicate: ElementPredicate, _ level: ChildLevel) throws -> StripeTest? {
     switch predicate {
     case .leaf(let leaf): return try stripeTest(leaf, level)
     case .span(let predicate): return try stripeTest(predicate)
@@ -75,37 +76,42 @@ extension SegmentCore {
     }
   }
 
-  private func all(_ tests: [StripeTest]) -> StripeTest {
-    { summary in try tests.allSatisfy { try $0(summary) } }
+  private func all(_ parts: [StripeTest?]) -> StripeTest? {
+    let tests = parts.compactMap { $0 }
+    if tests.count < parts.count { return nil }
+    return { stripe in try tests.allSatisfy { try $0(stripe) } }
   }
 
-  private func any(_ tests: [StripeTest]) -> StripeTest {
-    { summary in try tests.contains { try $0(summary) } }
+  private func any(_ parts: [StripeTest?]) -> StripeTest? {
+    let tests = parts.compactMap { $0 }
+    if tests.count <= 1 { return tests.first }
+    return { stripe in try tests.contains { try $0(stripe) } }
   }
 
   // MARK: Presence
 
   /// Whether one of a stripe's entries of a table is among those that pass.
-  private func presence(_ passing: [Bool], _ entries: @escaping (StripeSummary) -> [UInt32]) -> StripeTest {
-    if passing.isEmpty { return { _ in false } }
-    return { entries($0).contains { Int($0) < passing.count && passing[Int($0)] } }
+  private func presence(_ passing: [Bool], _ entries: @escaping (StripeSummary) -> [UInt32]) -> StripeTest? {
+    if passing.isEmpty { return nil }
+    return { entries($0.summary).contains { Int($0) < passing.count && passing[Int($0)] } }
   }
 
   /// Whether one of a stripe's strings passes, of which the stripe index names all.
   private func presence(
     _ test: TextTest, _ codes: @escaping (StripeSummary) -> [UInt32]
-  ) throws -> StripeTest {
+  ) throws -> StripeTest? {
     let decision = try StringDecision(test, strings())
-    return { try decision.passesAny(of: codes($0)) }
+    if decision.isNone { return nil }
+    return { try decision.passesAny(of: codes($0.summary)) }
   }
 
   // MARK: Texts
 
   /// A column that was left out holds empty texts.
-  private func fixedTextTest(_ id: UInt32, _ test: TextTest) throws -> StripeTest {
+  private func fixedTextTest(_ id: UInt32, _ test: TextTest) throws -> StripeTest? {
     let text = try textTest(test)
     let passesEmpty = test.matches("")
-    return { summary in try summary.text(id).map(text) ?? passesEmpty }
+    return { try $0.summary.text(id).map(text) ?? passesEmpty }
   }
 
   private func textTest(_ test: TextTest) throws -> (TextSummary) throws -> Bool {
@@ -124,35 +130,35 @@ extension SegmentCore {
 
   // MARK: Attributes
 
-  private func attributeTest(_ level: ColumnLevel, _ key: [UInt8], _ test: ValueTest) throws -> StripeTest {
+  private func attributeTest(_ level: ColumnLevel, _ key: [UInt8], _ test: ValueTest) throws -> StripeTest? {
     var tests: [StripeTest] = []
     for entry in try keyEntries(level: level, key: key) {
       let type = try keys()[entry].type
       guard !test.cannotMatch(type) else { continue }
       let id = ChunkID.attribute(UInt32(entry))
       if test.spelled != nil, type != .string, type != .opaque {
-        tests.append { $0.number(id) != nil || $0.text(id) != nil }
+        tests.append { $0.summary.number(id) != nil || $0.summary.text(id) != nil }
         continue
       }
       switch type {
-      case .absent, .empty: tests.append { $0.number(id) != nil }
+      case .absent, .empty: tests.append { $0.summary.number(id) != nil }
       case .bool:
-        tests.append { summary in
-          summary.number(id).map { zone in
+        tests.append { stripe in
+          stripe.summary.number(id).map { zone in
             test.matches(.bool, bits: zone.minimum) || test.matches(.bool, bits: zone.maximum)
           } ?? false
         }
-      case .int: tests.append { $0.number(id).map { test.ints.overlaps($0.minimum, $0.maximum) } ?? false }
-      case .double: tests.append { $0.number(id).map { test.doubles.overlaps($0.minimum, $0.maximum) } ?? false }
+      case .int: tests.append { $0.summary.number(id).map { test.ints.overlaps($0.minimum, $0.maximum) } ?? false }
+      case .double:
+        tests.append { $0.summary.number(id).map { test.doubles.overlaps($0.minimum, $0.maximum) } ?? false }
       case .string, .bytes:
         guard let own = test.text(type) else { continue }
         let text = try textTest(own)
-        tests.append { try $0.text(id).map(text) ?? false }
-      case .array, .map, .opaque, .opaqueAttribute: tests.append { $0.text(id) != nil }
+        tests.append { try $0.summary.text(id).map(text) ?? false }
+      case .array, .map, .opaque, .opaqueAttribute: tests.append { $0.summary.text(id) != nil }
       }
     }
-    if tests.isEmpty { return { _ in false } }
-    return tests.count == 1 ? tests[0] : any(tests)
+    return any(tests)
   }
 }
 
@@ -168,6 +174,9 @@ private final class StringDecision {
     wanted = test.list.map { strings.codes(of: $0) }
     decide = test.makeDecision()
   }
+
+  /// Whether no string passes, as far as is known without a look at them.
+  var isNone: Bool { wanted?.isEmpty ?? false }
 
   /// - Parameter codes: ascending.
   func passesAny(of codes: [UInt32]) throws -> Bool {

@@ -68,10 +68,15 @@ struct StripeTimes {
   }
 
   /// The start of every row.
-  func starts() throws -> [UInt64] {
+  ///
+  /// - Parameter ordinals: of the same stripe.
+  func starts(_ ordinals: TraceOrdinals) throws -> [UInt64] {
     let bases = try bases.decodeAll()
     var starts = try offsets.decodeAll()
-    for (row, ordinal) in try ordinals.decodeAll().enumerated() { starts[row] &+= bases[try checked(ordinal)] }
+    let rows = starts.indices
+    bases.withUnsafeBufferPointer { bases in
+      starts.withUnsafeMutableBufferPointer { ordinals.add(bases, of: rows, to: $0) }
+    }
     return starts
   }
 }
