@@ -1,3 +1,4 @@
+import TraceManifest
 import TraceOTLP
 import TraceQuery
 import TraceSource
@@ -88,7 +89,9 @@ public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sen
     SearchCapabilities(
       isServiceNameOptional: true, isSameSpanConjunction: true,
       filter: FilterCapabilities(levels: AttributeLevel.all, operators: FilterOperator.all), isPaginated: true,
-      hasSpanSearch: true, hasTraceSummaries: true, hasAttributeDiscovery: true,
+      hasSpanSearch: true, hasTraceSummaries: true, hasPartialSpans: core.manifest.current.settings.isZeroEndOpen,
+      hasWholeModel: true,
+      hasAttributeDiscovery: true,
       orders: [.newest, .slowest, .traceID])
   }
 
