@@ -54,7 +54,10 @@ private struct HashedBytes: Hashable, Sendable {
 
   // A hash does not resist an adversary: where hashes agree, the bytes decide.
   static func == (left: HashedBytes, right: HashedBytes) -> Bool {
-    left.hash == right.hash && left.bytes == right.bytes
+    guard left.hash == right.hash else { return false }
+    return left.bytes.withUnsafeBytes { left in
+      right.bytes.withUnsafeBytes { right in TextOrder.compare(left, right) == 0 }
+    }
   }
 
   func hash(into hasher: inout Hasher) { hasher.combine(hash.first) }
