@@ -34,14 +34,10 @@ extension TraceStore {
 }
 
 extension RecorderOptions {
-  /// With the machine's chance for ids, and its clock unless another is named.
+  /// With ids by chance, and the machine's clock unless another is named.
   public init(clock: @escaping @Sendable () -> UInt64 = SystemClock.nowNanoseconds) {
-    self.init(
-      clock: clock,
-      randomBits: {
-        var generator = SystemRandomNumberGenerator()
-        return generator.next()
-      })
+    let bits = RandomBits()
+    self.init(clock: clock, randomBits: { bits.next() })
   }
 }
 

@@ -107,6 +107,22 @@ import TraceFiles
     try await store.close()
   }
 
+  @Test func `ids are drawn by chance, by every recorder its own`() {
+    let options = [RecorderOptions(), RecorderOptions()]
+    var seen: Set<UInt64> = []
+    var counts = [Int](repeating: 0, count: 64)
+    for _ in 0..<10_000 {
+      for option in options {
+        let bits = option.randomBits()
+        seen.insert(bits)
+        for place in 0..<64 where bits >> UInt64(place) & 1 == 1 { counts[place] += 1 }
+      }
+    }
+    #expect(seen.count == 20_000)
+    // Ten standard deviations.
+    #expect(counts.allSatisfy { (9_300...10_700).contains($0) }, "\(counts)")
+  }
+
   @Test func `a store that reads spans without an end as ended refuses to begin one`() async throws {
     let store = try await TraceStore.inMemory(options: StoreOptions(isZeroEndOpen: false))
     await #expect { _ = try await store.beginSpan("pay", service: "shop") } throws: {

@@ -11,6 +11,7 @@ import TraceEngine
 ///     tracestore-bench filters STORE FILTERS    asks every filter of a file again and again, and prints a table
 ///     tracestore-bench names STORE              asks for services, operations, keys and values, and prints a table
 ///     tracestore-bench metrics STORE            asks for latencies, rates and the service graph, and prints a table
+///     tracestore-bench tracer                   starts and ends spans of `StoreTracer`, which go nowhere
 ///
 /// All but `filters`, `names` and `metrics` print one JSON object.
 @main
@@ -30,9 +31,12 @@ struct TracestoreBench {
       try await withTraceStore(at: arguments[2]) { try await NameTable.measure($0).print("names", "list") }
     case (3, "metrics"):
       try await withTraceStore(at: arguments[2]) { try await MetricTable.measure($0).print("points", "question") }
+    #if canImport(Tracing)
+      case (2, "tracer"): try emit(try await TracerLoad.measure())
+    #endif
     default:
       let usage = """
-        usage: tracestore-bench ingest|mixed CORPUS STORE | ask STORE QUESTIONS | filters STORE FILTERS | partial|names|metrics STORE
+        usage: tracestore-bench ingest|mixed CORPUS STORE | ask STORE QUESTIONS | filters STORE FILTERS | partial|names|metrics STORE | tracer
 
         """
       FileHandle.standardError.write(Data(usage.utf8))
