@@ -19,17 +19,24 @@ extension TraceStore {
   public func beginSpan(
     _ name: String, service: String, kind: SpanKind = .internal, parent: LiveSpan? = nil, attributes: [Attribute] = []
   ) async throws -> LiveSpan {
-    guard core.manifest.current.settings.isZeroEndOpen else {
-      throw TracestoreError.unsupported("open spans: this store was created to read spans without an end as ended")
-    }
-    return try await recorder.beginSpan(
+    try await recorder.beginSpan(
       name, kind: kind, resource: Resource(attributes: [Attribute("service.name", .string(service))]),
       traceID: parent?.traceID, parentSpanID: parent?.spanID, attributes: attributes)
   }
 
   /// A recorder with options of its own. Shut it down before the store is closed: `close()` drains only `recorder`.
+  ///
+  /// A store that reads spans without an end as ended (`StoreOptions.isZeroEndOpen`) records none that are open.
   public func makeRecorder(_ options: RecorderOptions) -> SpanRecorder {
-    SpanRecorder(writer: CoreWriter(core: core), options: options)
+    SpanRecorder(core: core, options: options)
+  }
+}
+
+extension SpanRecorder {
+  convenience init(core: StoreCore, options: RecorderOptions) {
+    var options = options
+    options.recordsOpenSpans = options.recordsOpenSpans && core.manifest.current.settings.isZeroEndOpen
+    self.init(writer: CoreWriter(core: core), options: options)
   }
 }
 

@@ -21,7 +21,7 @@ public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sen
 
   init(core: StoreCore) {
     self.core = core
-    recorder = SpanRecorder(writer: CoreWriter(core: core), options: RecorderOptions(clock: core.options.clock))
+    recorder = SpanRecorder(core: core, options: RecorderOptions(clock: core.options.clock))
   }
 
   // Without it the threads of a forgotten store would run for ever, and the writer lock would go before they do.

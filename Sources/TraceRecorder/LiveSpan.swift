@@ -92,8 +92,10 @@ public final class LiveSpan: Sendable {
   ///   and tried again by the next flush.
   public func snapshot() async throws {
     let now = recorder.options.clock()
-    let written = cell.content.withLock { content in
-      content.phase == .open ? SpanRecorder.Written(cell, &content, now: now) : nil
+    let written: SpanRecorder.Written? = try cell.content.withLock { content in
+      guard content.phase == .open else { return nil }
+      try recorder.checkOpenSpans()
+      return SpanRecorder.Written(cell, &content, now: now)
     }
     if let written { try await recorder.write([written]) }
   }

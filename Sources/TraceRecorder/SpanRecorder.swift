@@ -50,12 +50,13 @@ public final class SpanRecorder: Sendable {
   ///   - spanID: nil draws an id.
   ///   - start: nil is now.
   /// - Throws: `invalidArgument` for an id that is zero, `limitExceeded` when too many spans are open, `closed` after
-  ///   `shutDown()`, and what the writer throws. There is no span then.
+  ///   `shutDown()`, `unsupported` where open spans are not recorded, and what the writer throws. There is no span then.
   public func beginSpan(
     _ name: String, kind: SpanKind = .internal, resource: Resource,
     scope: InstrumentationScope = InstrumentationScope(), traceID: TraceID? = nil, spanID: SpanID? = nil,
     parentSpanID: SpanID? = nil, attributes: [Attribute] = [], links: [SpanLink] = [], start: Timestamp? = nil
   ) async throws -> LiveSpan {
+    try checkOpenSpans()
     let record = SpanRecord(
       traceID: traceID ?? makeTraceID(), spanID: spanID ?? makeSpanID(), parentSpanID: parentSpanID, name: name,
       kind: kind, start: start ?? Timestamp(nanoseconds: options.clock()), attributes: attributes, links: links)
@@ -104,6 +105,12 @@ public final class SpanRecorder: Sendable {
     }
   }
 
+  func checkOpenSpans() throws {
+    guard options.recordsOpenSpans else {
+      throw TracestoreError.unsupported("open spans: this store was created to read spans without an end as ended")
+    }
+  }
+
   /// A random trace id.
   public func makeTraceID() -> TraceID { TraceID(high: options.randomBits(), low: max(1, options.randomBits())) }
 
@@ -135,11 +142,12 @@ public final class SpanRecorder: Sendable {
 
   /// Nobody holds the span any more. One that has an end keeps its place until it is written.
   func abandon(_ cell: SpanCell) {
-    let isDone = cell.content.withLock { content in
+    let (isDone, isLost) = cell.content.withLock { content in
       content.isDropped = true
-      return content.isSettled
+      return (content.isSettled, content.phase == .open && !options.recordsOpenSpans)
     }
-    if isDone { forget(cell) }
+    if isDone || isLost { forget(cell) }
+    if isLost { state.withLock { $0.statistics.droppedSpanCount += 1 } }
   }
 
   // MARK: Ticking
@@ -179,7 +187,9 @@ public final class SpanRecorder: Sendable {
 
   func discardAll() {
     state.withLock { state in
-      let unwritten = state.open.values.filter { $0.content.withLock { $0.phase == .ended } }
+      let unwritten = state.open.values.filter { cell in
+        cell.content.withLock { $0.phase == .ended || ($0.phase == .open && !options.recordsOpenSpans) }
+      }
       state.statistics.droppedSpanCount += UInt64(state.waiting.count + unwritten.count)
       state.isShutDown = true
       state.waiting = []

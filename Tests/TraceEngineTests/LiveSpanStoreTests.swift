@@ -130,4 +130,24 @@ import TraceFiles
     }
     try await store.close()
   }
+
+  @Test func `a store that reads spans without an end as ended gets none, and those that end once`() async throws {
+    let store = try await TraceStore.inMemory(options: StoreOptions(isZeroEndOpen: false))
+    func start(_ id: UInt64) throws -> LiveSpan {
+      try store.recorder.startSpan(
+        SpanRecord(traceID: TraceID(high: 0, low: id), spanID: SpanID(id), start: Timestamp(nanoseconds: 1)),
+        resource: Resource())
+    }
+    let (open, ended) = (try start(1), try start(2))
+    _ = try start(3)
+    await #expect { try await open.snapshot() } throws: { ($0 as? TracestoreError)?.code == .unsupported }
+    ended.finish()
+    try await store.recorder.flush()
+    #expect(try await store.findSpans(TraceQuery()).collect().elements.map(\.span.spanID) == [SpanID(2)])
+    // The third was forgotten: nobody can end it.
+    #expect(store.recorder.statistics.openSpanCount == 1 && store.recorder.statistics.droppedSpanCount == 1)
+    try await open.end()
+    #expect(try await store.findSpans(TraceQuery()).collect().elements.count == 2)
+    try await store.close()
+  }
 }
