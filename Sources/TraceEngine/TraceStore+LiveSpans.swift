@@ -13,7 +13,8 @@ extension TraceStore {
   ///
   /// `recorder.beginSpan` takes a whole resource, ids, links and a start.
   ///
-  /// - Parameter parent: the span that it is a part of; nil begins a new trace.
+  /// With a parent it is a part of that span; without, it begins a new trace.
+  ///
   /// - Throws: `limitExceeded` when too many spans are open, `unsupported` when the store reads spans without an end as
   ///   ended ones (`StoreOptions.isZeroEndOpen`), and what a write throws. There is no span then.
   public func beginSpan(

@@ -64,7 +64,7 @@ public final class LiveSpan: Sendable {
     change { $0.set(SpanStatus(code: code, message: message)) }
   }
 
-  /// - Parameter time: nil is now.
+  /// Adds an event that happens now, unless a time is named.
   public func addEvent(_ name: String, attributes: [Attribute] = [], at time: Timestamp? = nil) {
     let time = time ?? Timestamp(nanoseconds: recorder.options.clock())
     let limit = recorder.options.maximumElementCount

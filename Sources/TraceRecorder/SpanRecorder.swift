@@ -45,10 +45,8 @@ public final class SpanRecorder: Sendable {
 
   /// Begins a span and writes its first snapshot. Durable when it returns.
   ///
-  /// - Parameters:
-  ///   - traceID: nil begins a new trace.
-  ///   - spanID: nil draws an id.
-  ///   - start: nil is now.
+  /// Without a trace id it begins a new trace, without a span id it draws one, and without a start it starts now.
+  ///
   /// - Throws: `invalidArgument` for an id that is zero, `limitExceeded` when too many spans are open, `closed` after
   ///   `shutDown()`, `unsupported` where open spans are not recorded, and what the writer throws. There is no span then.
   public func beginSpan(
@@ -71,7 +69,8 @@ public final class SpanRecorder: Sendable {
   /// Begins a span in memory alone. The first snapshot is written when it is older than an interval, or by `flush()` or
   /// `snapshot()`; a span that ends before is written once, as a final.
   ///
-  /// - Parameter record: its end is ignored.
+  /// The end of the record is ignored.
+  ///
   /// - Throws: `invalidArgument` for an id that is zero, `limitExceeded` when too many spans are open, `closed` after
   ///   `shutDown()`.
   public func startSpan(
