@@ -6,7 +6,8 @@ let package = Package(
   name: "tracestore-benchmarks",
   platforms: [.macOS(.v15)],
   dependencies: [
-    .package(name: "tracestore", path: ".."),
+    .package(name: "tracestore", path: "..", traits: ["Tracing"]),
+    .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
     // Without its allocation and runtime interposers, which need what a plain machine does not have.
     .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []),
   ],
@@ -21,7 +22,13 @@ let package = Package(
       path: "Benchmarks/StoreBenchmarks",
       plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]),
     // Our side of `make bench-peers`.
-    .executableTarget(name: "tracestore-bench", dependencies: ["BenchmarkSupport"]),
+    .executableTarget(
+      name: "tracestore-bench",
+      dependencies: [
+        "BenchmarkSupport",
+        .product(name: "TracestoreTracing", package: "tracestore"),
+        .product(name: "Tracing", package: "swift-distributed-tracing"),
+      ]),
     .target(
       name: "BenchmarkSupport",
       dependencies: [

@@ -198,6 +198,8 @@ package struct SpanRow: BitwiseCopyable, Sendable {
   /// The row before this one in the same trace, or `noRow`.
   package var previousInTrace: UInt32 = SpanRow.noRow
   package var marks: SpanMarks = []
+  /// A row fills its stride: it is copied as the memory that it is, and what follows a lone one is not its own.
+  private var filling: (UInt8, UInt8, UInt8) = (0, 0, 0)
 
   package init() {}
 

@@ -39,7 +39,9 @@ extension TraceStore {
   /// Needs room on disk for the new segments beside the old ones, and memory for the spans of one new segment. A second
   /// call waits for the first.
   ///
-  /// - Parameter progress: called now and then on the thread that merges; it must be quick.
+  /// - Parameters:
+  ///   - extent: what is merged.
+  ///   - progress: called now and then on the thread that merges; it must be quick.
   /// - Throws: `readOnly`, `closed`, `diskFull`, `inputOutput`. Nothing has changed then.
   @discardableResult
   public func compact(

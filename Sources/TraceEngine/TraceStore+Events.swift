@@ -11,7 +11,9 @@ extension TraceStore {
   /// back from the log, so writing costs nothing more however many listen, and nothing is told of that was not
   /// acknowledged. A span that is sent again is told of again. Each listener reads and decodes for itself.
   ///
-  /// - Parameter filter: which spans count; a trace counts with one of them. Nil for all.
+  /// - Parameters:
+  ///   - filter: which spans count; a trace counts with one of them. Nil for all.
+  ///   - options: what is told of, and when a trace counts as complete.
   /// - Throws: `invalidArgument` for a filter that breaks a rule; `closed`.
   public func events(
     matching filter: FilterExpression? = nil, options: EventOptions = EventOptions()

@@ -13,35 +13,39 @@ extension TraceStore {
   ///
   /// `recorder.beginSpan` takes a whole resource, ids, links and a start.
   ///
-  /// - Parameter parent: the span that it is a part of; nil begins a new trace.
+  /// With a parent it is a part of that span; without, it begins a new trace.
+  ///
   /// - Throws: `limitExceeded` when too many spans are open, `unsupported` when the store reads spans without an end as
   ///   ended ones (`StoreOptions.isZeroEndOpen`), and what a write throws. There is no span then.
   public func beginSpan(
     _ name: String, service: String, kind: SpanKind = .internal, parent: LiveSpan? = nil, attributes: [Attribute] = []
   ) async throws -> LiveSpan {
-    guard core.manifest.current.settings.isZeroEndOpen else {
-      throw TracestoreError.unsupported("open spans: this store was created to read spans without an end as ended")
-    }
-    return try await recorder.beginSpan(
+    try await recorder.beginSpan(
       name, kind: kind, resource: Resource(attributes: [Attribute("service.name", .string(service))]),
       traceID: parent?.traceID, parentSpanID: parent?.spanID, attributes: attributes)
   }
 
   /// A recorder with options of its own. Shut it down before the store is closed: `close()` drains only `recorder`.
+  ///
+  /// A store that reads spans without an end as ended (`StoreOptions.isZeroEndOpen`) records none that are open.
   public func makeRecorder(_ options: RecorderOptions) -> SpanRecorder {
-    SpanRecorder(writer: CoreWriter(core: core), options: options)
+    SpanRecorder(core: core, options: options)
+  }
+}
+
+extension SpanRecorder {
+  convenience init(core: StoreCore, options: RecorderOptions) {
+    var options = options
+    options.recordsOpenSpans = options.recordsOpenSpans && core.manifest.current.settings.isZeroEndOpen
+    self.init(writer: CoreWriter(core: core), options: options)
   }
 }
 
 extension RecorderOptions {
-  /// With the machine's chance for ids, and its clock unless another is named.
+  /// With ids by chance, and the machine's clock unless another is named.
   public init(clock: @escaping @Sendable () -> UInt64 = SystemClock.nowNanoseconds) {
-    self.init(
-      clock: clock,
-      randomBits: {
-        var generator = SystemRandomNumberGenerator()
-        return generator.next()
-      })
+    let bits = RandomBits()
+    self.init(clock: clock, randomBits: { bits.next() })
   }
 }
 

@@ -1,3 +1,4 @@
+import TraceManifest
 import TraceOTLP
 import TraceQuery
 import TraceSource
@@ -20,7 +21,7 @@ public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sen
 
   init(core: StoreCore) {
     self.core = core
-    recorder = SpanRecorder(writer: CoreWriter(core: core), options: RecorderOptions(clock: core.options.clock))
+    recorder = SpanRecorder(core: core, options: RecorderOptions(clock: core.options.clock))
   }
 
   // Without it the threads of a forgotten store would run for ever, and the writer lock would go before they do.
@@ -88,7 +89,9 @@ public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sen
     SearchCapabilities(
       isServiceNameOptional: true, isSameSpanConjunction: true,
       filter: FilterCapabilities(levels: AttributeLevel.all, operators: FilterOperator.all), isPaginated: true,
-      hasSpanSearch: true, hasTraceSummaries: true, hasAttributeDiscovery: true,
+      hasSpanSearch: true, hasTraceSummaries: true, hasPartialSpans: core.manifest.current.settings.isZeroEndOpen,
+      hasWholeModel: true,
+      hasAttributeDiscovery: true,
       orders: [.newest, .slowest, .traceID])
   }
 

@@ -123,9 +123,8 @@ package final class MemtableSource: SpanSource {
   }
 
   package func forEachEnvelope(_ body: (SpanEnvelope) -> Void) throws {
-    for stripe in memtableStripes {
-      try stripe.forEachEnvelope(in: RowMask(count: stripe.rowCount, filled: true), body)
-    }
+    for entry in usedResources() { body(.resource(entry.resource)) }
+    for entry in usedScopes() { body(.scope(entry.scope)) }
   }
 
   package func forEachAttributeValue(

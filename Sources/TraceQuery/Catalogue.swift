@@ -73,12 +73,15 @@ package struct Catalogue {
         damage.salvage(mask) { try stripe.forEachAttributeKey(in: $0, add) }
         damage.salvage(mask) { try stripe.forEachEnvelope(in: $0) { envelopes.insert($0) } }
       })
-    for envelope in envelopes {
+    // Many envelopes share a few lists of keys.
+    var lists: [SpanEnvelope.KeyList: (envelope: SpanEnvelope, count: Int)] = [:]
+    for envelope in envelopes { lists[envelope.keys, default: (envelope, 0)].count += 1 }
+    for (envelope, count) in lists.values {
       for attribute in envelope.attributes {
         add(
           AttributeKeyCount(
             key: attribute.key, level: envelope.level, type: TraceBytes.AttributeType(of: attribute).rawValue,
-            valueCount: 1))
+            valueCount: count))
       }
     }
     let sorted = counts.sorted { left, right in

@@ -30,6 +30,9 @@ public final class LiveSpan: Sendable {
   /// The span as it is now. Its end is zero while it is open.
   public var record: SpanRecord { cell.content.withLock { $0.record } }
 
+  /// The attributes as they are now: cheaper than `record`.
+  public var attributes: [Attribute] { cell.content.withLock { $0.record.attributes } }
+
   /// False once the span has ended: changes are ignored then.
   public var isOpen: Bool { cell.content.withLock { $0.phase == .open } }
 
@@ -44,13 +47,13 @@ public final class LiveSpan: Sendable {
   /// Takes one attribute away, from what was written before too. Without effect when there is none.
   public func removeAttribute(_ key: String) { change { $0.remove(key) } }
 
-  /// Replaces all attributes. Keys that are missing are removed.
+  /// Replaces all attributes. Keys that are missing are removed; without effect when nothing changes.
   public func setAttributes(_ attributes: [Attribute]) {
     let limit = recorder.options.maximumElementCount
-    change { content in
-      let kept = Set(attributes.map(\.key))
-      for key in content.record.attributes.map(\.key) where !kept.contains(key) { content.remove(key) }
-      for attribute in attributes { content.set(attribute.key, attribute.value, limit: limit) }
+    cell.content.withLock { content in
+      guard content.phase == .open, content.record.attributes != attributes else { return }
+      content.setAll(attributes, limit: limit)
+      content.hasNews = true
     }
   }
 
@@ -61,7 +64,7 @@ public final class LiveSpan: Sendable {
     change { $0.set(SpanStatus(code: code, message: message)) }
   }
 
-  /// - Parameter time: nil is now.
+  /// Adds an event that happens now, unless a time is named.
   public func addEvent(_ name: String, attributes: [Attribute] = [], at time: Timestamp? = nil) {
     let time = time ?? Timestamp(nanoseconds: recorder.options.clock())
     let limit = recorder.options.maximumElementCount
@@ -89,8 +92,10 @@ public final class LiveSpan: Sendable {
   ///   and tried again by the next flush.
   public func snapshot() async throws {
     let now = recorder.options.clock()
-    let written = cell.content.withLock { content in
-      content.phase == .open ? SpanRecorder.Written(cell, &content, now: now) : nil
+    let written: SpanRecorder.Written? = try cell.content.withLock { content in
+      guard content.phase == .open else { return nil }
+      try recorder.checkOpenSpans()
+      return SpanRecorder.Written(cell, &content, now: now)
     }
     if let written { try await recorder.write([written]) }
   }

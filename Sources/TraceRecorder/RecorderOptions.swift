@@ -14,6 +14,9 @@ public struct RecorderOptions: Sendable {
   public var batchSpanCount: Int
   /// Attributes, events and links, each, that a span keeps. More are counted as dropped. Every snapshot writes them all.
   public var maximumElementCount: Int
+  /// False for a store that would take an open span for one that ended in 1970: only ended spans are written then, and
+  /// `beginSpan` and `snapshot()` are refused as `unsupported`.
+  public var recordsOpenSpans: Bool
   /// The wall clock in nanoseconds since the epoch.
   public var clock: @Sendable () -> UInt64
   /// Random bits for ids.
@@ -22,7 +25,7 @@ public struct RecorderOptions: Sendable {
   public init(
     snapshotIntervalNanoseconds: UInt64? = 1_000_000_000, heartbeatNanoseconds: UInt64 = 60_000_000_000,
     maximumOpenSpanCount: Int = 1 << 16, maximumWaitingSpanCount: Int = 1 << 14, batchSpanCount: Int = 1 << 10,
-    maximumElementCount: Int = 128, clock: @escaping @Sendable () -> UInt64,
+    maximumElementCount: Int = 128, recordsOpenSpans: Bool = true, clock: @escaping @Sendable () -> UInt64,
     randomBits: @escaping @Sendable () -> UInt64
   ) {
     self.snapshotIntervalNanoseconds = snapshotIntervalNanoseconds
@@ -31,6 +34,7 @@ public struct RecorderOptions: Sendable {
     self.maximumWaitingSpanCount = max(1, maximumWaitingSpanCount)
     self.batchSpanCount = max(1, batchSpanCount)
     self.maximumElementCount = max(0, maximumElementCount)
+    self.recordsOpenSpans = recordsOpenSpans
     self.clock = clock
     self.randomBits = randomBits
   }
@@ -47,7 +51,8 @@ public struct RecorderStatistics: Hashable, Sendable {
   public var requestCount: UInt64 = 0
   /// Requests that the writer refused. What they held is tried again.
   public var failedRequestCount: UInt64 = 0
-  /// Spans whose end was lost: the queue was full, or the recorder was shut down before they could be written.
+  /// Spans whose end was lost: the queue was full, or the recorder was shut down before they could be written. Where open
+  /// spans are not recorded, also those that nobody ended.
   public var droppedSpanCount: UInt64 = 0
   /// What the writer said when it refused last.
   public var lastFailure: String?

@@ -49,20 +49,32 @@ struct SpanContent: Sendable {
   // MARK: Changes
 
   mutating func set(_ key: String, _ value: AttributeValue, limit: Int) {
-    if let index = record.attributes.firstIndex(where: { $0.key == key }) {
+    if let index = record.attributes.firstIndex(where: { $0.key.utf8.elementsEqual(key.utf8) }) {
       record.attributes[index].value = value
     } else if record.attributes.count < limit {
       record.attributes.append(Attribute(key, value))
-      removedKeys.removeAll { $0 == key }
+      removedKeys.removeAll { $0.utf8.elementsEqual(key.utf8) }
     } else {
       // What was removed stays removed.
       record.droppedAttributeCount &+= 1
     }
   }
 
+  /// Keys that the new ones lack are removed.
+  mutating func setAll(_ attributes: [Attribute], limit: Int) {
+    // Before the first snapshot nobody has seen what goes. Keys that ascend are distinct.
+    if !hasSnapshot, attributes.count <= limit, zip(attributes, attributes.dropFirst()).allSatisfy({ $0.key < $1.key })
+    {
+      record.attributes = attributes
+      return
+    }
+    for old in record.attributes where attributes.value(of: old.key) == nil { remove(old.key) }
+    for attribute in attributes { set(attribute.key, attribute.value, limit: limit) }
+  }
+
   mutating func remove(_ key: String) {
-    guard record.attributes.contains(where: { $0.key == key }) else { return }
-    record.attributes.removeAll { $0.key == key }
+    guard record.attributes.value(of: key) != nil else { return }
+    record.attributes.removeAll { $0.key.utf8.elementsEqual(key.utf8) }
     // Before the first snapshot nobody has seen it.
     if hasSnapshot { removedKeys.append(key) }
   }

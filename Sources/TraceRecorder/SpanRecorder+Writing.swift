@@ -62,7 +62,9 @@ extension SpanRecorder {
 
   private func due(_ cell: SpanCell, _ now: UInt64, _ minimumAge: UInt64) -> Written? {
     cell.content.withLock { content in
-      guard content.isDue(now: now, minimumAge: minimumAge, heartbeat: options.heartbeatNanoseconds) else { return nil }
+      guard options.recordsOpenSpans || content.phase != .open,
+        content.isDue(now: now, minimumAge: minimumAge, heartbeat: options.heartbeatNanoseconds)
+      else { return nil }
       return Written(cell, &content, now: now)
     }
   }

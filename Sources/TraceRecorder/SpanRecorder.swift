@@ -45,17 +45,16 @@ public final class SpanRecorder: Sendable {
 
   /// Begins a span and writes its first snapshot. Durable when it returns.
   ///
-  /// - Parameters:
-  ///   - traceID: nil begins a new trace.
-  ///   - spanID: nil draws an id.
-  ///   - start: nil is now.
+  /// Without a trace id it begins a new trace, without a span id it draws one, and without a start it starts now.
+  ///
   /// - Throws: `invalidArgument` for an id that is zero, `limitExceeded` when too many spans are open, `closed` after
-  ///   `shutDown()`, and what the writer throws. There is no span then.
+  ///   `shutDown()`, `unsupported` where open spans are not recorded, and what the writer throws. There is no span then.
   public func beginSpan(
     _ name: String, kind: SpanKind = .internal, resource: Resource,
     scope: InstrumentationScope = InstrumentationScope(), traceID: TraceID? = nil, spanID: SpanID? = nil,
     parentSpanID: SpanID? = nil, attributes: [Attribute] = [], links: [SpanLink] = [], start: Timestamp? = nil
   ) async throws -> LiveSpan {
+    try checkOpenSpans()
     let record = SpanRecord(
       traceID: traceID ?? makeTraceID(), spanID: spanID ?? makeSpanID(), parentSpanID: parentSpanID, name: name,
       kind: kind, start: start ?? Timestamp(nanoseconds: options.clock()), attributes: attributes, links: links)
@@ -70,7 +69,8 @@ public final class SpanRecorder: Sendable {
   /// Begins a span in memory alone. The first snapshot is written when it is older than an interval, or by `flush()` or
   /// `snapshot()`; a span that ends before is written once, as a final.
   ///
-  /// - Parameter record: its end is ignored.
+  /// The end of the record is ignored.
+  ///
   /// - Throws: `invalidArgument` for an id that is zero, `limitExceeded` when too many spans are open, `closed` after
   ///   `shutDown()`.
   public func startSpan(
@@ -101,6 +101,12 @@ public final class SpanRecorder: Sendable {
     do { return try startSpan(record, resource: resource, scope: scope) } catch {
       state.withLock { $0.statistics.droppedSpanCount += 1 }
       return nil
+    }
+  }
+
+  func checkOpenSpans() throws {
+    guard options.recordsOpenSpans else {
+      throw TracestoreError.unsupported("open spans: this store was created to read spans without an end as ended")
     }
   }
 
@@ -135,11 +141,12 @@ public final class SpanRecorder: Sendable {
 
   /// Nobody holds the span any more. One that has an end keeps its place until it is written.
   func abandon(_ cell: SpanCell) {
-    let isDone = cell.content.withLock { content in
+    let (isDone, isLost) = cell.content.withLock { content in
       content.isDropped = true
-      return content.isSettled
+      return (content.isSettled, content.phase == .open && !options.recordsOpenSpans)
     }
-    if isDone { forget(cell) }
+    if isDone || isLost { forget(cell) }
+    if isLost { state.withLock { $0.statistics.droppedSpanCount += 1 } }
   }
 
   // MARK: Ticking
@@ -179,7 +186,9 @@ public final class SpanRecorder: Sendable {
 
   func discardAll() {
     state.withLock { state in
-      let unwritten = state.open.values.filter { $0.content.withLock { $0.phase == .ended } }
+      let unwritten = state.open.values.filter { cell in
+        cell.content.withLock { $0.phase == .ended || ($0.phase == .open && !options.recordsOpenSpans) }
+      }
       state.statistics.droppedSpanCount += UInt64(state.waiting.count + unwritten.count)
       state.isShutDown = true
       state.waiting = []

@@ -20,7 +20,8 @@ package protocol SpanSource: AnyObject, Sendable {
   /// The same for a caller that says what it is after.
   func rows(of trace: TraceID, for use: RowUse) throws -> [LocatedRows]
 
-  /// False when the trace has certainly no rows here; decided by a resident filter where there is one.
+  /// False when the trace has certainly no rows here, partial records included; decided by a resident filter where
+  /// there is one.
   func mayHold(_ trace: TraceID) throws -> Bool
 
   /// Calls `body` with the traces that have final spans in stripes that pass; a trace may come several times.
@@ -65,26 +66,6 @@ extension SpanSource {
   package func rows(of trace: TraceID, for use: RowUse) throws -> [LocatedRows] { try rows(of: trace) }
   package func repeatedRows() throws -> [Int: RowMask] { [:] }
   package var contentNumber: UInt64? { nil }
-}
-
-/// What spans share: several sources may hold equal ones, which count once.
-package enum SpanEnvelope: Hashable, Sendable {
-  case resource(Resource)
-  case scope(InstrumentationScope)
-
-  package var level: ColumnLevel {
-    switch self {
-    case .resource: .resource
-    case .scope: .scope
-    }
-  }
-
-  package var attributes: [Attribute] {
-    switch self {
-    case .resource(let resource): resource.attributes
-    case .scope(let scope): scope.attributes
-    }
-  }
 }
 
 /// How often an attribute key occurs in a source.

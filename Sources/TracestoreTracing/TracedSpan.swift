@@ -20,7 +20,7 @@
     }
 
     public var attributes: SpanAttributes {
-      get { live.map { SpanAttributes(modelAttributes: $0.record.attributes) } ?? [:] }
+      get { live.map { SpanAttributes(modelAttributes: $0.attributes) } ?? [:] }
       nonmutating set { live?.setAttributes(newValue.modelAttributes) }
     }
 

@@ -9,7 +9,7 @@ public struct V1SpanReader: V1SpanReading {
   private let reader: any TraceReader
   private let options: ReadOptions
 
-  /// - Parameter options: how records are shown.
+  /// Reads what a v2 reader reads, its records shown as the options say.
   public init(_ reader: any TraceReader, options: ReadOptions = ReadOptions()) {
     self.reader = reader
     self.options = options

@@ -12,6 +12,12 @@ public struct SearchCapabilities: Hashable, Sendable {
   public var hasSpanSearch: Bool
   /// True when `findTraceSummaries` is served.
   public var hasTraceSummaries: Bool
+  /// True when records of open spans and enrichments are joined: readers see one span, with its state, and searches find
+  /// what its records say together.
+  public var hasPartialSpans: Bool
+  /// True when spans are kept, searched and given back with every field of the model. False for a store with fewer words,
+  /// such as one of Jaeger's first model: what it has no word for is lost, and not found.
+  public var hasWholeModel: Bool
   /// True when `getAttributeKeys` and `getAttributeValues` are served.
   public var hasAttributeDiscovery: Bool
   /// The orders that are served.
@@ -22,7 +28,8 @@ public struct SearchCapabilities: Hashable, Sendable {
   public init(
     isServiceNameOptional: Bool = false, isSameSpanConjunction: Bool = false, filter: FilterCapabilities? = nil,
     isPaginated: Bool = false, hasSpanSearch: Bool = false, hasTraceSummaries: Bool = false,
-    hasAttributeDiscovery: Bool = false, orders: [TraceOrder] = [], maximumLimit: Int? = nil
+    hasPartialSpans: Bool = false, hasWholeModel: Bool = false, hasAttributeDiscovery: Bool = false,
+    orders: [TraceOrder] = [], maximumLimit: Int? = nil
   ) {
     self.isServiceNameOptional = isServiceNameOptional
     self.isSameSpanConjunction = isSameSpanConjunction
@@ -30,6 +37,8 @@ public struct SearchCapabilities: Hashable, Sendable {
     self.isPaginated = isPaginated
     self.hasSpanSearch = hasSpanSearch
     self.hasTraceSummaries = hasTraceSummaries
+    self.hasPartialSpans = hasPartialSpans
+    self.hasWholeModel = hasWholeModel
     self.hasAttributeDiscovery = hasAttributeDiscovery
     self.orders = orders
     self.maximumLimit = maximumLimit

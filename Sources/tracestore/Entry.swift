@@ -29,7 +29,7 @@ struct Entry {
         end(error)
       }
     } catch {
-      endParsing(error)
+      endParsing(error, of: arguments)
     }
     StandardOutput.shared.flush()
     exit(ExitStatus.done.rawValue)
@@ -49,14 +49,28 @@ struct Entry {
     report(CommandFailure(error))
   }
 
-  private static func endParsing(_ error: any Error) -> Never {
+  private static func endParsing(_ error: any Error, of arguments: [String]) -> Never {
     if TracestoreCommand.exitCode(for: error) == .success {
       StandardOutput.shared.write(TracestoreCommand.fullMessage(for: error) + "\n")
       StandardOutput.shared.flush()
       exit(ExitStatus.done.rawValue)
     }
     let message = TracestoreCommand.message(for: error)
-    report(.usage("\(message.isEmpty ? "the arguments are wrong" : message) (see tracestore --help)"))
+    report(
+      .usage("\(message.isEmpty ? "the arguments are wrong" : message) (see \(commandName(in: arguments)) --help)"))
+  }
+
+  /// The innermost command that the arguments name: its help is the one to read.
+  private static func commandName(in arguments: [String]) -> String {
+    var command: any ParsableCommand.Type = TracestoreCommand.self
+    var names = ["tracestore"]
+    for argument in arguments {
+      guard let inner = command.configuration.subcommands.first(where: { $0.configuration.commandName == argument })
+      else { break }
+      command = inner
+      names.append(argument)
+    }
+    return names.joined(separator: " ")
   }
 
   private static func report(_ failure: CommandFailure) -> Never {

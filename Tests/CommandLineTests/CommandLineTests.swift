@@ -211,6 +211,21 @@ import Testing
     #expect(error["code"] is String && error["message"] is String)
   }
 
+  @Test(arguments: [
+    (["stats", "--no-such-flag"], "tracestore stats"), (["search", "--order", "oldest"], "tracestore search"),
+    (["analyze", "compare", "--no-such-flag"], "tracestore analyze compare"),
+    (["analyze", "nothing"], "tracestore analyze"),
+    (["nothing"], "tracestore"), (["--no-such-flag", "stats"], "tracestore"),
+  ])
+  func `wrong arguments are answered with the help that explains them`(_ arguments: [String], _ command: String) throws
+  {
+    let program = try Program()
+    let wrong = try program.run(arguments: arguments)
+    #expect(wrong.status == 2 && wrong.errors.hasSuffix("(see \(command) --help)\n"), "\(wrong.errors)")
+    let help = try program.run(arguments: command.split(separator: " ").dropFirst().map(String.init) + ["--help"])
+    #expect(help.status == 0 && help.text.contains("USAGE: \(command)"), "\(help.text)")
+  }
+
   @Test func `a reader that leaves early ends the program without a word`() throws {
     let program = try Program()
     let process = program.process(["generate", "--spans", "200000", "--out", "-"])

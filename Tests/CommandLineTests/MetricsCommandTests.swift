@@ -57,11 +57,3 @@ import Testing
     }
   }
 }
-
-extension Program {
-  fileprivate func run(arguments: [String]) throws -> Run {
-    let running = try start(arguments, after: nil)
-    try running.input.close()
-    return try running.end()
-  }
-}

@@ -115,6 +115,13 @@ final class Program {
     return try running.end()
   }
 
+  /// The same for arguments in a list, without input.
+  func run(arguments: [String]) throws -> Run {
+    let running = try start(arguments)
+    try running.input.close()
+    return try running.end()
+  }
+
   /// Starts the program with a pipe as its standard input.
   func start(_ arguments: [String], after shell: String? = nil) throws -> Running {
     let process = process(arguments, after: shell)

@@ -107,11 +107,47 @@ import TraceFiles
     try await store.close()
   }
 
+  @Test func `ids are drawn by chance, by every recorder its own`() {
+    let options = [RecorderOptions(), RecorderOptions()]
+    var seen: Set<UInt64> = []
+    var counts = [Int](repeating: 0, count: 64)
+    for _ in 0..<10_000 {
+      for option in options {
+        let bits = option.randomBits()
+        seen.insert(bits)
+        for place in 0..<64 where bits >> UInt64(place) & 1 == 1 { counts[place] += 1 }
+      }
+    }
+    #expect(seen.count == 20_000)
+    // Ten standard deviations.
+    #expect(counts.allSatisfy { (9_300...10_700).contains($0) }, "\(counts)")
+  }
+
   @Test func `a store that reads spans without an end as ended refuses to begin one`() async throws {
     let store = try await TraceStore.inMemory(options: StoreOptions(isZeroEndOpen: false))
     await #expect { _ = try await store.beginSpan("pay", service: "shop") } throws: {
       ($0 as? TracestoreError)?.code == .unsupported
     }
+    try await store.close()
+  }
+
+  @Test func `a store that reads spans without an end as ended gets none, and those that end once`() async throws {
+    let store = try await TraceStore.inMemory(options: StoreOptions(isZeroEndOpen: false))
+    func start(_ id: UInt64) throws -> LiveSpan {
+      try store.recorder.startSpan(
+        SpanRecord(traceID: TraceID(high: 0, low: id), spanID: SpanID(id), start: Timestamp(nanoseconds: 1)),
+        resource: Resource())
+    }
+    let (open, ended) = (try start(1), try start(2))
+    _ = try start(3)
+    await #expect { try await open.snapshot() } throws: { ($0 as? TracestoreError)?.code == .unsupported }
+    ended.finish()
+    try await store.recorder.flush()
+    #expect(try await store.findSpans(TraceQuery()).collect().elements.map(\.span.spanID) == [SpanID(2)])
+    // The third was forgotten: nobody can end it.
+    #expect(store.recorder.statistics.openSpanCount == 1 && store.recorder.statistics.droppedSpanCount == 1)
+    try await open.end()
+    #expect(try await store.findSpans(TraceQuery()).collect().elements.count == 2)
     try await store.close()
   }
 }

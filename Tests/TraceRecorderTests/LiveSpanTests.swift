@@ -63,6 +63,40 @@ private let shop = Resource(attributes: [Attribute("service.name", "shop")])
     #expect(writer.snapshots.last?.attributes.value(of: "tracestore.removed") == nil)
   }
 
+  @Test func `replacing all attributes removes what a snapshot has shown, and is no news when nothing changes`()
+    async throws
+  {
+    let recorder = SpanRecorder(writer: writer, options: hand.options())
+    let span = try recorder.startSpan(
+      SpanRecord(traceID: TraceID(high: 0, low: 1), spanID: SpanID(1), attributes: [Attribute("unseen", 1)]),
+      resource: shop)
+    span.setAttributes([Attribute("a", 1), Attribute("b", 2)])
+    #expect(span.attributes == [Attribute("a", 1), Attribute("b", 2)])
+    try await recorder.flush()
+    #expect(writer.snapshots.last?.attributes.value(of: "unseen") == nil)
+    #expect(writer.snapshots.last?.attributes.value(of: "tracestore.removed") == nil)
+    span.setAttributes([Attribute("a", 1), Attribute("b", 2)])
+    try await recorder.flush()
+    #expect(writer.snapshots.count == 1)
+    span.setAttributes([Attribute("b", 3), Attribute("c", 4)])
+    try await recorder.flush()
+    #expect(writer.snapshots.count == 2 && span.attributes == [Attribute("b", 3), Attribute("c", 4)])
+    #expect(writer.snapshots.last?.attributes.value(of: "tracestore.removed") == .array(["a"]))
+  }
+
+  @Test func `attributes are told apart by the bytes of their keys, and of equal ones the last counts`() throws {
+    let recorder = SpanRecorder(writer: writer, options: hand.options())
+    let span = try recorder.startSpan(
+      SpanRecord(traceID: TraceID(high: 0, low: 1), spanID: SpanID(1)), resource: shop)
+    span.setAttribute("caf\u{e9}", 1)
+    span.setAttribute("cafe\u{301}", 2)
+    #expect(span.attributes == [Attribute("caf\u{e9}", 1), Attribute("cafe\u{301}", 2)])
+    span.setAttributes([Attribute("cafe\u{301}", 3), Attribute("x", 4), Attribute("x", 5)])
+    #expect(span.attributes == [Attribute("cafe\u{301}", 3), Attribute("x", 5)])
+    span.removeAttribute("caf\u{e9}")
+    #expect(span.attributes.count == 2)
+  }
+
   @Test func `a status only rises`() async throws {
     let recorder = SpanRecorder(writer: writer, options: hand.options())
     let span = try await recorder.beginSpan("pay", resource: shop)

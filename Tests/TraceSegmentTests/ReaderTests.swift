@@ -78,6 +78,30 @@ import TraceSource
     }
   }
 
+  @Test func `integers of few distinct values are found, and those between them are not`() throws {
+    let codes: [Int64] = [200, 204, 404, 500, -1]
+    let records = (0..<4000).map { index in
+      var span = SpanRecord(
+        traceID: TraceID(high: 0, low: UInt64(index / 10) + 1), spanID: SpanID(UInt64(index) + 1),
+        start: Timestamp(nanoseconds: UInt64(index) + 1))
+      // The last code stands on the last page alone.
+      span.attributes = [Attribute("code", .int(index == 3990 ? 503 : codes[index * 7919 % 5]))]
+      return PlacedSpan(Resource(), InstrumentationScope(), span)
+    }
+    let segment = try SegmentFixture(records, options: SegmentOptions(stripeRowCount: 4096)).open()
+    let wanted = codes + [503, 299, 0, -2, 501, .max, .min]
+    // Asked twice: what the first answer has left behind must not change the second.
+    for value in wanted + wanted {
+      let leaf = SpanLeaf.attribute(level: .span, key: Array("code".utf8), ValueTest(exactly: .int(value)))
+      let expected = records.filter { $0.span.attributes.value(of: "code") == .int(value) }
+      #expect(counted(try segment.records(passing: leaf)) == counted(expected), "\(value)")
+    }
+    var between = ValueTest(name: "between")
+    between.ints = WordRanges([NumberOrder.int(205)...NumberOrder.int(403), NumberOrder.int(501)...UInt64.max])
+    let leaf = SpanLeaf.attribute(level: .span, key: Array("code".utf8), between)
+    #expect(try segment.records(passing: leaf).map(\.span.spanID) == [SpanID(3991)])
+  }
+
   @Test(arguments: [31] as [UInt64])
   func `a filter only removes rows, and the same rows under any mask`(seed: UInt64) throws {
     var generator = RecordGenerator(seed: seed)

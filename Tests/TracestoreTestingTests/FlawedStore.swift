@@ -13,7 +13,7 @@ final class Counter: Sendable {
 enum Flaw: CaseIterable {
   case losesSpans, dropsDroppedCounts, normalisesTexts, deduplicatesIDs, repeatsSpans, ignoresLimit, oldestFirst
   case exclusiveEnd, cutsTraces, hidesTruncation, acceptsZeroIDs, forgetsOrphans, ignoresTokens, ignoresAttributes
-  case listsForeignOperations
+  case listsForeignOperations, losesEnrichments, ignoresSequences, hidesStates, countsOpenSpans
 }
 
 /// The reference store with one flaw.
@@ -31,6 +31,11 @@ struct FlawedStore: TraceReader, TraceWriter, TracestoreFactory {
     let changed = data.mapped { _, span in
       switch flaw {
       case .losesSpans where span.spanID.rawValue % 7 == 5: return nil
+      case .losesEnrichments where span.attributes.value(of: "tracestore.partial") != nil: return nil
+      case .ignoresSequences:
+        for index in span.attributes.indices where span.attributes[index].key == "tracestore.sequence" {
+          span.attributes[index].value = 0
+        }
       case .deduplicatesIDs where !seen.insert(span.spanID).inserted: return nil
       case .dropsDroppedCounts: span.droppedEventCount = 0
       case .normalisesTexts: span.name = span.name == "caf\u{e9}" ? "cafe\u{301}" : span.name
@@ -48,6 +53,7 @@ struct FlawedStore: TraceReader, TraceWriter, TracestoreFactory {
   ) async throws -> ResultStream<TraceChunk> {
     try await store.getTraces(parameters, options: options).mapped { chunk in
       var chunk = chunk
+      if flaw == .hidesStates { chunk.states = [:] }
       if flaw == .repeatsSpans { chunk.data.resourceSpans += chunk.data.resourceSpans }
       return chunk
     }
@@ -89,6 +95,7 @@ struct FlawedStore: TraceReader, TraceWriter, TracestoreFactory {
   func findTraceSummaries(_ query: TraceQuery) async throws -> ResultStream<TraceSummary> {
     let stream = try await store.findTraceSummaries(changed(query)).mapped { summary in
       var summary = summary
+      if flaw == .countsOpenSpans { summary.spanCount += summary.openSpanCount }
       if flaw == .forgetsOrphans { summary.orphanSpanCount = 0 }
       return summary
     }

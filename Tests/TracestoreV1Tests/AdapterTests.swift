@@ -113,6 +113,24 @@ import TracestoreV2
     #expect(store.spanCount == 1)
   }
 
+  @Test func `a batch is written span by span, and what is refused is named by its place`() async throws {
+    let store = ReferenceStore()
+    let batch = TraceData([1, 0, 2].map { id in v1Span { $0.spanID = SpanID(id) } })
+    let receipt = try await V2TraceWriter(V1SpanWriter(store)).writeTraces(batch)
+    #expect(receipt.acceptedSpanCount == 2 && receipt.refused.map(\.spanIndex) == [1])
+    #expect(receipt.refused.first?.reason.contains("all zero") == true && store.spanCount == 2)
+  }
+
+  @Test func `behind an error nothing more is written, and it is thrown where nothing was`() async throws {
+    let batch = TraceData((1...4).map { id in v1Span { $0.spanID = SpanID(UInt64(id)) } })
+    let full = FillingWriter(roomSpanCount: 2)
+    let receipt = try await V2TraceWriter(full).writeTraces(batch)
+    #expect(receipt.acceptedSpanCount == 2 && receipt.refused.map(\.spanIndex) == [2, 3])
+    #expect(receipt.refused.allSatisfy { $0.reason.contains("full") } && full.askedCount == 3)
+    let error = await awaitedError { _ = try await V2TraceWriter(full).writeTraces(batch) }
+    #expect(error?.code == .diskFull && full.askedCount == 4)
+  }
+
   @Test func `dependencies are asked by their end`() async throws {
     let store = ReferenceStore()
     let writer = V1DependencyWriter(store)
@@ -164,6 +182,24 @@ import TracestoreV2
       _ = try await reader.getCallRates(V1MetricsQuery(serviceNames: ["s"], spanKinds: ["odd"], end: end))
     }
     #expect(error?.code == .invalidArgument && error?.message.contains("odd") == true)
+  }
+}
+
+/// A v1 store on a small disk.
+final class FillingWriter: V1SpanWriting {
+  private let roomSpanCount: Int
+  private let asked = Mutex(0)
+
+  init(roomSpanCount: Int) { self.roomSpanCount = roomSpanCount }
+
+  var askedCount: Int { asked.withLock(\.self) }
+
+  func writeSpan(_ span: V1Span) async throws {
+    let count = asked.withLock { asked in
+      asked += 1
+      return asked
+    }
+    guard count <= roomSpanCount else { throw TracestoreError(.diskFull, "The disk is full.") }
   }
 }
 

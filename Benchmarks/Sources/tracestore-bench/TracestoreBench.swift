@@ -12,6 +12,7 @@ import TraceEngine
 ///     tracestore-bench names STORE              asks for services, operations, keys and values, and prints a table
 ///     tracestore-bench metrics STORE [TEXT]     asks for latencies, rates and the service graph (those questions whose
 ///                                               name holds the text), and prints a table
+///     tracestore-bench tracer                   starts and ends spans of `StoreTracer`, which go nowhere
 ///
 /// All but `filters`, `names` and `metrics` print one JSON object.
 @main
@@ -34,9 +35,12 @@ struct TracestoreBench {
       try await withTraceStore(at: arguments[2]) {
         try await MetricTable.measure($0, only: part).print("points", "question")
       }
+    #if canImport(Tracing)
+      case (2, "tracer"): try emit(try await TracerLoad.measure())
+    #endif
     default:
       let usage = """
-        usage: tracestore-bench ingest|mixed CORPUS STORE | ask STORE QUESTIONS | filters STORE FILTERS | partial|names STORE | metrics STORE [TEXT]
+        usage: tracestore-bench ingest|mixed CORPUS STORE | ask STORE QUESTIONS | filters STORE FILTERS | partial|names STORE | metrics STORE [TEXT] | tracer
 
         """
       FileHandle.standardError.write(Data(usage.utf8))

@@ -129,10 +129,12 @@ package final class PartialStripe: SpanStripe {
 
   package func forEachEnvelope(in mask: RowMask, _ body: (SpanEnvelope) -> Void) throws {
     try check(mask)
-    try forEachRecord(mask.rows) {
-      body(.resource($1.resource))
-      body(.scope($1.scope))
-    }
+    let (table, rows) = (try table(), mask.rows)
+    let (resources, scopes) = (try core.resources(), try core.scopes())
+    let found =
+      try Set(table.resources(rows)).map { try resources.envelope(at: $0) }
+      + Set(table.scopes(rows)).map { try scopes.envelope(at: $0) }
+    for envelope in found { body(envelope) }
   }
 
   package func spanIDs(_ rows: [Int]) throws -> [UInt64] {

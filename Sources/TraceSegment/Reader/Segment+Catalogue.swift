@@ -56,14 +56,11 @@ extension Segment {
 
   package func forEachEnvelope(_ body: (SpanEnvelope) -> Void) throws {
     let resources = try core.resources()
-    for index in 0..<resources.count where resources.spanCounts[index] > 0 {
-      body(.resource(try resources.value(at: index)))
-    }
+    for index in 0..<resources.count where resources.spanCounts[index] > 0 { body(try resources.envelope(at: index)) }
     let scopes = try core.scopes()
-    for index in 0..<scopes.count where scopes.spanCounts[index] > 0 { body(.scope(try scopes.value(at: index))) }
-    for record in try partialRecords() {
-      body(.resource(record.resource))
-      body(.scope(record.scope))
+    for index in 0..<scopes.count where scopes.spanCounts[index] > 0 { body(try scopes.envelope(at: index)) }
+    if let partial = try partialStripe() {
+      try partial.forEachEnvelope(in: RowMask(count: partial.rowCount, filled: true), body)
     }
   }
 
@@ -249,10 +246,10 @@ extension SegmentStripe {
     try reading { loaded, scratch in
       let rows = mask.rows
       try tallyList(loaded, ChunkID.resource, try loaded.resourceList(scratch), rows) { index, _ in
-        found.append(.resource(try core.resources().value(at: index)))
+        found.append(try core.resources().envelope(at: index))
       }
       try tallyList(loaded, ChunkID.scope, try loaded.scopeList(scratch), rows) { index, _ in
-        found.append(.scope(try core.scopes().value(at: index)))
+        found.append(try core.scopes().envelope(at: index))
       }
     }
     for envelope in found { body(envelope) }

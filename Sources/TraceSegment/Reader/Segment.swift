@@ -163,11 +163,11 @@ package final class Segment: SpanSource {
   package func rows(of trace: TraceID) throws -> [LocatedRows] { try rows(of: trace, for: .records) }
 
   package func rows(of trace: TraceID, for use: RowUse) throws -> [LocatedRows] {
+    guard try mayHold(trace) else { return [] }
     var located: [LocatedRows] = []
-    let hash = TraceKey.hash(trace)
-    if try mayHold(trace) {
+    if totals.traceCount > 0 {
       let stripes = try spanStripes()
-      for place in try places(of: TraceKey.indexKey(hash)) {
+      for place in try places(of: TraceKey.indexKey(TraceKey.hash(trace))) {
         guard place.stripe < stripes.count else {
           throw core.place(.traceIndexBlocks).damage("it names stripe \(place.stripe) of \(stripes.count)")
         }
@@ -185,9 +185,9 @@ package final class Segment: SpanSource {
 
   package var contentNumber: UInt64? { number }
 
-  /// False when the trace certainly has no final span here: a probe of the resident filter.
+  /// False when the trace certainly has no record here, final or partial: a probe of the resident filter.
   package func mayHold(_ trace: TraceID) throws -> Bool {
-    try totals.traceCount > 0 && traceFilter().contains(TraceKey.hash(trace))
+    try (totals.traceCount > 0 || totals.partialCount > 0) && traceFilter().contains(TraceKey.hash(trace))
   }
 
   package func forEachTrace(

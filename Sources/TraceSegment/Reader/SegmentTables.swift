@@ -9,6 +9,8 @@ import TraceSource
 final class RecordTable<Value: Sendable>: @unchecked Sendable {
   private struct State: Sendable {
     var values: [Int: Value] = [:]
+    var envelopes: [Int: SpanEnvelope] = [:]
+    /// Of values and envelopes.
     var valueByteCount = 0
     /// By the name of the question.
     var answers: [String: [Bool]] = [:]
@@ -63,6 +65,16 @@ final class RecordTable<Value: Sendable>: @unchecked Sendable {
     return value
   }
 
+  /// A value as lists of names compare it.
+  func envelope(at index: Int, _ make: (Value) -> SpanEnvelope) throws -> SpanEnvelope {
+    if let known = state.withLock({ $0.envelopes[index] }) { return known }
+    let envelope = make(try value(at: index))
+    state.withLock {
+      if $0.envelopes.updateValue(envelope, forKey: index) == nil { $0.valueByteCount += envelope.byteCount }
+    }
+    return envelope
+  }
+
   /// Whether any value has an attribute with this key.
   func hasKey(_ key: [UInt8], attributes: (Value) -> [Attribute]) throws -> Bool {
     if let known = state.withLock({ $0.keys?.contains(key) }) { return known }
@@ -108,6 +120,8 @@ final class ResourceTable: Sendable {
 
   func value(at index: Int) throws -> Resource { try table.value(at: index) }
 
+  func envelope(at index: Int) throws -> SpanEnvelope { try table.envelope(at: index, SpanEnvelope.resource) }
+
   /// For each resource, whether an attribute passes; empty when none does anywhere.
   func passing(_ key: [UInt8], _ test: ValueTest) throws -> [Bool] {
     guard try table.hasKey(key, attributes: { $0.attributes }) else { return [] }
@@ -134,6 +148,8 @@ final class ScopeTable: Sendable {
   var residentByteCount: Int { table.residentByteCount }
 
   func value(at index: Int) throws -> InstrumentationScope { try table.value(at: index) }
+
+  func envelope(at index: Int) throws -> SpanEnvelope { try table.envelope(at: index, SpanEnvelope.scope) }
 
   /// For each scope, whether an attribute passes; empty when none does anywhere.
   func passing(_ key: [UInt8], _ test: ValueTest) throws -> [Bool] {

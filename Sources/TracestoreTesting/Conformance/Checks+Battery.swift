@@ -56,8 +56,12 @@ extension ConformanceKit {
         try expectEqual(found.map(\.spanCount), [200], "spans")
         try expectEqual(found[0].keys, ContentKey.set(of: [data]), "content")
       },
-      ConformanceCheck("a search without a service name finds all services") { session in
-        guard try await session.capabilities().isServiceNameOptional else { return }
+      ConformanceCheck("a search without a service name finds all services, or is refused") { session in
+        guard try await session.capabilities().isServiceNameOptional else {
+          return try await session.expectError(.invalidArgument, "a search without a service name") {
+            _ = try await session.reader().findTraces(Fixture.query()).collect()
+          }
+        }
         let mark = [Attribute("cross.service", "yes")]
         let a = Fixture.batch("cross-service-a", Fixture.span(0x31, attributes: mark))
         let b = Fixture.batch("cross-service-b", Fixture.span(0x32, attributes: mark))
@@ -67,6 +71,7 @@ extension ConformanceKit {
     ]
     + SearchFixture.all.map { fixture in
       ConformanceCheck("search: \(fixture.name)") { session in
+        guard try await session.capabilities().hasWholeModel || !fixture.needsWholeModel else { return }
         let decoys = SearchFixture.all.flatMap(\.decoys)
         try await session.write(SearchFixture.all.flatMap(\.traces) + decoys)
         try await session.expectFinds(fixture.query, fixture.traces)

@@ -36,6 +36,38 @@ extension ConformanceKit {
       let events = try await reader.getAttributeKeys(AttributeKeyQuery(level: .event))
       try expectEqual(events, [expected[0]], "keys of events")
     },
+    ConformanceCheck("what differs in the spelling of a letter is listed as two, what is equal once") { session in
+      guard try await session.capabilities().hasAttributeDiscovery else { return }
+      let spellings = ["caf\u{e9}", "cafe\u{301}"]
+      for (index, text) in (spellings + spellings).enumerated() {
+        try await session.write(
+          Fixture.batch(
+            Fixture.resource("spelled", [Attribute("place", .string(text)), Attribute(text, 1)]),
+            [Fixture.span(1, UInt64(index) + 1)],
+            scope: InstrumentationScope(name: text, attributes: [Attribute("k", true)])))
+      }
+      let reader = try await session.reader()
+      let expected: ResultList = [
+        AttributeKeyInfo(key: spellings[1], level: .resource, type: .int, count: 1),
+        AttributeKeyInfo(key: spellings[0], level: .resource, type: .int, count: 1),
+        AttributeKeyInfo(key: "k", level: .scope, type: .bool, count: 2),
+        AttributeKeyInfo(key: "place", level: .resource, type: .string, count: 2),
+        AttributeKeyInfo(key: "service.name", level: .resource, type: .string, count: 2),
+      ]
+      try expectEqual(try await reader.getAttributeKeys(AttributeKeyQuery()), expected, "keys")
+      try expectEqual(
+        try await reader.getAttributeKeys(AttributeKeyQuery(serviceName: "spelled")), expected, "keys of the service")
+      for service in ["", "spelled"] {
+        let query = AttributeValueQuery(key: "place", serviceName: service)
+        try expectEqual(
+          try await reader.getAttributeValues(query).collect().elements,
+          [
+            AttributeValueInfo(value: .string(spellings[1]), count: 1),
+            AttributeValueInfo(value: .string(spellings[0]), count: 1),
+          ],
+          "values of \"\(service)\"")
+      }
+    },
     ConformanceCheck("attribute values are listed most frequent first, by prefix and limit") { session in
       guard try await session.capabilities().hasAttributeDiscovery else { return }
       let values: [AttributeValue] = ["ab", "ab", "ab", "a", "a", "b", 12, 12, 1, "caf\u{e9}", "cafe\u{301}"]

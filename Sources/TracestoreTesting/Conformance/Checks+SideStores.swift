@@ -48,9 +48,10 @@ extension ConformanceKit {
       try expectEqual(try await reader.getServices(), [], "services")
       try expectEqual(
         try await reader.getOperations(OperationQuery(serviceName: "example-service-1")), [], "operations")
-      try expectEqual(try await session.find(TraceQuery()).traces.count, 0, "traces")
+      let query = TraceQuery(serviceName: "example-service-1")
+      try expectEqual(try await session.find(query).traces.count, 0, "traces")
       try await session.write(Fixture.example)
-      try expectEqual(try await session.find(TraceQuery()).traces.map(\.spanCount), [5], "spans after writing again")
+      try expectEqual(try await session.find(query).traces.map(\.spanCount), [5], "spans after writing again")
     },
   ]
 

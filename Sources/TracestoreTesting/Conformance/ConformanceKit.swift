@@ -9,7 +9,7 @@ public enum ConformanceKit {
   /// All checks, in the order of their reports.
   public static let checks: [ConformanceCheck] =
     batteryChecks + boundChecks + writeChecks + readChecks + conditionChecks + filterChecks
-    + summaryChecks + pagingChecks + discoveryChecks + sideStoreChecks
+    + summaryChecks + pagingChecks + discoveryChecks + partialChecks + sideStoreChecks
 }
 
 /// One named check.

@@ -9,6 +9,20 @@ struct SearchFixture: Sendable {
   /// Copies of the traces, each spoilt in exactly one respect on all its spans.
   var decoys: [TraceData] = []
 
+  /// Whether it asks for attributes of scopes or links, for which Jaeger's first model has no place.
+  var needsWholeModel: Bool {
+    var isNeeded = false
+    for trace in traces {
+      trace.forEachSpan { _, scope, span in
+        let own = scope.attributes + span.links.flatMap(\.attributes)
+        if own.contains(where: { attribute in query.attributes.contains { $0.key == attribute.key } }) {
+          isNeeded = true
+        }
+      }
+    }
+    return isNeeded
+  }
+
   init(_ number: UInt64, _ name: String, _ query: TraceQuery, _ traces: [TraceData]) {
     self.name = name
     self.query = query

@@ -53,7 +53,8 @@ extension ReferenceStore: TraceReader {
   public func searchCapabilities() async throws -> SearchCapabilities {
     SearchCapabilities(
       isServiceNameOptional: true, isSameSpanConjunction: true, filter: .complete, isPaginated: true,
-      hasSpanSearch: true, hasTraceSummaries: true, hasAttributeDiscovery: true, orders: [.newest, .slowest, .traceID])
+      hasSpanSearch: true, hasTraceSummaries: true, hasPartialSpans: readsZeroEndAsOpen, hasWholeModel: true,
+      hasAttributeDiscovery: true, orders: [.newest, .slowest, .traceID])
   }
 }
 

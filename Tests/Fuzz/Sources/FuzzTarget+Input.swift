@@ -74,6 +74,6 @@ extension FuzzTarget {
   }
 
   func token(_ bytes: UnsafeRawBufferPointer) throws {
-    _ = try PageCursor(token: String(decoding: bytes, as: UTF8.self), TraceQuery(), storeFingerprint: 0)
+    _ = try PageCursor(token: String(decoding: bytes, as: UTF8.self), TraceQuery(), .traces, storeFingerprint: 0)
   }
 }

@@ -7,6 +7,7 @@ import TraceModel
 import TraceOTLP
 import TraceSegment
 import TraceWAL
+import TracestoreV2
 
 /// The corpora to begin with: what the writers make of the fixtures, with the checksums of this build.
 struct Seeds {

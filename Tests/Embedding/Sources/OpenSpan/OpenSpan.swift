@@ -6,6 +6,8 @@ import TraceEngine
 ///     OpenSpan begin STORE                 begins a span, prints its trace, and waits to be killed
 ///     OpenSpan show STORE TRACE SECONDS    prints the spans of a trace; an open one is abandoned after so many seconds
 ///     OpenSpan enrich STORE TRACE          adds what a log knows of the span
+///     OpenSpan record STORE                updates open spans until it is killed, and prints what is acknowledged
+///     OpenSpan verify STORE FILE           looks for everything that was printed
 @main
 struct OpenSpan {
   static func main() async throws {
@@ -14,9 +16,13 @@ struct OpenSpan {
     case (3, "begin"): try await begin(in: arguments[2])
     case (5, "show"): try await show(trace(arguments[3]), in: arguments[2], leaseSeconds: UInt64(arguments[4]) ?? 300)
     case (4, "enrich"): try await enrich(trace(arguments[3]), in: arguments[2])
+    case (3, "record"): try await record(in: arguments[2])
+    case (4, "verify"): try await verify(arguments[3], in: arguments[2])
     default:
       FileHandle.standardError.write(
-        Data("usage: OpenSpan begin STORE | show STORE TRACE SECONDS | enrich STORE TRACE\n".utf8))
+        Data(
+          "usage: OpenSpan begin|record STORE | show STORE TRACE SECONDS | enrich STORE TRACE | verify STORE FILE\n"
+            .utf8))
       exit(2)
     }
   }
@@ -74,5 +80,64 @@ struct OpenSpan {
           ]))
       }
     }
+  }
+
+  // MARK: Killed at any moment
+
+  /// A few producers, each of which updates one span after another. A line is printed behind each acknowledgement.
+  private static func record(in path: String) async throws {
+    let store = try await TraceStore.open(at: path)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for worker in 1...4 {
+        group.addTask {
+          while true {
+            let span = try await store.beginSpan("job", service: "worker \(worker)")
+            for update in 1...25 {
+              span.addEvent("update \(update)")
+              try await span.snapshot()
+              say("\(span.traceID) \(update)")
+            }
+            try await span.end()
+            say("\(span.traceID) end")
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+  }
+
+  /// One line in one write: a kill leaves no half of it.
+  private static func say(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
+
+  private static func verify(_ file: String, in path: String) async throws {
+    var lastUpdates: [TraceID: Int] = [:]
+    var ended: Set<TraceID> = []
+    for line in try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n") {
+      let words = line.split(separator: " ").map(String.init)
+      let trace = try trace(words[0])
+      if let update = Int(words[1]) { lastUpdates[trace] = update } else { ended.insert(trace) }
+    }
+    var lost: [String] = []
+    try await withReader(at: path) { store in
+      for (trace, update) in lastUpdates {
+        let chunks = try await store.getTraces([trace]).collect().elements
+        let spans = chunks.flatMap(\.data.resourceSpans).flatMap(\.scopeSpans).flatMap(\.spans)
+        let isOpen = chunks.contains { $0.state(at: 0).phase != .final }
+        if spans.count != 1 { lost.append("\(trace) is \(spans.count) spans") }
+        let events = Set(spans.flatMap(\.events).map(\.name))
+        for number in 1...update where !events.contains("update \(number)") {
+          lost.append("\(trace) lacks update \(number) of \(update)")
+        }
+        if ended.contains(trace), isOpen { lost.append("\(trace) was ended and is open") }
+      }
+    }
+    for line in lost { print(line) }
+    if !lost.isEmpty { exit(1) }
+  }
+
+  private static func withReader(at path: String, _ body: (TraceStore) async throws -> Void) async throws {
+    let store = try await TraceStore.openReadOnly(at: path)
+    try await body(store)
+    try await store.close()
   }
 }
