@@ -22,8 +22,8 @@ package struct MetricsSearch: Sendable {
   /// What run directories cannot decide, behind what narrows it down; nil when they decide all.
   let predicate: SpanPredicate?
 
-  /// Calls whose durations are held at a time: 8 bytes each. More of them are folded into sketches before the next come,
-  /// which takes longer.
+  /// Calls whose durations are held at a time: 8 bytes each. A window of more is walked through in slices; a bucket of more
+  /// is folded into sketches, which takes longer.
   package static let maximumRowCount = 1 << 22
   let maximumRowCount: Int
 

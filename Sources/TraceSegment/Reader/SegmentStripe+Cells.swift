@@ -28,7 +28,7 @@ extension SegmentStripe {
     // No block of the file begins two bytes into a stripe.
     try core.cache.block(BlockCache.Key(fileNumber: core.number, offset: summary.offset + 2)) {
       // Stripes that are in memory are used; others do not push out what is kept there.
-      let loaded = isCached ? try load() : try read()
+      let loaded = isCached ? try load() : try read(isWhole: false)
       return StripeCells(
         try core.cache.withScratch { try makeCells(of: loaded, $0) },
         try loaded.detachedIntegers(ChunkID.duration, count: rowCount))

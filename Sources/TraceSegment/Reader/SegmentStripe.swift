@@ -40,7 +40,7 @@ package final class SegmentStripe: SpanStripe {
   /// The stripe's bytes, read whole in one read past the cache.
   func read() throws -> LoadedStripe { try read(isWhole: true) }
 
-  private func read(isWhole: Bool) throws -> LoadedStripe {
+  func read(isWhole: Bool) throws -> LoadedStripe {
     try LoadedStripe(
       file: core.file, path: core.path, stripeIndex: index, summary: summary, catalogue: try core.keys(),
       frontByteCount: isWhole ? .max : core.cache.frontByteCount)
