@@ -85,7 +85,6 @@ package struct EdgeTally: Sendable {
   package func holds(_ key: EdgeKey) -> Bool { places[key] != nil }
 
   package mutating func add(_ call: Call) { sums[place(of: EdgeKey(call))].add(call) }
-  package mutating func add(_ call: Call, at place: Int) { sums[place].add(call) }
   package mutating func add(_ calls: UnsafeBufferPointer<UInt64>, errorCount: Int, to key: EdgeKey) {
     sums[place(of: key)].add(calls, errorCount: errorCount)
   }

@@ -38,10 +38,13 @@ package struct ServiceGraphQuery: Sendable {
     var damage = DamageReport(snapshot.damage)
     let loose = looseTraces(&damage)
     let stripes = touchedStripes(window, loose, &damage)
+    let calls = concurrently(parallel, stripes.count) { index in Result { try stripes[index].stripe.calls() } }
     let groupCount = min(stripes.count, Self.groupCount)
     let groups = concurrently(parallel, groupCount) { index in
       var group = StripeGroup()
-      for place in stride(from: index, to: stripes.count, by: groupCount) { add(stripes[place], window, to: &group) }
+      for place in stride(from: index, to: stripes.count, by: groupCount) {
+        add(calls[place], of: stripes[place], window, to: &group)
+      }
       return group
     }
     var sums = GraphSums()
@@ -103,8 +106,11 @@ package struct ServiceGraphQuery: Sendable {
 
   // MARK: Stripes
 
-  private func add(_ touched: TouchedStripe, _ window: ClosedRange<UInt64>, to group: inout StripeGroup) {
-    guard let calls = group.damage.collect({ try touched.stripe.calls() }) else { return }
+  private func add(
+    _ calls: Result<StripeCalls, any Error>, of touched: TouchedStripe, _ window: ClosedRange<UInt64>,
+    to group: inout StripeGroup
+  ) {
+    guard let calls = group.damage.collect({ try calls.get() }) else { return }
     var isJoined: [Bool] = []
     func join(_ ordinal: Int) {
       if isJoined.isEmpty { isJoined = [Bool](repeating: false, count: calls.traces.count) }

@@ -1,3 +1,12 @@
+/// The cells of a stripe, and the durations of their calls.
+package protocol MeasuredCells: AnyObject, Sendable {
+  var cells: CallCells { get }
+
+  /// Fills `output` with the durations (`max(0, end − start)`, nanoseconds) of the rows of one range after the other;
+  /// ranges ascend. Its memory need not have been written.
+  func readDurations(of ranges: [Range<Int>], into output: UnsafeMutableBufferPointer<UInt64>) throws
+}
+
 /// The calls of a stripe by run and by the minute they start in: all that metrics of whole minutes ask of them but their
 /// durations. Eight bytes a cell and sixteen a run.
 package final class CallCells: Sendable {

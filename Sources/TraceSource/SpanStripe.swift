@@ -246,11 +246,7 @@ package protocol SpanStripe: AnyObject, Sendable {
     _ selection: CallSelection, in rows: Range<Int>, _ mask: RowMask?, _ body: (CallRun) throws -> Void) throws
 
   /// All calls of the stripe by run and minute; nil where nothing is kept that says so.
-  func callCells() throws -> CallCells?
-
-  /// What `forEachCallRun` says of the durations of rows, for a stripe that has `callCells`: fills `output` with those of
-  /// one range (ascending) after the other.
-  func readDurations(of ranges: [Range<Int>], into output: UnsafeMutableBufferPointer<UInt64>) throws
+  func callCells() throws -> (any MeasuredCells)?
 
   /// The text that a code of `forEachCallRun` and `callCells` stands for.
   func text(_ code: UInt32) throws -> [UInt8]
@@ -291,8 +287,7 @@ extension SpanStripe {
   package var storedByteCount: UInt64 { 0 }
   package var isCached: Bool { true }
 
-  package func callCells() throws -> CallCells? { nil }
-  package func readDurations(of ranges: [Range<Int>], into output: UnsafeMutableBufferPointer<UInt64>) throws {}
+  package func callCells() throws -> (any MeasuredCells)? { nil }
 
   package var holdsFinals: Bool { true }
   package func partialRows(_ rows: [Int]) -> [Int] { [] }

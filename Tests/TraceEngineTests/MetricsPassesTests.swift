@@ -1,8 +1,10 @@
 import Testing
+import TraceFiles
 import TraceIngest
 import TraceModel
 import TraceOTLP
 import TraceQuery
+import TraceSegment
 import TraceSource
 import TracestoreTesting
 import TracestoreV2
@@ -75,6 +77,121 @@ import TracestoreV2
       #expect(families[0].errorBound == (isExact ? 0 : 1.0 / 64))
       #expect(families[0].metrics.first?.points.count == 2)
     }
+  }
+
+  /// Small stripes of segments, which have cells, beside a memtable; whole minutes, in one slice and in many.
+  @Test(arguments: 1...4 as ClosedRange<UInt64>)
+  func `cells and slices change no figure`(_ seed: UInt64) async throws {
+    var random = SeededRandom(seed: seed)
+    let reference = ReferenceStore()
+    let files = SimulatedFileSystem(isDurabilityTracked: false)
+    var sources: [any SpanSource] = []
+    for number in 1...3 as ClosedRange<UInt64> {
+      let data = Self.minutes(seed: seed &* 10 &+ number, traceCount: 120)
+      _ = try await reference.writeTraces(data)
+      let memtable = Memtable(endZeroMeansOpen: true)
+      try Self.append(data, to: memtable)
+      sources.append(number == 3 ? memtable.source() : try Self.segment(of: memtable, number, in: files))
+    }
+    let snapshot = QuerySnapshot(sources: sources, storeFingerprint: 0)
+    let minute = CallCells.nanoseconds
+    for isExact in [false, true] {
+      for seriesCount in [1, 3, 1000] {
+        var query = MetricsQuery(
+          serviceNames: ["api", "cart"], groups: random.isOneIn(2) ? [.operation] : [], spanKinds: [],
+          end: Timestamp(nanoseconds: Self.epoch + 20 * minute + random.pick([0, 7])),
+          lookbackNanoseconds: 20 * minute, stepNanoseconds: minute * random.pick([1, 3]),
+          ratePerNanoseconds: minute * random.pick([1, 5]), quantile: random.pick([0.5, 0.95]), isExact: isExact)
+        query.maximumSeriesCount = seriesCount
+        let pairs: [(MetricsSearch.Measure, MetricFamily)] = try await [
+          (.latencies, reference.getLatencies(query)), (.callRates, reference.getCallRates(query)),
+          (.errorRates, reference.getErrorRates(query)),
+        ]
+        for (measure, expected) in pairs {
+          for maximumRowCount in [1, 40, MetricsSearch.maximumRowCount] {
+            let family = try MetricsSearch(
+              measure, query, in: snapshot, parallel: { count, body in (0..<count).forEach(body) },
+              maximumRowCount: maximumRowCount
+            ).run()
+            #expect(family.metrics == expected.metrics, "seed \(seed), \(maximumRowCount) rows: \(measure) \(query)")
+          }
+        }
+      }
+    }
+  }
+
+  @Test func `calls that are read twice are ranked by their number`() throws {
+    // More calls of "a" in one bucket than are held, but fewer than "b" has.
+    let calls = [("a", 300, 1), ("b", 500, 10)]
+    let memtables = try calls.map { name, count, bucketCount in
+      let memtable = Memtable(endZeroMeansOpen: true)
+      try Self.append(
+        Self.data(
+          (0..<count).map { index in
+            Self.span(name, start: UInt64(1 + index % bucketCount) * 1_000_000_000, duration: UInt64(index), id: index)
+          }), to: memtable)
+      return memtable
+    }
+    let snapshot = QuerySnapshot(sources: memtables.map { $0.source() }, storeFingerprint: 0)
+    var query = MetricsQuery(
+      serviceNames: ["api"], groups: [.operation], end: Timestamp(nanoseconds: 20_000_000_000),
+      lookbackNanoseconds: 20_000_000_000, stepNanoseconds: 1_000_000_000, quantile: 0.5, isExact: true)
+    query.maximumSeriesCount = 1
+    for maximumRowCount in [200, MetricsSearch.maximumRowCount] {
+      let family = try MetricsSearch(
+        .latencies, query, in: snapshot, parallel: { count, body in (0..<count).forEach(body) },
+        maximumRowCount: maximumRowCount
+      ).run()
+      #expect(family.metrics.first?.labels.last?.value == "b", "\(maximumRowCount)")
+    }
+  }
+
+  private static let epoch: UInt64 = 28_333_333 * 60_000_000_000
+
+  private static func span(_ name: String, start: UInt64, duration: UInt64, id: Int) -> SpanRecord {
+    SpanRecord(
+      traceID: TraceID(high: 9, low: UInt64(id / 3 + 1)), spanID: SpanID(UInt64(id + 1)), name: name, kind: .server,
+      start: Timestamp(nanoseconds: start), end: Timestamp(nanoseconds: start + duration),
+      status: SpanStatus(code: id % 7 == 0 ? .error : .unset))
+  }
+
+  private static func data(_ spans: [SpanRecord], service: String = "api") -> TraceData {
+    TraceData(resourceSpans: [
+      ResourceSpans(
+        resource: Resource(attributes: [Attribute("service.name", .string(service))]),
+        scopeSpans: [ScopeSpans(spans: spans)])
+    ])
+  }
+
+  /// Traces of two services over twenty minutes.
+  private static func minutes(seed: UInt64, traceCount: Int) -> TraceData {
+    var random = SeededRandom(seed: seed)
+    var data = TraceData()
+    for service in ["api", "cart"] {
+      let spans = (0..<traceCount).map { index in
+        var span = span(
+          "operation \(random.below(4))", start: epoch + UInt64(random.below(1_200_000)) * 1_000_000,
+          duration: random.next() >> UInt64(24 + random.below(30)), id: index)
+        span.traceID = TraceID(high: seed, low: UInt64(index + 1))
+        return span
+      }
+      data.resourceSpans += Self.data(spans, service: service).resourceSpans
+    }
+    return data
+  }
+
+  private static func segment(
+    of memtable: Memtable, _ number: UInt64, in files: SimulatedFileSystem
+  ) throws -> Segment {
+    let view = memtable.source().view
+    let selection = try SealSelection(view, live: [])
+    let file = try files.open("segment \(number)", .create)
+    _ = try SegmentWriter.write(
+      view, rows: selection.rows, partialRows: selection.partialRows, options: SegmentOptions(stripeRowCount: 40),
+      to: file)
+    return try Segment.open(
+      file: files.open("segment \(number)", .read), number: number, path: "segment \(number)",
+      cache: BlockCache(maximumByteCount: number == 1 ? 0 : 1 << 20))
   }
 
   private static func append(_ data: TraceData, to memtable: Memtable) throws {

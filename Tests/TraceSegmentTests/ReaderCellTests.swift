@@ -47,42 +47,63 @@ import TraceSource
     return cells.mapValues { Cell(errorCount: $0.errorCount, durations: $0.durations.sorted()) }
   }
 
-  private func told(_ cells: CallCells, of stripe: any SpanStripe) throws -> [CellKey: Cell] {
+  private func told(_ measured: any MeasuredCells, of stripe: any SpanStripe) throws -> [CellKey: Cell] {
+    let cells = measured.cells
     var told: [CellKey: Cell] = [:]
     for (index, run) in cells.runs.enumerated() {
       for cell in cells.cells(of: index) {
         let key = CellKey(
           service: try stripe.text(run.service), name: try stripe.text(run.name), kind: run.kind,
           minute: cells.minute(cell))
+        let rows = cells.rows(of: cell..<(cell + 1))
         #expect(told[key] == nil, "a cell comes twice")
-        #expect(Int(cells.callCount(cell)) == cells.rows(of: cell..<(cell + 1)).count)
+        #expect(Int(cells.callCount(cell)) == rows.count)
         told[key] = Cell(
-          errorCount: Int(cells.errorCount(cell)),
-          durations: try durations(of: [cells.rows(of: cell..<(cell + 1))], in: stripe).sorted())
+          errorCount: Int(cells.errorCount(cell)), durations: try durations(of: [rows], in: measured).sorted())
       }
     }
     return told
   }
 
-  private func durations(of ranges: [Range<Int>], in stripe: any SpanStripe) throws -> [UInt64] {
+  private func durations(of ranges: [Range<Int>], in measured: any MeasuredCells) throws -> [UInt64] {
     var durations = [UInt64](repeating: 99, count: ranges.reduce(0) { $0 + $1.count })
-    try durations.withUnsafeMutableBufferPointer { try stripe.readDurations(of: ranges, into: $0) }
+    try durations.withUnsafeMutableBufferPointer { try measured.readDurations(of: ranges, into: $0) }
     return durations
+  }
+
+  private func check(_ segment: Segment, _ seed: UInt64) throws {
+    for stripe in segment.stripes {
+      let measured = try #require(try stripe.callCells())
+      #expect(try told(measured, of: stripe) == recount(stripe), "seed \(seed)")
+      // Asked for at once, in two ranges of which the second begins inside a page.
+      let rows = [0..<(stripe.rowCount / 3), (stripe.rowCount / 2)..<stripe.rowCount]
+      #expect(
+        try durations(of: rows, in: measured) == rows.flatMap { try durations(of: [$0], in: measured) }, "seed \(seed)")
+    }
   }
 
   @Test(arguments: 1...6 as ClosedRange<UInt64>)
   func `cells count what the records of a stripe say`(seed: UInt64) throws {
-    let segment = try SegmentFixture(
-      Self.records(seed), options: SegmentOptions(stripeRowCount: [64, 4096][Int(seed % 2)])
-    ).open()
-    for stripe in segment.stripes {
-      let cells = try #require(try stripe.callCells())
-      #expect(try told(cells, of: stripe) == recount(stripe), "seed \(seed)")
-      // Asked for at once, in two ranges of which the second begins inside a page.
-      let rows = [0..<(stripe.rowCount / 3), (stripe.rowCount / 2)..<stripe.rowCount]
-      #expect(
-        try durations(of: rows, in: stripe) == rows.flatMap { try durations(of: [$0], in: stripe) }, "seed \(seed)")
+    try check(
+      SegmentFixture(Self.records(seed), options: SegmentOptions(stripeRowCount: [64, 4096][Int(seed % 2)])).open(),
+      seed)
+  }
+
+  @Test func `runs and minutes go on from page to page`() throws {
+    var records: [PlacedSpan] = []
+    for seed in 11..<17 as Range<UInt64> {
+      records += Self.records(seed).map { record in
+        var record = record
+        record.span.name = seed % 2 == 0 ? "get" : "put"
+        record.span.kind = .server
+        record.span.start = Timestamp(nanoseconds: Self.epoch + record.span.start.nanoseconds % 90_000_000_000)
+        record.span.end = Timestamp(nanoseconds: record.span.start.nanoseconds + seed)
+        return record
+      }
     }
+    let segment = try SegmentFixture(records, options: SegmentOptions(stripeRowCount: 4096)).open()
+    #expect(segment.stripes.contains { $0.rowCount > 2 * IntegerPage.maximumCount })
+    try check(segment, 11)
   }
 
   @Test func `a stripe whose durations cannot be told from inverted ones has no cells`() throws {

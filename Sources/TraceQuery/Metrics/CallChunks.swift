@@ -145,7 +145,8 @@ struct CallChunks {
   /// Takes cells, where a scan asks for no more than they know; durations are read besides.
   ///
   /// - Precondition: the scan is for cells (`CallScan.fitsCells`), and its window cuts none of the stripe's.
-  init(_ cells: CallCells, of stripe: any SpanStripe, _ scan: CallScan) throws {
+  init(_ measured: any MeasuredCells, of stripe: any SpanStripe, _ scan: CallScan) throws {
+    let cells = measured.cells
     self.cells = (cells, scan.bucketNanoseconds / CallCells.nanoseconds)
     let window = scan.selection.starts
     let minutes = window.lowerBound / CallCells.nanoseconds...window.upperBound / CallCells.nanoseconds
@@ -177,7 +178,7 @@ struct CallChunks {
       }
     }
     durations = DurationList(capacity: durationCount)
-    try durations.append(count: durationCount) { try stripe.readDurations(of: rows, into: $0) }
+    try durations.append(count: durationCount) { try measured.readDurations(of: rows, into: $0) }
   }
 
   /// The chunks of a piece, ascending by bucket where the stripe's starts ascend.

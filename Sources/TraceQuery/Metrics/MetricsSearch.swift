@@ -28,7 +28,13 @@ package struct MetricsSearch: Sendable {
   let maximumRowCount: Int
 
   /// Points of one answer: more are of no use to a reader, and fill the memory of both sides.
-  private static let maximumPointCount = 10_000_000
+  static let maximumPointCount = 10_000_000
+
+  static var tooManyPoints: TracestoreError {
+    TracestoreError(
+      .limitExceeded,
+      "The answer has more than \(maximumPointCount) points; ask for a longer step or a shorter window.")
+  }
 
   /// - Parameters:
   ///   - parallel: runs a loop on the threads that there are.
@@ -84,11 +90,7 @@ package struct MetricsSearch: Sendable {
     let answer = try passes.series(&damage) { [self] series in
       (points: points(series, window, room), isExact: series.cells.allSatisfy(\.isExact))
     }
-    guard !room.isExceeded else {
-      throw TracestoreError(
-        .limitExceeded,
-        "The answer has more than \(Self.maximumPointCount) points; ask for a longer step or a shorter window.")
-    }
+    guard !room.isExceeded else { throw Self.tooManyPoints }
     let labels = answer.shown.map { self.labels($0) } + (answer.hasOverflow ? [overflowLabels] : [])
     for (labels, series) in zip(labels, answer.made) where !series.points.isEmpty {
       family.metrics.append(Metric(labels: labels, points: series.points))

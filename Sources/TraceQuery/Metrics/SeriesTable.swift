@@ -64,7 +64,7 @@ struct SeriesTable {
     return labels.count - 1
   }
 
-  mutating func count(_ callCount: UInt64, of series: Int) { callCounts[series] += callCount }
+  mutating func count(_ callCount: Int, of series: Int) { callCounts[series] += UInt64(callCount) }
 
   /// By series: its rank in the order of labels among those that are shown; the others share the last rank.
   func ranks(maximumCount: Int) -> (ranks: [Int], shown: [[[UInt8]]], hasOverflow: Bool) {

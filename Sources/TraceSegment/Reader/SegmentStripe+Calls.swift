@@ -132,7 +132,12 @@ private final class CallPageReader {
     let hasErrors = hasErrors && selection.needsErrors
     if hasErrors { try openStatus() }
     let first = page * IntegerPage.maximumCount
-    // Rows of a run ascend by start.
+    // Rows of a run ascend by start, or those inside of a window could not be told by their ends.
+    var isAscending = true
+    for place in (rows.lowerBound - first + 1)..<max(rows.upperBound - first, rows.lowerBound - first + 1) {
+      isAscending = isAscending && starts[place - 1] <= starts[place]
+    }
+    guard isAscending else { throw times.offsets.place.damage("the rows of a run do not ascend by start") }
     let range = selection.starts
     let low = rows.partition { starts[$0 - first] >= range.lowerBound }
     let high = (low..<rows.upperBound).partition { starts[$0 - first] > range.upperBound }

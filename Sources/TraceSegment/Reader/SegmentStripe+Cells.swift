@@ -3,41 +3,79 @@ package import TraceSource
 
 /// The cells of a stripe with its durations, kept beside it: they are wanted for every look at a dashboard, and the
 /// stripe's other bytes are not.
-private final class StripeCells: CachedBlock {
-  /// Nil when they would not fit.
-  let cells: CallCells?
+private final class StripeCells: MeasuredCells {
+  let cells: CallCells
   /// As the file has them.
-  let durations: IntegerChunk
+  private let durations: IntegerChunk
+  private let longest: UInt64
   let residentByteCount: Int
 
-  init(_ cells: CallCells?, _ durations: (chunk: IntegerChunk, byteCount: Int)) {
+  init(_ cells: CallCells, _ durations: (chunk: IntegerChunk, byteCount: Int), longest: UInt64) {
     self.cells = cells
     self.durations = durations.chunk
-    residentByteCount = (cells?.byteCount ?? 0) + durations.byteCount + 512
+    self.longest = longest
+    residentByteCount = cells.byteCount + durations.byteCount + 512
+  }
+
+  func readDurations(of ranges: [Range<Int>], into output: UnsafeMutableBufferPointer<UInt64>) throws {
+    try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) { values in
+      values.initialize(repeating: 0)
+      var page = -1
+      var written = 0
+      for range in ranges {
+        var row = range.lowerBound
+        while row < range.upperBound {
+          if row / IntegerPage.maximumCount != page {
+            page = row / IntegerPage.maximumCount
+            try durations.decodePage(page, into: values)
+          }
+          let first = page * IntegerPage.maximumCount
+          let end = min(range.upperBound, first + IntegerPage.maximumCount)
+          for place in (row - first)..<(end - first) {
+            // What is longer than the longest is a span that ends before it starts.
+            output[written] = values[place] <= longest ? values[place] : 0
+            written += 1
+          }
+          row = end
+        }
+      }
+    }
   }
 }
 
-extension SegmentStripe {
-  package func callCells() throws -> CallCells? {
-    // A duration that may be an inverted span's or a real one says which only with its start.
-    guard !bounds.maximumStart.addingReportingOverflow(bounds.maximumDuration).overflow else { return nil }
-    return try cellBlock().cells
-  }
+private final class CellBlock: CachedBlock {
+  /// Nil when they do not fit, so that this is found out once.
+  let cells: StripeCells?
 
-  private func cellBlock() throws -> StripeCells {
+  init(_ cells: StripeCells?) { self.cells = cells }
+
+  var residentByteCount: Int { cells?.residentByteCount ?? 64 }
+}
+
+extension SegmentStripe {
+  package func callCells() throws -> (any MeasuredCells)? {
+    // A duration that may be an inverted span's or a real one says which only with its start.
+    guard bounds.minimumStart <= bounds.maximumStart,
+      !bounds.maximumStart.addingReportingOverflow(bounds.maximumDuration).overflow,
+      bounds.maximumStart / CallCells.nanoseconds - bounds.minimumStart / CallCells.nanoseconds <= UInt16.max
+    else { return nil }
     // No block of the file begins two bytes into a stripe.
-    try core.cache.block(BlockCache.Key(fileNumber: core.number, offset: summary.offset + 2)) {
+    let key = BlockCache.Key(fileNumber: core.number, offset: summary.offset + 2)
+    let block = try core.cache.block(key) { () throws -> CellBlock in
       // Stripes that are in memory are used; others do not push out what is kept there.
       let loaded = isCached ? try load() : try read(isWhole: false)
-      return StripeCells(
-        try core.cache.withScratch { try makeCells(of: loaded, $0) },
-        try loaded.detachedIntegers(ChunkID.duration, count: rowCount))
+      defer { core.cache.recount(cacheKey) }
+      guard let cells = try core.cache.withScratch({ try makeCells(of: loaded, $0) }) else { return CellBlock(nil) }
+      return CellBlock(
+        StripeCells(
+          cells, try loaded.detachedIntegers(ChunkID.duration, count: rowCount), longest: bounds.maximumDuration))
     }
+    return block.cells
   }
 
+  /// Nil when a cell has more errors than it can count.
   private func makeCells(of loaded: LoadedStripe, _ scratch: ReadScratch) throws -> CallCells? {
     let firstMinute = bounds.minimumStart / CallCells.nanoseconds
-    guard bounds.maximumStart / CallCells.nanoseconds - firstMinute <= UInt16.max else { return nil }
     var runs: [CallCells.Run] = []
     var minutes: [UInt16] = []
     var errorCounts: [Int] = []
@@ -56,7 +94,10 @@ extension SegmentStripe {
         let minute = part.starts[first] / CallCells.nanoseconds
         let begin = minute &* CallCells.nanoseconds
         if first > 0 || !isSameRun || firstMinute &+ UInt64(minutes[minutes.count - 1]) != minute {
-          minutes.append(UInt16(minute - firstMinute))
+          guard let distance = UInt16(exactly: minute &- firstMinute) else {
+            throw loaded.place(ChunkID.start).damage("a row starts outside of the times of its stripe")
+          }
+          minutes.append(distance)
           firstRows.append(UInt32(part.rows[first]))
           errorCounts.append(0)
         }
@@ -72,34 +113,5 @@ extension SegmentStripe {
     return CallCells(
       runs: runs, firstMinute: firstMinute, minutes: minutes, errorCounts: errorCounts.map { UInt16($0) },
       firstRows: firstRows)
-  }
-
-  package func readDurations(
-    of ranges: [Range<Int>], into output: UnsafeMutableBufferPointer<UInt64>
-  ) throws {
-    let longest = bounds.maximumDuration
-    let column = try cellBlock().durations
-    try core.cache.withScratch { scratch in
-      var page = -1
-      var written = 0
-      for range in ranges {
-        var row = range.lowerBound
-        while row < range.upperBound {
-          if row / ReadScratch.pageValueCount != page {
-            page = row / ReadScratch.pageValueCount
-            try column.decodePage(page, into: scratch.page)
-          }
-          let first = page * ReadScratch.pageValueCount
-          let end = min(range.upperBound, first + ReadScratch.pageValueCount)
-          for place in (row - first)..<(end - first) {
-            let duration = scratch.page[place]
-            // What is longer than the longest is a span that ends before it starts.
-            output[written] = duration <= longest ? duration : 0
-            written += 1
-          }
-          row = end
-        }
-      }
-    }
   }
 }

@@ -27,7 +27,7 @@ package final class SegmentStripe: SpanStripe {
   package var storedByteCount: UInt64 { summary.byteCount }
   package var isCached: Bool { core.cache.holds(cacheKey) }
 
-  private var cacheKey: BlockCache.Key { BlockCache.Key(fileNumber: core.number, offset: summary.offset) }
+  var cacheKey: BlockCache.Key { BlockCache.Key(fileNumber: core.number, offset: summary.offset) }
 
   /// What is in memory of the stripe, through the cache.
   ///

@@ -141,6 +141,7 @@ extension SegmentStripe {
     try core.cache.block(BlockCache.Key(fileNumber: core.number, offset: summary.offset + 1)) {
       // Stripes that are in memory are used; others do not push out what searches keep there.
       let loaded = isCached ? try load() : try read()
+      defer { core.cache.recount(cacheKey) }
       return try core.cache.withScratch { scratch in
         let reader = try StripeCallReader(core, loaded, scratch)
         return try reader.calls()
