@@ -187,6 +187,10 @@ extension ConformanceSession {
       }
     }
     try expectEqual(sorted(try await shown()), sorted(expected), "spans")
+    guard try await capabilities().hasSpanSearch else { return }
+    let query = TraceQuery(options: ReadOptions(leaseNanoseconds: .max))
+    let found = try await reader().findSpans(query).collect().elements
+    try expectEqual(sorted(found), sorted(expected), "spans that a search finds")
   }
 
   /// So many traces have a span that satisfies all conditions.
