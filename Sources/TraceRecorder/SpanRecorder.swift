@@ -121,9 +121,10 @@ public final class SpanRecorder: Sendable {
   /// Takes a span that has ended into the queue.
   func enqueue(_ cell: SpanCell) {
     let (mustFlush, mustTick) = state.withLock { state in
-      state.open[ObjectIdentifier(cell)] = nil
+      let wasOpen = state.open.removeValue(forKey: ObjectIdentifier(cell)) != nil
       guard !state.isShutDown, state.waiting.count < options.maximumWaitingSpanCount else {
-        state.statistics.droppedSpanCount += 1
+        // Who records no open spans has counted those that were open when it was shut down.
+        if wasOpen || options.recordsOpenSpans { state.statistics.droppedSpanCount += 1 }
         return (false, false)
       }
       state.waiting.append(cell)
@@ -145,8 +146,11 @@ public final class SpanRecorder: Sendable {
       content.isDropped = true
       return (content.isSettled, content.phase == .open && !options.recordsOpenSpans)
     }
-    if isDone || isLost { forget(cell) }
-    if isLost { state.withLock { $0.statistics.droppedSpanCount += 1 } }
+    guard isDone || isLost else { return }
+    state.withLock { state in
+      let wasOpen = state.open.removeValue(forKey: ObjectIdentifier(cell)) != nil
+      if isLost, wasOpen { state.statistics.droppedSpanCount += 1 }
+    }
   }
 
   // MARK: Ticking

@@ -150,4 +150,33 @@ import TraceFiles
     #expect(try await store.findSpans(TraceQuery()).collect().elements.count == 2)
     try await store.close()
   }
+
+  @Test func `a span that a shutdown gave up is counted once`() async throws {
+    let store = try await TraceStore.inMemory(options: StoreOptions(isZeroEndOpen: false))
+    func start(_ id: UInt64) throws -> LiveSpan {
+      try store.recorder.startSpan(
+        SpanRecord(traceID: TraceID(high: 0, low: id), spanID: SpanID(id), start: Timestamp(nanoseconds: 1)),
+        resource: Resource())
+    }
+    var forgotten: LiveSpan? = try start(1)
+    let late = try start(2)
+    #expect(forgotten != nil)
+    try await store.recorder.shutDown()
+    #expect(store.recorder.statistics.droppedSpanCount == 2)
+    forgotten = nil
+    late.finish()
+    #expect(store.recorder.statistics.droppedSpanCount == 2)
+    try await store.close()
+  }
+
+  @Test func `keys that only look equal replace each other`() async throws {
+    let store = try await TraceStore.inMemory()
+    let span = try await store.beginSpan("pay", service: "shop")
+    span.setAttributes([Attribute("caf\u{e9}", .int(1))])
+    span.setAttributes([Attribute("cafe\u{301}", .int(1))])
+    try await span.end()
+    let keys = try await store.findSpans(TraceQuery()).collect().elements.flatMap(\.span.attributes).map(\.key)
+    #expect(keys.map { Array($0.utf8) } == [Array("cafe\u{301}".utf8)])
+    try await store.close()
+  }
 }

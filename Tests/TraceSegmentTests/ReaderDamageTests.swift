@@ -132,6 +132,31 @@ import TraceSource
     #expect(description.chunks.filter { $0.damage != nil }.map(\.name) == ["span.duration"])
   }
 
+  @Test func `a bad page of texts costs a stripe that was not read yet only what needs it`() throws {
+    var generator = RecordGenerator(seed: 72)
+    var records = generator.records(6000, traceCount: 300)
+    for index in records.indices {
+      records[index].span.attributes = [Attribute("page", .string("text \(index * 7919 % 53)"))]
+    }
+    let fixture = try SegmentFixture(records, options: SegmentOptions(stripeRowCount: 8192))
+    let stripe = try #require(try fixture.open().spanStripes().first)
+    let chunk = try #require(try stripe.describe().chunks.first { $0.name.contains("page") })
+    let wanted = try #require(try stripe.records([5]).first?.span.attributes.first?.value)
+    var bytes = fixture.bytes
+    bytes[Int(chunk.offset) + chunk.byteCount / 2] ^= 0x10
+    let damaged = try #require(try SegmentFixture.open(bytes: bytes).spanStripes().first)
+    let leaf = SpanLeaf.attribute(level: .span, key: Array("page".utf8), ValueTest(wanted))
+    var all = RowMask(count: damaged.rowCount, filled: true)
+    #expect(throws: TracestoreError.self) { try damaged.filter(&all, by: leaf) }
+    let cold = try #require(try SegmentFixture.open(bytes: bytes).spanStripes().first)
+    var first = RowMask(count: cold.rowCount)
+    first.set(0..<512)
+    var expected = first
+    try cold.filter(&first, by: leaf)
+    try stripe.filter(&expected, by: leaf)
+    #expect(first == expected && first[5])
+  }
+
   @Test func `a file with another footer than expected is refused`() throws {
     let fixture = try SegmentFixture(records())
     let file = try fixture.files.open(SegmentFixture.path, .read)

@@ -37,6 +37,9 @@ final class SegmentCore: Sendable {
     self.footerOffset = footerOffset
   }
 
+  /// Blocks that a query read after the file was given up would keep it open, and its bytes on the disk.
+  deinit { cache.removeBlocks(ofFile: number) }
+
   var residentByteCount: Int {
     resident.withLock {
       ($0.strings?.residentByteCount ?? 0) + ($0.keys?.residentByteCount ?? 0) + ($0.resources?.residentByteCount ?? 0)

@@ -107,17 +107,23 @@ extension SegmentStripe {
 
 extension SegmentStripe {
   /// False when no value of the column is one of the texts that are looked for: then the shapes of all elements, which
-  /// cost far more than the column of a rare key, need not be decoded.
+  /// cost far more than the column of a rare key, need not be decoded. It only spares work: what is damaged may hold
+  /// them, and is met by those who need it.
   private func mayHold(
     _ test: ValueTest, of code: UInt32, _ level: ColumnLevel, _ loaded: LoadedStripe, _ scratch: ReadScratch
   ) throws -> Bool {
     guard let text = test.text(loaded.catalogue[Int(code)].type), text.list != nil,
       loaded.known(.shapeMap(level), as: ShapeMap.self) == nil
     else { return true }
-    let column = try loaded.indexedText(ChunkID.attribute(code), scratch)
-    var isThere = false
-    try column.forEachIndex(passing: text, in: 0..<column.count, try core.strings(), scratch) { _ in isThere = true }
-    return isThere
+    let strings = try core.strings()
+    do {
+      let column = try loaded.indexedText(ChunkID.attribute(code), scratch)
+      var isThere = false
+      try column.forEachIndex(passing: text, in: 0..<column.count, strings, scratch) { _ in isThere = true }
+      return isThere
+    } catch let error as TracestoreError where error.code == .corrupt {
+      return true
+    }
   }
 }
 
