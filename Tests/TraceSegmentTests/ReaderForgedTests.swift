@@ -73,6 +73,46 @@ import TraceSource
     }
   }
 
+  @Test func `rows of no trace or of no time are refused`() throws {
+    var generator = RecordGenerator(seed: 47)
+    let honest = try #require(try SegmentFixture(generator.records(9, traceCount: 3)).open().spanStripes().first)
+      .summary
+    func decode(_ change: (inout StripeSummary) -> Void) throws -> StripeSummary {
+      var summary = honest
+      change(&summary)
+      var writer = ByteWriter()
+      summary.encode(into: &writer)
+      return try writer.bytes.withUnsafeBytes { try StripeSummary($0, at: 0) }
+    }
+    #expect(try decode { _ in }.traceCount == honest.traceCount)
+    for change in [{ $0.traceCount = 0 }, { $0.bounds.minimumStart = $0.bounds.maximumStart + 1 }]
+      as [(inout StripeSummary) -> Void]
+    {
+      #expect { try decode(change) } throws: { ($0 as? TracestoreError)?.code == .corrupt }
+    }
+  }
+
+  @Test func `rows outside of the times of their stripe are damage to its cells`() throws {
+    var generator = RecordGenerator(seed: 48)
+    var records = generator.records(40, traceCount: 9)
+    for index in records.indices {
+      records[index].span.start = Timestamp(nanoseconds: UInt64(70_000 + index) * CallCells.nanoseconds)
+      records[index].span.end = records[index].span.start
+    }
+    let stripe = try #require(try SegmentFixture(records).open().spanStripes().first)
+    #expect(try stripe.callCells() != nil)
+    // Rows before the first minute, and rows further behind it than a cell can say.
+    for (first, last) in [(70_010, 70_039), (0, 20)] as [(UInt64, UInt64)] {
+      var summary = stripe.summary
+      summary.bounds.minimumStart = first * CallCells.nanoseconds
+      summary.bounds.maximumStart = last * CallCells.nanoseconds
+      // A segment of its own: the cells of the honest stripe are in the cache of the other.
+      let core = try #require(try SegmentFixture(records).open().spanStripes().first).core
+      let forged = SegmentStripe(core: core, index: 0, summary: summary)
+      #expect { try forged.callCells() } throws: { ($0 as? TracestoreError)?.code == .corrupt }
+    }
+  }
+
   @Test func `a footer that counts more traces than memory could hold costs a merge no memory`() throws {
     let bytes = try forgingTotals { $0.traceCount = SegmentFormat.maximumTotalCount }
     let table = SpanTable()

@@ -93,6 +93,9 @@ extension StripeSummary {
     errorCount = try reader.readCount(limit: rowCount)
     bounds.minimumStart = try reader.readVarint()
     bounds.maximumStart = try reader.readVarint()
+    guard rowCount == 0 || (traceCount > 0 && bounds.minimumStart <= bounds.maximumStart) else {
+      throw FormatError.corrupt("a stripe has rows of no trace, or of no time", at: base)
+    }
     bounds.maximumEnd = try reader.readVarint()
     bounds.minimumDuration = try reader.readVarint()
     bounds.maximumDuration = try reader.readVarint()

@@ -11,7 +11,6 @@ final class TraceOrdinals: StripePart {
   var residentByteCount: Int { narrow.count * 2 + wide.count * 4 + 64 }
 
   init(_ column: IntegerChunk, traceCount: Int, _ scratch: ReadScratch) throws {
-    guard traceCount > 0 || column.count == 0 else { throw column.place.damage("its rows are of no trace") }
     let maximum = UInt64(max(0, traceCount - 1))
     narrow = maximum <= UInt64(UInt16.max) ? try column.decode(maximum: maximum, scratch) : []
     wide = maximum <= UInt64(UInt16.max) ? [] : try column.decode(maximum: maximum, scratch)
