@@ -177,6 +177,7 @@ struct CallChunks {
         rows.append(own)
       }
     }
+    guard durationCount > 0 else { return }
     durations = DurationList(capacity: durationCount)
     try durations.append(count: durationCount) { try measured.readDurations(of: rows, into: $0) }
   }

@@ -209,27 +209,25 @@ final class LoadedStripe: CachedBlock {
   }
 
   func integers(_ id: UInt32, count: Int) throws -> IntegerChunk {
-    try part(.chunk(id)) {
-      let place = place(id)
-      let chunk = try checkedChunk(id)
-      let column = try chunk.map { chunk in
-        try place.naming { try IntegerColumn(chunk.bytes, verifying: chunk.hasBadPages) }
-      }
-      return try IntegerChunk(column, count: count, owner: chunk?.owner ?? front, place: place, tally: tally)
-    }
+    try part(.chunk(id)) { try integers(id, count: count, checkedChunk(id), tally) }
   }
 
   /// A column with memory of its own, which stays when the stripe leaves the cache, and how many bytes that is.
   func detachedIntegers(_ id: UInt32, count: Int) throws -> (chunk: IntegerChunk, byteCount: Int) {
-    let place = place(id)
-    let checked = try checkedChunk(id)
-    let copy = SegmentBuffer(
-      copying: checked?.bytes ?? UnsafeRawBufferPointer(start: nil, count: 0), fileOffset: place.fileOffset)
-    let column = try checked.map { chunk in
-      try place.naming { try IntegerColumn(copy.bytes, verifying: chunk.hasBadPages) }
+    var checked = try checkedChunk(id)
+    if let chunk = checked {
+      let copy = SegmentBuffer(copying: chunk.bytes, fileOffset: place(id).fileOffset)
+      checked = CheckedChunk(bytes: copy.bytes, owner: copy, hasBadPages: chunk.hasBadPages)
     }
-    let chunk = try IntegerChunk(column, count: count, owner: copy, place: place, tally: ByteTally())
-    return (chunk, copy.byteCount)
+    return (try integers(id, count: count, checked, ByteTally()), checked?.bytes.count ?? 0)
+  }
+
+  private func integers(_ id: UInt32, count: Int, _ chunk: CheckedChunk?, _ tally: ByteTally) throws -> IntegerChunk {
+    let place = place(id)
+    let column = try chunk.map { chunk in
+      try place.naming { try IntegerColumn(chunk.bytes, verifying: chunk.hasBadPages) }
+    }
+    return try IntegerChunk(column, count: count, owner: chunk?.owner ?? front, place: place, tally: tally)
   }
 
   func text(_ id: UInt32, count: Int, _ scratch: ReadScratch) throws -> StripeText {
