@@ -37,7 +37,7 @@ class Store:
     def fill(self):
         corpus = f"{self.options.work}/corpus-{self.spans}.otlp"
         run(self.options.tracestore, "generate", "--json", "--spans", self.spans, "--seed", self.options.seed,
-            "--shape", "realistic", "--out", corpus)
+            "--shape", "realistic", "--operation-factor", self.options.operation_factor, "--out", corpus)
         self.facts["importSeconds"] = self.tracestore("import", corpus)["seconds"]
         os.remove(corpus)
         self.tracestore("compact", "--all")
@@ -117,6 +117,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", nargs="+", type=int, default=[1_000_000, 3_000_000, 10_000_000])
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--operation-factor", type=int, default=1, help="times as many operations a service")
     parser.add_argument("--questions", type=int, default=40, help="instances of each question")
     for name in ("work", "results", "tracestore", "bench"):
         parser.add_argument(f"--{name}", required=True)
@@ -132,7 +133,7 @@ def main():
         subprocess.run(["rm", "-rf", stores[-1].path], check=True)
     date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
     text = [f"# Growing stores, realistic shape, {date}", "", "```", machine,
-            f"command  make bench-scale, seed {options.seed}", "```", "", *table(stores)]  # fmt: skip
+            f"command  make bench-scale SEED={options.seed} OPERATIONS={options.operation_factor}", "```", "", *table(stores)]  # fmt: skip
     os.makedirs(options.results, exist_ok=True)
     with open(f"{options.results}/{date}-scale.md", "w") as file:
         file.write("\n".join(text) + "\n")

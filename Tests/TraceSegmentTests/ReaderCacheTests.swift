@@ -65,4 +65,16 @@ import Testing
     #expect(cache.statistics.blockCount == 0)
     #expect(cache.block(key(1, 0)) { Block(10) }.residentByteCount == 10)
   }
+
+  @Test func `a segment that nobody holds any more leaves no block behind`() throws {
+    var generator = RecordGenerator(seed: 75)
+    let cache = BlockCache(maximumByteCount: 1 << 26)
+    let fixture = try SegmentFixture(generator.records(100, traceCount: 10))
+    do {
+      let segment = try fixture.open(cache: cache)
+      #expect(try segment.allRecords().count == 100)
+      #expect(cache.statistics.blockCount > 0)
+    }
+    #expect(cache.statistics.blockCount == 0 && cache.statistics.residentByteCount == 0)
+  }
 }

@@ -65,6 +65,25 @@ import TraceSource
     return found.contains { $0 == nil }
   }
 
+  @Test func `a damaged trace filter costs the finals it stands before, never the partial records`() throws {
+    for hasFinals in [false, true] {
+      var records = records()
+      for index in records.indices { records[index].isPartial = !hasFinals || index == 3 }
+      let fixture = try SegmentFixture(records)
+      let filter = try #require(try fixture.open().sectionRanges.first { $0.name == "traceFilter" })
+      var bytes = fixture.bytes
+      bytes[Int(filter.offset + filter.byteCount / 2)] ^= 0x10
+      let segment = try SegmentFixture.open(bytes: bytes)
+      let partial = records[3].span.traceID
+      if hasFinals {
+        #expect(throws: TracestoreError.self) { try segment.rows(of: partial) }
+      } else {
+        let found = try segment.rows(of: partial).flatMap { try $0.stripe.records($0.rows) }.map { PlacedSpan($0) }
+        #expect(counted(found) == counted(records.filter { $0.span.traceID == partial }))
+      }
+    }
+  }
+
   @Test func `a flip of any byte is refused or harmless, and verify finds it`() throws {
     let records = records()
     let fixture = try SegmentFixture(records, options: SegmentOptions(stripeRowCount: 4))

@@ -86,6 +86,28 @@ struct GeneratorRealisticTests {
     #expect(statistics.keyCounts.count == 42)
   }
 
+  @Test("Services have as many operations as asked for, and the rest of the shape stays", arguments: [3, 10])
+  func operationFactor(factor: Int) {
+    func traffic(_ factor: Int) -> TrafficGenerator {
+      TrafficGenerator(shape: .realistic, spanCount: 60_000, seed: 5, operationFactor: factor)
+    }
+    func operationCount(_ traffic: TrafficGenerator) -> Int {
+      var names: Set<[String]> = []
+      for request in traffic {
+        request.forEachSpan { resource, _, span in names.insert([resource.serviceName, span.name]) }
+      }
+      return names.count
+    }
+    let plain = operationCount(traffic(1))
+    let grown = operationCount(traffic(factor))
+    // Names are drawn twice, services call more operations of others, and rare ones do not happen among so few spans.
+    #expect((plain * 3 / 2...plain * factor * 4 / 3).contains(grown), "\(plain) operations became \(grown)")
+    let statistics = TrafficStatistics(traffic(factor))
+    #expect(statistics.services.count == 40)
+    #expect((7.0...8.6).contains(statistics.perSpan(statistics.attributeCount)))
+    #expect((0.27...0.35).contains(statistics.share(.server)))
+  }
+
   @Test("Java and Node count microseconds, other clocks nanoseconds")
   func clocks() {
     var shares: [String: (whole: Int, all: Int)] = [:]

@@ -10,9 +10,9 @@ struct RealisticTraffic: TrafficSource {
   var resources: [Resource] { world.resources }
   var scopes: [InstrumentationScope] { world.scopes }
 
-  init(plan: TrafficPlan) {
+  init(plan: TrafficPlan, operationFactor: Int) {
     self.plan = plan
-    world = RealisticWorld(seed: plan.seed)
+    world = RealisticWorld(seed: plan.seed, operationFactor: operationFactor)
     identities = TrafficIdentities(seed: plan.seed)
     attributes = RealisticAttributes(world: world, seed: plan.seed)
   }

@@ -3,20 +3,21 @@ import TraceModel
 extension RealisticWorld {
   private typealias Words = RealisticVocabulary
 
-  mutating func makeOperations(_ random: inout TrafficRandom) {
+  /// Every service gets `factor` times as many operations of its own as the reference has; topics stay.
+  mutating func makeOperations(factor: Int, _ random: inout TrafficRandom) {
     for service in services.indices {
       let speaksHTTP = services[service].layer <= 1 || random.chance(0.35)
-      for _ in 0..<random.integer(in: 4..<11) {
+      for _ in 0..<factor * random.integer(in: 4..<11) {
         let operation =
           speaksHTTP ? Self.httpServer(service, services, &random) : Self.rpcServer(service, services, &random)
         services[service].servers.append(add(operation, &random))
       }
       let database = services[service].layer >= 1 ? random.pick(Words.databases) : "redis"
-      for _ in 0..<random.integer(in: 3..<8) {
+      for _ in 0..<factor * random.integer(in: 3..<8) {
         let operation = Self.query(service, services[service].name, database, &random)
         services[service].databases.append(add(operation, &random))
       }
-      for _ in 0..<random.integer(in: 1..<5) {
+      for _ in 0..<factor * random.integer(in: 1..<5) {
         let name = services[service].name
         let type = Self.typeName(name)
         let function = random.pick(Words.functions)

@@ -1,6 +1,4 @@
 extension RealisticWorld {
-  static let templateCount = 3000
-
   /// Services of deeper layers: those that this one may call.
   private func deeper(than service: Int) -> [Int] {
     services.indices.filter { services[$0].layer > services[service].layer }
@@ -30,14 +28,14 @@ extension RealisticWorld {
     }
   }
 
-  /// Templates of 5 to 60 spans; a few are followed much more often than the rest.
-  mutating func makeTemplates(_ random: inout TrafficRandom) {
+  /// `count` templates of 5 to 60 spans; a few are followed much more often than the rest.
+  mutating func makeTemplates(count: Int, _ random: inout TrafficRandom) {
     let roots =
       services.filter { $0.layer == 0 }.flatMap(\.servers)
       + services.filter { $0.layer == 1 }.flatMap { $0.servers.prefix(2) }
     let consumers = services.flatMap(\.consumers)
     let callees = services.indices.map { deeper(than: $0) }
-    for _ in 0..<Self.templateCount {
+    for _ in 0..<count {
       let target = Int(PortableMath.exp(random.uniform(PortableMath.log(5), PortableMath.log(60))))
       let root: Int
       if !consumers.isEmpty, random.chance(0.1) {
@@ -48,7 +46,7 @@ extension RealisticWorld {
       templates.append(template(root, targetCount: target, callees, &random))
     }
     var total = 0.0
-    for _ in 0..<Self.templateCount {
+    for _ in 0..<count {
       total += Double(min(random.zipf(1.3), 300))
       templateWeights.append(total)
     }

@@ -8,7 +8,7 @@ struct TemplateNode {
 }
 
 /// The system that realistic traffic comes from: services and their instances, operations, who calls whom, and the
-/// templates that traces follow. A function of the seed.
+/// templates that traces follow. A function of the seed and of how many operations services have.
 struct RealisticWorld {
   struct Service {
     var name: String
@@ -57,12 +57,12 @@ struct RealisticWorld {
   var reconcileQueries: [Int] = []
   var stackTraces: [String] = []
 
-  init(seed: UInt64) {
+  init(seed: UInt64, operationFactor: Int) {
     var random = TrafficRandom(seed: seed, purpose: 3, index: 0)
     makeServices(&random)
-    makeOperations(&random)
+    makeOperations(factor: operationFactor, &random)
     makeCalls(&random)
-    makeTemplates(&random)
+    makeTemplates(count: 3000 * operationFactor, &random)
     makeReconciliation(&random)
     makeStackTraces(&random)
   }

@@ -50,7 +50,7 @@ final class TrafficStream {
       windowNanoseconds: Int64(generator.shape.windowNanoseconds))
     switch generator.shape {
     case .uniform: source = UniformTraffic(plan: plan)
-    case .realistic: source = RealisticTraffic(plan: plan)
+    case .realistic: source = RealisticTraffic(plan: plan, operationFactor: generator.operationFactor)
     }
     until = generator.until.nanoseconds
     requestSpanCount = generator.requestSpanCount

@@ -49,6 +49,10 @@ public struct TrafficGenerator: Sequence, Sendable {
   public let until: Timestamp
   /// The most spans that one request holds; all requests but the last hold exactly that many.
   public let requestSpanCount: Int
+  /// How many times as many operations the services of the realistic shape have; the uniform shape ignores it. Rare ones
+  /// do not happen in little traffic: among a million spans of seed 1 there are 1,419 operations with 1, 2,862 with 3
+  /// and 4,622 with 5.
+  public let operationFactor: Int
 
   /// - Parameters:
   ///   - shape: what kind of traffic.
@@ -56,19 +60,28 @@ public struct TrafficGenerator: Sequence, Sendable {
   ///   - seed: equal seeds make equal traffic.
   ///   - until: `shape.defaultUntil` when nil; not before `shape.minimumUntil`.
   ///   - requestSpanCount: one or more.
+  ///   - operationFactor: from 1, about 15 operations a service beside those with which it calls others, to
+  ///     `maximumOperationFactor`.
   public init(
-    shape: Shape, spanCount: Int, seed: UInt64 = 1, until: Timestamp? = nil, requestSpanCount: Int = 512
+    shape: Shape, spanCount: Int, seed: UInt64 = 1, until: Timestamp? = nil, requestSpanCount: Int = 512,
+    operationFactor: Int = 1
   ) {
     let until = until ?? shape.defaultUntil
     precondition(spanCount >= 0, "a span count is not negative")
     precondition(requestSpanCount >= 1, "a request holds at least one span")
+    precondition(
+      (1...Self.maximumOperationFactor).contains(operationFactor), "operationFactor goes from 1 to 10")
     precondition(until >= shape.minimumUntil, "traffic has to end after Shape.minimumUntil")
     self.shape = shape
     self.spanCount = spanCount
     self.seed = seed
     self.until = until
     self.requestSpanCount = requestSpanCount
+    self.operationFactor = operationFactor
   }
+
+  /// Beyond it most operations would share a name with another one: there are only so many words.
+  public static let maximumOperationFactor = 10
 
   public func makeIterator() -> Iterator { Iterator(self) }
 

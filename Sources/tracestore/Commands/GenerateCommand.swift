@@ -17,6 +17,7 @@ struct GenerateCommand: AsyncParsableCommand {
   @Option(help: "Equal seeds make equal files.") var seed: UInt64 = 1
   @Option(help: "uniform: 10 spans a trace over 10 days. realistic: 40 services over 6 hours.")
   var shape: Shape = .realistic
+  @Option(help: "realistic: services have this many times as many operations.") var operationFactor = 1
   @Option(help: "Write no more than this many spans a second.") var rate: Int?
   @Option(help: ArgumentHelp("When the last span ends.", valueName: "time")) var until: TimeArgument?
   @Option(help: ArgumentHelp("The file to write; - is standard output.", valueName: "file"), completion: .file())
@@ -26,6 +27,9 @@ struct GenerateCommand: AsyncParsableCommand {
   func validate() throws {
     guard (0...1_000_000_000_000).contains(spans) else {
       throw ValidationError("--spans must be from 0 to 1,000,000,000,000")
+    }
+    guard (1...TrafficGenerator.maximumOperationFactor).contains(operationFactor) else {
+      throw ValidationError("--operation-factor must be from 1 to \(TrafficGenerator.maximumOperationFactor)")
     }
     if let rate, rate < 1 { throw ValidationError("--rate must be at least 1") }
     if let until, until.time < trafficShape.minimumUntil {
@@ -40,7 +44,8 @@ struct GenerateCommand: AsyncParsableCommand {
 
   func run() async throws {
     Interruption.watch()
-    let generator = TrafficGenerator(shape: trafficShape, spanCount: spans, seed: seed, until: until?.time)
+    let generator = TrafficGenerator(
+      shape: trafficShape, spanCount: spans, seed: seed, until: until?.time, operationFactor: operationFactor)
     let isJSON = [".json", ".jsonl", ".ndjson"].contains { out.hasSuffix($0) }
     let file = try OutputFile(path: out)
     let started = ContinuousClock.now
