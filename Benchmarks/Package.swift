@@ -7,6 +7,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   dependencies: [
     .package(name: "tracestore", path: "..", traits: ["Tracing"]),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
     // Without its allocation and runtime interposers, which need what a plain machine does not have.
     .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []),
@@ -26,6 +27,7 @@ let package = Package(
       name: "tracestore-bench",
       dependencies: [
         "BenchmarkSupport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "TracestoreTracing", package: "tracestore"),
         .product(name: "Tracing", package: "swift-distributed-tracing"),
       ]),

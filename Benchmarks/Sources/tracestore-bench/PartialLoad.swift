@@ -38,7 +38,7 @@ struct PartialLoad: Encodable {
     let corpus = try Corpus(path: path + ".corpus")
     let updates = try await ContinuousClock().measure { try await corpus.write(to: store) }
     result.updatesPerSecond = Double(result.openSpanCount * result.updateCount) / updates.seconds
-    result.peakMemoryByteCountOfWriting = TracestoreBench.peakMemoryByteCount()
+    result.peakMemoryByteCountOfWriting = ProcessMemory.peakByteCount()
     let reads = try await times(1_000) { index in
       let chunks = try await store.getTraces([trace(index * 97 % result.openSpanCount)]).collect().elements
       guard chunks.count == 1 else { throw CocoaError(.fileReadCorruptFile) }
@@ -57,7 +57,7 @@ struct PartialLoad: Encodable {
     result.sealSeconds = try await ContinuousClock().measure { try await store.seal() }.seconds
     result.searchAfterSeal = try await times(1) { _ in _ = try await store.findSpans(query).collect() }[0]
     result.keptRecordCount = try await store.statistics().partialRecordCount
-    result.peakMemoryByteCount = TracestoreBench.peakMemoryByteCount()
+    result.peakMemoryByteCount = ProcessMemory.peakByteCount()
     try await store.close()
     return result
   }
