@@ -157,15 +157,13 @@ class Comparison:
             "```", "", HEADING, "|---" * 6 + "|",
         ]  # fmt: skip
         text += [line(*parts) for parts in self.lines()]
-        is_compacted = self.sizes["tracestore"][1] is not None
-        state = "stores compacted" if is_compacted else "the peers' databases compacted, tracestore's as imported"
-        for paragraph in METHOD.strip().format(state=state).split("\n\n"):
+        for paragraph in METHOD.strip().split("\n\n"):
             text += ["", textwrap.fill(paragraph, 120)]
         return "\n".join(text) + "\n"
 
 
 METHOD = """
-Queries: medians over different instances of each question, page caches warm, {state}. Every answer was compared with
+Queries: medians over different instances of each question, page caches warm, stores compacted. Every answer was compared with
 tracestore's: "differs" stands where one was not the same. tracestore and chDB give the times of the whole trace with
 each id, DuckDB only those of the matching spans. chDB has Jaeger's tables, indexes and views; its searches are Jaeger's
 made newest first. An attribute whose level is known is asked for at that level alone by the peers, at every level by
