@@ -78,7 +78,7 @@ public struct TraceTimes: Sendable {
           end = range.upperBound
         }
       }
-      selfNanoseconds[index] = UInt64(seen[index].count) - covered
+      selfNanoseconds[index] = seen[index].upperBound - seen[index].lowerBound - covered
       open += children
     }
   }

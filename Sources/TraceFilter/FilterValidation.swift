@@ -220,15 +220,14 @@ extension FilterValidation {
 }
 
 extension FilterPath {
-  /// A pattern that its grammar refuses, with the reason in front.
+  /// A pattern that its grammar refuses.
   func refusal(pattern: String, _ error: any Error) -> TracestoreError {
-    guard let known = error as? TracestoreError else {
-      var wrapped = refusal("The pattern \"\(pattern)\" can't be used; write another one.")
-      wrapped.cause = error
-      return wrapped
+    if var known = error as? TracestoreError {
+      known.message = "\(text): \(known.message)"
+      return known
     }
-    var placed = known
-    placed.message = "\(text): \(known.message)"
-    return placed
+    // The reason says at which byte it is wrong, so that the beginning of a long one is enough to know it by.
+    let shown = pattern.count > 60 ? "\(pattern.prefix(60))\u{2026}" : pattern
+    return refusal("\"\(shown)\" can't be used: \(error)")
   }
 }

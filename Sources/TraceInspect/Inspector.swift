@@ -28,6 +28,9 @@ package struct Inspector: Sendable {
   /// Files up to this are read whole.
   static let maximumWholeByteCount = 256 << 20
 
+  /// Whether `path` is a folder, as a store is, and not one of its files.
+  package func isFolder(_ path: String) throws -> Bool { try fileSystem.kind(of: path) == .directory }
+
   package func explain(_ path: String, _ detail: Detail = .overview) throws -> Explanation {
     guard let kind = try fileSystem.kind(of: path) else {
       throw TracestoreError(.notFound, "there is no file or folder \(path); check the name", path: path)

@@ -65,13 +65,60 @@ struct FramingDetection {
 
   // Protobuf.
 
-  /// 0 impossible, 1 the lengths make sense, 2 the payloads can be read, 3 and there are spans in them.
-  private func payloadScore(_ range: Range<Int>) -> Int {
+  /// 0 impossible, 1 the lengths make sense, 2 the payload can be a request, 3 and there are spans in it.
+  ///
+  /// - Parameter byteCount: of the payload, which may go on beyond the bytes at hand.
+  private func payloadScore(at start: Int, byteCount: Int) -> Int {
     // Zeros pass for a row of empty requests behind any kind of length: they say nothing.
-    guard !range.isEmpty else { return 1 }
-    var refusals: [OTLP.Refusal] = []
-    guard let data = try? OTLP.decode(Array(bytes[range]), refusals: &refusals) else { return 1 }
-    return data.isEmpty && refusals.isEmpty ? 2 : 3
+    guard byteCount > 0 else { return 1 }
+    return requestScore(at: start, end: start + byteCount) ?? 1
+  }
+
+  /// The field in which requests hold resources, these scopes, and these spans.
+  private static let nestedFields = [1, 2, 2]
+
+  /// 2 when the bytes can be a request as far as they are at hand, 3 when there is a span in them, nil when they cannot:
+  /// something reaches beyond what it stands in, or has another wire type than it must.
+  private func requestScore(at start: Int, end: Int) -> Int? {
+    var ends = [end]
+    var place = start
+    var score = 2
+    while true {
+      while let last = ends.last, place == last { ends.removeLast() }
+      guard let end = ends.last, let key = varint(place) else { return score }
+      let (field, wireType) = (Int(clamping: key.value >> 3), key.value & 7)
+      let isNested = ends.count <= Self.nestedFields.count && field == Self.nestedFields[ends.count - 1]
+      guard field > 0, !isNested || wireType == 2 else { return nil }
+      if ends.count > Self.nestedFields.count { score = 3 }
+      place += key.byteCount
+      switch wireType {
+      case 0:
+        guard let value = varint(place) else { return score }
+        place += value.byteCount
+      case 1: place += 8
+      case 5: place += 4
+      case 2:
+        guard let length = varint(place) else { return score }
+        place += length.byteCount
+        guard place <= end, length.value <= UInt64(end - place) else { return nil }
+        let fieldEnd = place + Int(length.value)
+        if isNested { ends.append(fieldEnd) } else { place = fieldEnd }
+      default: return nil
+      }
+      guard place <= end else { return nil }
+    }
+  }
+
+  /// Nil where the bytes at hand end. A varint of more than ten bytes is given as one that nothing can hold.
+  private func varint(_ place: Int) -> (value: UInt64, byteCount: Int)? {
+    var value: UInt64 = 0
+    for index in 0..<10 {
+      guard place + index < bytes.count else { return nil }
+      let byte = bytes[place + index]
+      value |= UInt64(byte & 0x7f) << UInt64(7 * index)
+      if byte < 0x80 { return (value, index + 1) }
+    }
+    return (.max, 10)
   }
 
   private static let triedFrameCount = 4
@@ -85,10 +132,10 @@ struct FramingDetection {
       let start = place + headerByteCount
       guard bytes.count - start >= byteCount else {
         // A frame that goes on beyond the bytes at hand, or is cut short: requests begin with field 1.
-        let looksRight = start < bytes.count && bytes[start] == 0x0a && byteCount < 1 << 24
-        return max(looksRight ? 1 : 0, brokenChainScore(score))
+        let looksRight = start < bytes.count && bytes[start] == 0x0a
+        return max(looksRight ? payloadScore(at: start, byteCount: byteCount) : 0, brokenChainScore(score))
       }
-      score = max(score, payloadScore(start..<start + byteCount))
+      score = max(score, payloadScore(at: start, byteCount: byteCount))
       place = start + byteCount
       frameCount += 1
     }
@@ -106,26 +153,18 @@ struct FramingDetection {
   }
 
   private func varintLength(_ place: Int) -> (value: Int, headerByteCount: Int)? {
-    var value = 0
-    for index in 0..<min(5, bytes.count - place) {
-      value |= Int(bytes[place + index] & 0x7f) << (7 * index)
-      if bytes[place + index] < 0x80 {
-        return value <= Limits.maximumRequestByteCount ? (value, index + 1) : nil
-      }
-    }
-    return nil
+    guard let length = varint(place), length.value <= UInt64(Limits.maximumRequestByteCount) else { return nil }
+    return (Int(length.value), length.byteCount)
   }
 
   /// A bare request is a row of fields 1, and nothing else.
   private var messageScore: Int {
     var place = 0
     while place < bytes.count, bytes[place] == 0x0a, let (byteCount, headerByteCount) = varintLength(place + 1) {
-      let end = place + 1 + headerByteCount + byteCount
-      if end > bytes.count { break }
-      place = end
+      place += 1 + headerByteCount + byteCount
     }
-    if place == bytes.count { return payloadScore(0..<place) }
-    guard bytes[place] == 0x0a else { return 0 }
-    return place > 0 ? payloadScore(0..<place) : 1
+    // The last field may go on beyond the bytes at hand, or be cut short.
+    guard place >= bytes.count || bytes[place] == 0x0a else { return 0 }
+    return payloadScore(at: 0, byteCount: max(place, bytes.count))
   }
 }

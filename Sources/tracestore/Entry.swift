@@ -55,9 +55,22 @@ struct Entry {
       StandardOutput.shared.flush()
       exit(ExitStatus.done.rawValue)
     }
-    let message = TracestoreCommand.message(for: error)
+    let message = oneLine(TracestoreCommand.message(for: error))
     report(
       .usage("\(message.isEmpty ? "the arguments are wrong" : message) (see \(commandName(in: arguments)) --help)"))
+  }
+
+  /// What argument-parser says, its lists of values included, and how values look that it knows only by name.
+  private static func oneLine(_ message: String) -> String {
+    var text = ""
+    for line in message.split(separator: "\n") {
+      let item = line.drop { $0 == " " || $0 == "-" }
+      text += (text.isEmpty ? "" : text.hasSuffix(":") || item.count == line.count ? " " : ", ") + item
+    }
+    guard text.contains("is invalid for") else { return text }
+    if text.hasSuffix("<duration>'") { text += "; durations look like 250us, 10ms or 1h30m" }
+    if text.hasSuffix("<time>'") { text += "; times look like 2026-01-01T08:00:00Z, or count nanoseconds since 1970" }
+    return text
   }
 
   /// The innermost command that the arguments name: its help is the one to read.

@@ -130,6 +130,40 @@ import Testing
     #expect(try program.run("search", "--order", "oldest").status == 2)
   }
 
+  @Test(arguments: ["table", "otlp-json", "otlp"])
+  func `formats without a place for the next page name it on standard error`(_ format: String) throws {
+    let program = try Program()
+    try program.run("import", program.generate(500))
+    let first = try program.run("search", "--limit", "2", "--format", format)
+    #expect(first.status == 0)
+    let token = try #require(first.errors.firstMatch(of: /--page (\S+)/)?.1, "\(first.errors)")
+    let next = try program.run("search", "--limit", "1000", "--format", "ids", "--page", String(token)).object()
+    let all = try program.run("search", "--limit", "1000", "--format", "ids").object()
+    func ids(_ page: [String: Any]) throws -> [String?] {
+      try #require(page["traces"] as? [[String: Any]]).map { $0["traceID"] as? String }
+    }
+    #expect(try ids(next) == Array(ids(all).dropFirst(2)))
+    #expect(try program.run("search", "--limit", "1000", "--format", format).errors.isEmpty)
+  }
+
+  @Test func `wrong arguments are answered in one line that says how right ones look`() throws {
+    let program = try Program()
+    try program.run("import", program.generate(50))
+    for (arguments, hint) in [
+      (["--kind", "foo"], "internal, server, client"), (["--min-duration", "5"], "250us"),
+      (["--start", "2026-01-01"], "2026-01-01T08:00:00Z"),
+    ] {
+      let run = try program.start(["search"] + arguments).end()
+      #expect(run.status == 2 && run.errors.contains(hint), "\(run.errors)")
+      #expect(run.errors.split(separator: "\n").count == 1, "\(run.errors)")
+    }
+    let folder = try program.run("dump", "--rows", program.path("store"))
+    #expect(folder.status == 2 && folder.errors.contains("segment file"), "\(folder.errors)")
+    try Data(#"{"resourceLogs":[]}"#.utf8).write(to: URL(fileURLWithPath: program.path("nothing.json")))
+    let empty = try program.run("import", program.path("nothing.json"))
+    #expect(empty.status == 0 && empty.errors.contains("There is no span"), "\(empty.errors)")
+  }
+
   @Test func `a search explains itself in every format, beside what it finds`() throws {
     let program = try Program()
     try program.run("import", program.generate(500))

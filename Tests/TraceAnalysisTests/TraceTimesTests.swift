@@ -55,6 +55,14 @@ import TracestoreV2
     #expect(Self.critical(times) == [1: 30, 2: 20, 3: 10])
   }
 
+  @Test func `spans as long as time itself have their times`() {
+    let most = UInt64.max
+    let middle = UInt64(1) << 62
+    let times = Self.times([Self.span(1, 1, most), Self.span(2, parent: 1, middle, most - 5), Self.span(3, 5, most)])
+    #expect(times.selfNanoseconds == [middle + 4, most - 5 - middle, most - 5])
+    #expect(times.totalNanoseconds == .max)
+  }
+
   @Test func `long chains need no deep stack`() {
     let spans = (0..<20_000 as Range<UInt64>).map { Self.span($0 + 1, parent: $0 == 0 ? nil : $0, $0, 100_000 - $0) }
     let times = Self.times(spans)

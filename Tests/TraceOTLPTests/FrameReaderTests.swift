@@ -72,6 +72,53 @@ import TraceOTLP
     }
   }
 
+  /// What the first bytes hold of a large request has to do.
+  @Test(arguments: [60, 3_000, 300_000, 1_100_000])
+  func `requests larger than what is looked at are found`(_ textByteCount: Int) throws {
+    var number = 0 as UInt64
+    func request(byteCount: Int) -> TraceData {
+      var spans: [SpanRecord] = []
+      while spans.count * textByteCount < byteCount {
+        number += 1
+        spans.append(
+          SpanRecord(
+            traceID: TraceID(high: 1, low: number), spanID: SpanID(number), name: "large",
+            attributes: [Attribute("text", .string(String(repeating: "x", count: textByteCount)))]))
+      }
+      return TraceData(resourceSpans: [ResourceSpans(scopeSpans: [ScopeSpans(spans: spans)])])
+    }
+    for byteCount in [1_048_000, 1_200_000, 4_000_000, 17_000_000] {
+      let requests = [request(byteCount: byteCount), request(byteCount: 10)]
+      for framing in [OTLPFrameReader.Framing.message, .lengthPrefixed, .varintDelimited] {
+        let written = framing == .message ? [requests[0]] : requests
+        var reader = OTLPFrameReader(bytes: Self.framed(written, framing))
+        var spanCounts: [Int] = []
+        while let frame = try reader.next() {
+          var refusals: [OTLP.Refusal] = []
+          spanCounts.append(try frame.decode(refusals: &refusals).spanCount)
+        }
+        #expect(reader.framing == framing, "\(byteCount) bytes")
+        #expect(spanCounts == written.map(\.spanCount), "\(byteCount) bytes, \(framing)")
+      }
+    }
+  }
+
+  @Test func `what is wrong in a request does not make it look framed otherwise`() throws {
+    var value = AttributeValue.int(1)
+    for _ in 0..<Limits.maximumValueDepth { value = .map([Attribute("k", value)]) }
+    let span = SpanRecord(
+      traceID: TraceID(high: 1, low: 1), spanID: SpanID(1), name: "deep", attributes: [Attribute("deep", value)])
+    let request = TraceData(resourceSpans: [ResourceSpans(scopeSpans: [ScopeSpans(spans: [span])])])
+    for framing in [OTLPFrameReader.Framing.message, .lengthPrefixed, .varintDelimited] {
+      var reader = OTLPFrameReader(bytes: Self.framed([request], framing))
+      let frame = try #require(try reader.next())
+      #expect(reader.framing == framing)
+      var refusals: [OTLP.Refusal] = []
+      let error = #expect(throws: TracestoreError.self) { try frame.decode(refusals: &refusals) }
+      #expect(error?.code == .limitExceeded)
+    }
+  }
+
   @Test func `an empty input has no frames`() throws {
     #expect(try frames(OTLPFrameReader(bytes: [])).isEmpty)
     for framing in OTLPFrameReader.Framing.allCases {

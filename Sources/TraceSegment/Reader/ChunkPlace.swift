@@ -30,7 +30,8 @@ struct ChunkPlace: Sendable {
   /// The error for bytes that passed their checksum and mean nothing, or did not pass it.
   func damage(_ reason: String, cause: (any Error)? = nil) -> TracestoreError {
     TracestoreError(
-      .corrupt, "the segment's \(name) is damaged: \(reason); run verify", path: path, offset: fileOffset, cause: cause)
+      .corrupt, "the segment's \(name) is damaged: \(reason); run tracestore verify", path: path, offset: fileOffset,
+      cause: cause)
   }
 
   /// Runs `body` and turns the errors of codecs into `corrupt` with this place.

@@ -28,7 +28,10 @@ func reportDamage(_ damage: [String]) throws {
     StandardOutput.shared.writeLine(failure.line)
   }
   StandardOutput.shared.flush()
-  for line in damage { StandardError.writeLine("tracestore: damaged: \(Sanitized.line(line)); run tracestore verify") }
+  for line in damage {
+    let advice = line.contains("; run tracestore verify") ? "" : "; run tracestore verify"
+    StandardError.writeLine("tracestore: damaged: \(Sanitized.line(line))\(advice)")
+  }
   throw QuietExit(status: .refused)
 }
 
@@ -78,7 +81,8 @@ struct OperationsCommand: AsyncParsableCommand {
 
 struct AttributesCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "attributes", abstract: "List attribute keys, or the values of one of them.")
+    commandName: "attributes", abstract: "List attribute keys, or the values of one of them.",
+    discussion: "Counted are spans, events and links that have it, and distinct resources and scopes.")
 
   enum Level: String, ExpressibleByArgument, CaseIterable {
     case resource, scope, span, event, link

@@ -7,8 +7,8 @@ struct CompactCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compact", abstract: "Merge small segments into larger ones.",
     discussion: """
-      Without --all, the merges that a running store would make by itself. With --all, everything becomes as few and \
-      as small segments as can be; their bytes then depend on the stored spans alone. Damaged segments are left as \
+      Without --all, the merges that a running store would make by itself. With --all, everything becomes as few \
+      segments as can be, cut along time; their bytes then depend on the stored spans alone. Damaged segments are left as \
       they are and named. The store must not be open for writing elsewhere.
       """)
 

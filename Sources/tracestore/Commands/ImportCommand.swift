@@ -110,6 +110,9 @@ struct ImportCommand: AsyncParsableCommand {
       )
       StandardOutput.shared.flush()
       for line in outcome.refusalLines(limit: 20) { StandardError.writeLine(Sanitized.line(line)) }
+      if outcome.spanCount == 0, outcome.refusals.isEmpty, failure == nil {
+        StandardError.writeLine("There is no span in what was read; --input-format says what else it may be.")
+      }
     }
     if let failure { StandardError.writeLine("tracestore: " + Sanitized.line(failure.message)) }
   }

@@ -63,6 +63,11 @@ struct DumpCommand: AsyncParsableCommand {
 
   func run() async throws {
     let inspector = Inspector()
+    if let flag = hex != nil ? "--hex" : rows ? "--rows" : dictionary != nil ? "--dictionary" : nil,
+      try inspector.isFolder(path)
+    {
+      throw CommandFailure.usage("\(flag) looks at one file and \(path) is a folder: name a segment file in it")
+    }
     if let hex { return try writeHex(inspector, hex) }
     if let dictionary { return try writeDictionary(inspector, dictionary) }
     if rows { return try writeRows(inspector) }

@@ -60,6 +60,7 @@ struct SearchCommand: AsyncParsableCommand {
   /// OTLP has no place for more than traces, so that what else there is to say goes to standard error.
   private func writeTraces(_ stream: ResultStream<TraceChunk>, as form: OutputFile.Form) async throws {
     try await TraceWriting.write(stream, as: form)
+    writeTruncation(stream.summary)
     writeExplanation(stream.summary)
     try reportDamage(stream.summary)
   }
@@ -113,13 +114,17 @@ struct SearchCommand: AsyncParsableCommand {
       }
     }
     table.print()
-    if summary.isTruncated {
-      StandardOutput.shared.flush()
-      let next = summary.continuation.map { "; the next page: --page \($0)" } ?? ""
-      StandardError.writeLine("There are more traces than the limit of \(limit)\(next)")
-    }
+    writeTruncation(summary)
     writeExplanation(summary)
     try reportDamage(summary)
+  }
+
+  /// Says on standard error that there are more traces, where the format has no place for it.
+  private func writeTruncation(_ summary: ResultSummary?) {
+    guard let summary, summary.isTruncated else { return }
+    StandardOutput.shared.flush()
+    let next = summary.continuation.map { "; the next page: --page \($0)" } ?? ""
+    StandardError.writeLine("There are more traces than the limit of \(limit)\(next)")
   }
 
   private func writeExplanation(_ summary: ResultSummary?) {
