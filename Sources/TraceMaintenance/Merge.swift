@@ -17,7 +17,8 @@ struct DamagedInput: Error {
 
 /// Merges segments: every distinct record of the inputs goes into one of the outputs, in the order of `MergePlan`.
 ///
-/// The inputs are streamed, a stripe of each at a time; one output's rows are in memory. Outputs are cut between
+/// The inputs are streamed, a stripe of each at a time and some partial records of all; one output's rows are in
+/// memory. Outputs are cut between
 /// traces, by row count and by what the rows hold, both of which depend on the records alone: so do the outputs.
 struct Merge {
   private let files: SegmentFiles
@@ -27,7 +28,7 @@ struct Merge {
   private let report: (MergeProgress) -> Void
   private var transfers: [SegmentTransfer] = []
   private var numbers: [UInt64] = []
-  private var plan = MergePlan([])
+  private var plan = MergePlan([], inputCount: 0)
   private var output: MergeOutput
   private(set) var written: [ManifestFile] = []
   private(set) var droppedCount = 0
@@ -52,21 +53,23 @@ struct Merge {
   mutating func run(_ inputs: [ManifestFile]) throws {
     // The inputs are read once, from front to back: the store's cache is left to queries.
     let cache = BlockCache(maximumByteCount: 8 << 20)
-    var fragments: [[TraceFragment]] = []
-    for input in inputs {
+    var parts: [MergePlan.Part] = []
+    for (index, input) in inputs.enumerated() {
       let (transfer, list) = try naming(input.key.number) {
         let transfer = try SegmentTransfer(try files.open(input, cache: cache), to: output.table)
         return (transfer, try transfer.fragments())
       }
       transfers.append(transfer)
       numbers.append(input.key.number)
-      fragments.append(list)
+      parts += list.map { MergePlan.Part(fragment: $0, input: index) }
       progress.totalRecordCount += input.recordCount
       try checkCancelled()
     }
-    plan = MergePlan(fragments)
+    plan = MergePlan(consume parts, inputCount: inputs.count)
     begin()
-    for trace in plan.traces {
+    var unpackedCount = 0
+    for (index, trace) in plan.traces.enumerated() {
+      if index == unpackedCount { unpackedCount = try unpackPartials(from: index) }
       var fits = try append(trace)
       if !fits || output.isFull(policy), output.hasEarlierTraces {
         // The trace does not fit any more: it opens the next output.
@@ -91,6 +94,27 @@ struct Merge {
     droppedCount += output.droppedCount
     if output.rowCount > 0 { try write(output.rows) }
     report(progress)
+  }
+
+  /// Partial records that are in memory at a time. They stand by trace id in the inputs and are merged by time, so that
+  /// nearly all of an input is decompressed for each batch: fewer cost time, more cost memory.
+  private static let maximumUnpackedCount = 1 << 16
+
+  /// Unpacks the partial records of traces from one on; returns the first trace whose records are not unpacked.
+  private func unpackPartials(from first: Int) throws -> Int {
+    var fragments = [[TraceFragment]](repeating: [], count: transfers.count)
+    var (end, count) = (first, 0)
+    while end < plan.traces.count, count < Self.maximumUnpackedCount {
+      for part in plan.parts[plan.traces[end]] where part.fragment.stripe == nil {
+        fragments[part.input].append(part.fragment)
+        count += part.fragment.rowCount
+      }
+      end += 1
+    }
+    for (input, transfer) in transfers.enumerated() {
+      try naming(numbers[input]) { try transfer.unpackPartials(of: fragments[input]) }
+    }
+    return end
   }
 
   private mutating func begin() {

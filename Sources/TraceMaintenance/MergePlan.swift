@@ -20,15 +20,11 @@ struct MergePlan {
   /// How many parts each stripe of each input still has to give.
   private var pending: [[Int: Int]]
 
-  init(_ fragments: [[TraceFragment]]) {
-    parts = []
-    parts.reserveCapacity(fragments.reduce(0) { $0 + $1.count })
-    pending = [[Int: Int]](repeating: [:], count: fragments.count)
-    for (input, list) in fragments.enumerated() {
-      for fragment in list {
-        parts.append(Part(fragment: fragment, input: input))
-        if let stripe = fragment.stripe { pending[input][stripe, default: 0] += 1 }
-      }
+  init(_ unordered: consuming [Part], inputCount: Int) {
+    parts = unordered
+    pending = [[Int: Int]](repeating: [:], count: inputCount)
+    for part in parts {
+      if let stripe = part.fragment.stripe { pending[part.input][stripe, default: 0] += 1 }
     }
     parts.sort { left, right in
       if left.fragment.trace != right.fragment.trace { return left.fragment.trace < right.fragment.trace }

@@ -109,19 +109,17 @@ final class PartialTable: CachedBlock, @unchecked Sendable {
   }
 }
 
-/// All partial records of a segment in memory, for a merge, which takes them in an order of its own.
+/// Partial records of a segment in memory, for a merge, which takes them in an order of its own.
 struct UnpackedPartials {
-  let traces: [TraceID]
-  let starts: [UInt64]
+  private let rows: [Int]
   private var resources: [Int] = []
   private var scopes: [Int] = []
   private var texts: [UInt8] = []
   private var ends: [Int] = []
 
-  init(_ table: PartialTable, _ scratch: ReadScratch) throws {
-    let rows = Array(0..<table.count)
-    traces = try table.traces(rows)
-    starts = try table.times(rows).map(\.start)
+  /// - Parameter rows: ascending.
+  init(_ table: PartialTable, _ rows: [Int], _ scratch: ReadScratch) throws {
+    self.rows = rows
     try table.forEachRecord(rows, scratch) { _, resource, scope, bytes in
       resources.append(resource)
       scopes.append(scope)
@@ -130,12 +128,15 @@ struct UnpackedPartials {
     }
   }
 
-  func record(_ row: Int, of core: SegmentCore) throws -> SourceSpan {
+  /// Nil for a row that is not here.
+  func record(_ row: Int, of core: SegmentCore) throws -> SourceSpan? {
+    let place = rows.indices.partition { rows[$0] >= row }
+    guard place < rows.count, rows[place] == row else { return nil }
     let span = try texts.withUnsafeBytes { texts in
-      try OTLP.decodeSpan(UnsafeRawBufferPointer(rebasing: texts[(row == 0 ? 0 : ends[row - 1])..<ends[row]]))
+      try OTLP.decodeSpan(UnsafeRawBufferPointer(rebasing: texts[(place == 0 ? 0 : ends[place - 1])..<ends[place]]))
     }
     return SourceSpan(
-      resource: try core.resources().value(at: resources[row]), scope: try core.scopes().value(at: scopes[row]),
+      resource: try core.resources().value(at: resources[place]), scope: try core.scopes().value(at: scopes[place]),
       span: span, isPartial: true)
   }
 }

@@ -75,15 +75,17 @@ package final class SegmentTransfer {
             rowCount: Int(spanCounts[ordinal]), stripe: stripe.index, place: ordinal))
       }
     }
-    guard let partials = try unpackedPartials() else { return result }
+    guard let partials = try core.partials() else { return result }
+    let rows = Array(0..<partials.count)
+    let (traces, starts) = (try partials.traces(rows), try partials.times(rows).map(\.start))
     var first = 0
-    while first < partials.traces.count {
-      let trace = partials.traces[first]
-      guard first == 0 || partials.traces[first - 1] < trace else {
+    while first < traces.count {
+      let trace = traces[first]
+      guard first == 0 || traces[first - 1] < trace else {
         throw core.place(.partialSpans).damage("its records do not ascend")
       }
-      let end = partials.traces[first...].firstIndex { $0 != trace } ?? partials.traces.count
-      let start = partials.starts[first..<end].filter { $0 > 0 }.min()
+      let end = traces[first...].firstIndex { $0 != trace } ?? traces.count
+      let start = starts[first..<end].filter { $0 > 0 }.min()
       result.append(
         TraceFragment(
           trace: trace, start: start.map { $0 - $0 % SegmentFormat.baseGranuleNanoseconds } ?? .max,
@@ -117,20 +119,22 @@ package final class SegmentTransfer {
   /// The stripes that are held, in no order.
   package var heldStripes: [Int] { Array(stripes.keys) }
 
-  private func appendPartials(_ fragment: TraceFragment) throws {
-    guard let partials = try unpackedPartials() else { return }
-    let builder = SpanTableBuilder(table: table)
-    for row in fragment.place..<fragment.place + fragment.rowCount {
-      let record = try partials.record(row, of: core)
-      builder.append(resource: record.resource, scope: record.scope, span: record.span, isPartial: true)
-    }
+  /// Takes the partial records of fragments into memory, in the stead of those that are there, so that they can be
+  /// appended in any order. One that is not there is read alone, with all that is compressed with it.
+  package func unpackPartials(of fragments: [TraceFragment]) throws {
+    partials = nil
+    let rows = fragments.flatMap { $0.place..<$0.place + $0.rowCount }.sorted()
+    guard !rows.isEmpty, let table = try core.partials() else { return }
+    partials = try core.cache.withScratch { try UnpackedPartials(table, rows, $0) }
   }
 
-  private func unpackedPartials() throws -> UnpackedPartials? {
-    if partials == nil, let table = try core.partials() {
-      partials = try core.cache.withScratch { try UnpackedPartials(table, $0) }
+  private func appendPartials(_ fragment: TraceFragment) throws {
+    let builder = SpanTableBuilder(table: table)
+    for row in fragment.place..<fragment.place + fragment.rowCount {
+      if try partials?.record(row, of: core) == nil { try unpackPartials(of: [fragment]) }
+      guard let record = try partials?.record(row, of: core) else { return }
+      builder.append(resource: record.resource, scope: record.scope, span: record.span, isPartial: true)
     }
-    return partials
   }
 
   // MARK: Codes
