@@ -57,8 +57,10 @@ package final class OverlaidSource: SpanSource {
   package func forEachService(_ body: (String, Int) -> Void) throws {
     var counts = Tally<String>()
     try source.forEachService { counts.add($0, Array($0.utf8), $1) }
-    for operation in try operationsOfHiddenRows() {
-      counts.add(operation.service, Array(operation.service.utf8), -operation.count)
+    for stripe in overlaidStripes {
+      for service in try stripe.stripe.services(stripe.hidden.rows) {
+        counts.add(service.name, Array(service.name.utf8), -service.count)
+      }
     }
     for (service, count) in counts.positive { body(service, count) }
   }
@@ -209,6 +211,7 @@ final class OverlaidStripe: SpanStripe {
   func callRows(_ rows: [Int], _ names: inout NameTable) throws -> [CallRow] { try stripe.callRows(rows, &names) }
   var holdsFinals: Bool { stripe.holdsFinals }
   func partialRows(_ rows: [Int]) -> [Int] { stripe.partialRows(rows) }
+  func services(_ rows: [Int]) throws -> [(name: String, count: Int)] { try stripe.services(rows) }
   func operations(_ rows: [Int]) throws -> [OperationCount] { try stripe.operations(rows) }
   func spanIDs(_ rows: [Int]) throws -> [UInt64] { try stripe.spanIDs(rows) }
   func summaryRows(_ rows: [Int]) throws -> [SummaryRow] { try stripe.summaryRows(rows) }

@@ -275,6 +275,10 @@ package protocol SpanStripe: AnyObject, Sendable {
   /// What the service graph needs of those of the rows (ascending) that are final; texts become codes of `names`.
   func callRows(_ rows: [Int], _ names: inout NameTable) throws -> [CallRow]
 
+  /// The services of rows (ascending), and how many of them have each; one may be given several times with parts of its
+  /// count.
+  func services(_ rows: [Int]) throws -> [(name: String, count: Int)]
+
   /// The services, names and kinds of rows (ascending), and how many of them have each; one may be given several times
   /// with parts of its count. Costs their records, unless a stripe knows better.
   func operations(_ rows: [Int]) throws -> [OperationCount]
@@ -298,6 +302,10 @@ extension SpanStripe {
     try zip(rows, records(rows)).compactMap { row, record in
       record.isPartial ? nil : CallRow(row: row, record.span, service: record.resource.serviceName, &names)
     }
+  }
+
+  package func services(_ rows: [Int]) throws -> [(name: String, count: Int)] {
+    try operations(rows).map { ($0.service, $0.count) }
   }
 
   package func operations(_ rows: [Int]) throws -> [OperationCount] {

@@ -98,20 +98,28 @@ package final class PartialStripe: SpanStripe {
   }
 
   package func forEachAttributeKey(in mask: RowMask, _ body: (AttributeKeyCount) -> Void) throws {
+    struct Entry: Hashable {
+      var key: [UInt8]
+      var level: ColumnLevel
+      var type: UInt8
+    }
     try check(mask)
-    var records: [SourceSpan] = []
-    try forEachRecord(mask.rows) { records.append($1) }
-    func give(_ attributes: [Attribute], _ level: ColumnLevel) {
+    var counts: [Entry: Int] = [:]
+    func count(_ attributes: [Attribute], _ level: ColumnLevel) {
       for attribute in attributes {
-        body(
-          AttributeKeyCount(
-            key: attribute.key, level: level, type: AttributeType(of: attribute).rawValue, valueCount: 1))
+        let type = AttributeType(of: attribute).rawValue
+        counts[Entry(key: Array(attribute.key.utf8), level: level, type: type), default: 0] += 1
       }
     }
-    for record in records {
-      give(record.span.attributes, .span)
-      for event in record.span.events { give(event.attributes, .event) }
-      for link in record.span.links { give(link.attributes, .link) }
+    try forEachRecord(mask.rows) { _, record in
+      count(record.span.attributes, .span)
+      for event in record.span.events { count(event.attributes, .event) }
+      for link in record.span.links { count(link.attributes, .link) }
+    }
+    // Given only now: what is damaged gives nothing.
+    for (entry, count) in counts {
+      let key = String(decoding: entry.key, as: UTF8.self)
+      body(AttributeKeyCount(key: key, level: entry.level, type: entry.type, valueCount: count))
     }
   }
 
@@ -137,6 +145,34 @@ package final class PartialStripe: SpanStripe {
     for envelope in found { body(envelope) }
   }
 
+  /// Decodes no record.
+  package func services(_ rows: [Int]) throws -> [(name: String, count: Int)] {
+    for row in rows { try check(row) }
+    var counts: [Int: Int] = [:]
+    for resource in try table().resources(rows) { counts[resource, default: 0] += 1 }
+    let resources = try core.resources()
+    return try counts.map { (try resources.value(at: $0).serviceName, $1) }
+  }
+
+  package func operations(_ rows: [Int]) throws -> [OperationCount] {
+    struct Entry: Hashable {
+      var service: [UInt8]
+      var name: [UInt8]
+      var kind: Int32
+    }
+    var counts: [Entry: Int] = [:]
+    try forEachRecord(rows) { _, record in
+      let service = Array(record.resource.serviceName.utf8)
+      let entry = Entry(service: service, name: Array(record.span.name.utf8), kind: record.span.kind.rawValue)
+      counts[entry, default: 0] += 1
+    }
+    return counts.map { entry, count in
+      OperationCount(
+        service: String(decoding: entry.service, as: UTF8.self), name: String(decoding: entry.name, as: UTF8.self),
+        kind: SpanKind(rawValue: entry.kind), count: count)
+    }
+  }
+
   package func spanIDs(_ rows: [Int]) throws -> [UInt64] {
     for row in rows { try check(row) }
     return try table().spanIDs(rows)
@@ -158,7 +194,8 @@ package final class PartialStripe: SpanStripe {
     return result
   }
 
-  private func forEachRecord(_ rows: [Int], _ body: (Int, SourceSpan) throws -> Void) throws {
+  /// Calls `body` with the records, one at a time in memory.
+  func forEachRecord(_ rows: [Int], _ body: (Int, SourceSpan) throws -> Void) throws {
     for row in rows { try check(row) }
     let table = try table()
     let (resources, scopes) = (try core.resources(), try core.scopes())

@@ -17,7 +17,7 @@ extension Segment {
       }
       counts[counts.count - 1].spanCount += Int(operations.spanCounts[index])
     }
-    for record in try partialRecords() { counts.append((record.resource.serviceName, 1)) }
+    for service in try partialServices() { counts.append((service.name, service.count)) }
     for (name, spanCount) in counts { body(name, spanCount) }
   }
 
@@ -35,9 +35,9 @@ extension Segment {
           Int(operations.spanCounts[index])
         ))
     }
-    for record in try partialRecords() {
-      if let service, !record.resource.serviceName.utf8.elementsEqual(service.utf8) { continue }
-      found.append((record.span.name, record.span.kind, 1))
+    for operation in try partialOperations() {
+      if let service, !operation.service.utf8.elementsEqual(service.utf8) { continue }
+      found.append((operation.name, operation.kind, operation.count))
     }
     for (name, kind, spanCount) in found { body(name, kind, spanCount) }
   }
@@ -64,9 +64,16 @@ extension Segment {
     }
   }
 
-  func partialRecords() throws -> [SourceSpan] {
+  /// Of all partial records.
+  func partialServices() throws -> [(name: String, count: Int)] {
     guard let partial = try partialStripe() else { return [] }
-    return try partial.records(Array(0..<partial.rowCount))
+    return try partial.services(Array(0..<partial.rowCount))
+  }
+
+  /// Of all partial records.
+  func partialOperations() throws -> [OperationCount] {
+    guard let partial = try partialStripe() else { return [] }
+    return try partial.operations(Array(0..<partial.rowCount))
   }
 
   package func forEachAttributeValue(
@@ -93,7 +100,9 @@ extension Segment {
         }
       }
     }
-    for record in try partialRecords() { tally.add(record, bytes, level) }
+    if let partial = try partialStripe() {
+      try partial.forEachRecord(Array(0..<partial.rowCount)) { tally.add($1, bytes, level) }
+    }
     for (value, count) in tally.values { body(value, count) }
     return tally.hasMore
   }

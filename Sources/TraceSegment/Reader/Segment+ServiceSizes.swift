@@ -21,10 +21,7 @@ extension Segment {
     var shares = ServiceShares()
     let strings = try core.strings()
     for stripe in try spanStripes() { try stripe.divide(into: &shares) { try strings.string($0) } }
-    for record in try partialRecords() {
-      let place = shares.place(record.resource.serviceName)
-      shares.spanCounts[place] += 1
-    }
+    for service in try partialServices() { shares.spanCounts[shares.place(service.name)] += Double(service.count) }
     let known = shares.byteCounts.reduce(0, +)
     shares.add(Double(byteCount) - known, by: shares.spanCounts)
     return shares.names.indices.map {
