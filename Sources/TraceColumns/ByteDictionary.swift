@@ -23,14 +23,15 @@ public final class ByteDictionary: @unchecked Sendable {
   /// Bytes held by entries, arena and table.
   package private(set) var byteCount = 0
 
-  private static let arenaByteCount = 1 << 18
+  private let arenaByteCount: Int
 
   /// The most strings of a dictionary. A shape keeps the code of a key and a type in one word of 32 bits. Whoever
   /// interns what strangers send asks for room first: `intern` traps beyond this.
   package static let maximumCount = 1 << 26
 
-  package init(hash: SeededHash = .process, slabShift: Int = 12) {
+  package init(hash: SeededHash = .process, slabShift: Int = 12, arenaByteCount: Int = 1 << 18) {
     self.hash = hash
+    self.arenaByteCount = arenaByteCount
     entries = SlabVector(slabShift: slabShift, maximumCount: Self.maximumCount)
     slotMask = (1 << 10) - 1
     slots = .allocate(capacity: slotMask + 1)
@@ -132,7 +133,7 @@ public final class ByteDictionary: @unchecked Sendable {
     let code = UInt32(entries.count)
     let needed = (bytes.count + 3) & ~3
     if needed > arenaRemaining {
-      let size = max(Self.arenaByteCount, needed)
+      let size = max(arenaByteCount, needed)
       arena = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
       allocations.append(arena)
       arenaRemaining = size

@@ -14,14 +14,10 @@ public final class SpanTable: @unchecked Sendable {
   package let resourceRecords: ByteDictionary
   /// Entries are canonical `ScopeSpans` messages without spans.
   package let scopeRecords: ByteDictionary
-  @exclusivity(unchecked) package private(set) var rows = SlabVector<SpanRow>(
-    slabShift: 12, maximumCount: SpanTable.maximumRowCount)
-  @exclusivity(unchecked) package private(set) var values = SlabVector<UInt64>(
-    slabShift: 15, maximumCount: 1 << 31)
-  @exclusivity(unchecked) package private(set) var events = SlabVector<EventRow>(
-    slabShift: 10, maximumCount: 1 << 28)
-  @exclusivity(unchecked) package private(set) var links = SlabVector<LinkRow>(
-    slabShift: 10, maximumCount: 1 << 28)
+  @exclusivity(unchecked) package private(set) var rows: SlabVector<SpanRow>
+  @exclusivity(unchecked) package private(set) var values: SlabVector<UInt64>
+  @exclusivity(unchecked) package private(set) var events: SlabVector<EventRow>
+  @exclusivity(unchecked) package private(set) var links: SlabVector<LinkRow>
   @exclusivity(unchecked) package private(set) var traces: TraceIndex
   /// Indexed by the codes of `resourceRecords`.
   package private(set) var resources: [ResourceEntry] = []
@@ -32,13 +28,25 @@ public final class SpanTable: @unchecked Sendable {
   package static let maximumRowCount = 1 << 24
   private let maximumStringCount: Int
 
-  /// - Parameter maximumStringCount: how many strings there is room for; tests lower it.
-  package init(hash: SeededHash = .process, maximumStringCount: Int = ByteDictionary.maximumCount) {
+  /// - Parameters:
+  ///   - maximumStringCount: how many strings there is room for; tests lower it.
+  ///   - isSmall: for some hundreds of rows: memory is taken in pieces of a sixteenth.
+  package init(
+    hash: SeededHash = .process, maximumStringCount: Int = ByteDictionary.maximumCount, isSmall: Bool = false
+  ) {
+    let shift = isSmall ? 4 : 0
+    func dictionary(slabShift: Int) -> ByteDictionary {
+      ByteDictionary(hash: hash, slabShift: slabShift, arenaByteCount: 1 << (18 - shift))
+    }
     self.maximumStringCount = min(maximumStringCount, ByteDictionary.maximumCount)
-    strings = ByteDictionary(hash: hash)
-    shapes = ByteDictionary(hash: hash, slabShift: 8)
-    resourceRecords = ByteDictionary(hash: hash, slabShift: 8)
-    scopeRecords = ByteDictionary(hash: hash, slabShift: 8)
+    strings = dictionary(slabShift: 12 - shift)
+    shapes = dictionary(slabShift: 8)
+    resourceRecords = dictionary(slabShift: 8)
+    scopeRecords = dictionary(slabShift: 8)
+    rows = SlabVector(slabShift: 12 - shift, maximumCount: Self.maximumRowCount)
+    values = SlabVector(slabShift: 15 - shift, maximumCount: 1 << 31)
+    events = SlabVector(slabShift: 10, maximumCount: 1 << 28)
+    links = SlabVector(slabShift: 10, maximumCount: 1 << 28)
     traces = TraceIndex(hash: hash)
     resources.append(ResourceEntry(resource: Resource(), service: 0))
     scopes.append(ScopeEntry(scope: InstrumentationScope()))

@@ -7,7 +7,7 @@ import TraceSegment
 /// Decides when segments are merged, and sees to it that one merge runs at a time.
 ///
 /// Merges that nobody asked for run on a thread that gives way to all others, with one stripe encoded at a time, and
-/// wait until the store has been quiet for a second, unless small segments have piled up.
+/// wait until the store has been quiet for a second, unless small segments have piled up or memory asks for them.
 final class MergeLoop: Sendable {
   private struct State {
     /// Whether segments have come since the loop looked last.
@@ -21,17 +21,20 @@ final class MergeLoop: Sendable {
   private let state = Monitor(State())
   private let compactor: Compactor
   private let requestCount: @Sendable () -> UInt64
+  private let isPressed: @Sendable () -> Bool
   private let observe: @Sendable (StoreEvent) -> Void
 
   /// Small segments of one window that are merged even while the store is written to.
   private static let pressingInputCount = 12
 
+  /// - Parameter isPressed: whether merges are wanted at once, because what they leave takes less memory.
   init(
-    compactor: Compactor, requestCount: @escaping @Sendable () -> UInt64,
+    compactor: Compactor, requestCount: @escaping @Sendable () -> UInt64, isPressed: @escaping @Sendable () -> Bool,
     observe: @escaping @Sendable (StoreEvent) -> Void
   ) {
     self.compactor = compactor
     self.requestCount = requestCount
+    self.isPressed = isPressed
     self.observe = observe
   }
 
@@ -68,7 +71,7 @@ final class MergeLoop: Sendable {
         continue
       }
       let count = requestCount()
-      if inputs.count < Self.pressingInputCount, count != lastRequestCount {
+      if inputs.count < Self.pressingInputCount, count != lastRequestCount, !isPressed() {
         lastRequestCount = count
         isWaitingForQuiet = true
         continue

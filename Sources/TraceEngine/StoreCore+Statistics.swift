@@ -1,5 +1,5 @@
 import TraceIngest
-import TraceSegment
+package import TraceSegment
 import TraceSource
 import TraceWAL
 
@@ -53,9 +53,16 @@ extension StoreCore {
         statistics.damage += follower.damage
         statistics.logByteCount = try follower.logByteCount()
       }
-      statistics.memoryByteCount += cache.statistics.residentByteCount
+      statistics.memoryByteCount += cache.statistics.residentByteCount + overlay.byteCount
       statistics.memoryBudgetByteCount = options.memoryBudgetByteCount
       return statistics
     }
+  }
+}
+
+extension TraceStore {
+  /// For tests: what the cache holds, and what is known beside it of spans that several records make.
+  package var cacheStatistics: (cache: BlockCache.Statistics, overlayByteCount: Int) {
+    (core.cache.statistics, core.overlay.byteCount)
   }
 }

@@ -34,17 +34,18 @@ final class StoreCore: Sendable {
   private let lock: Monitor<(any FileLock)?>
   private let storeFingerprint: UInt64
   private let repeats = RepeatMemory()
-  private let overlay = PartialOverlay()
+  let overlay: PartialOverlay
 
   init(
-    origin: Origin, options: StoreOptions, manifest: ManifestStore, cache: BlockCache, fileSystem: any FileSystem,
-    directory: String, lock: (any FileLock)? = nil
+    origin: Origin, options: StoreOptions, manifest: ManifestStore, cache: BlockCache, overlay: PartialOverlay,
+    fileSystem: any FileSystem, directory: String, lock: (any FileLock)? = nil
   ) throws {
     self.lock = Monitor(lock)
     self.origin = origin
     self.options = options
     self.manifest = manifest
     self.cache = cache
+    self.overlay = overlay
     self.fileSystem = fileSystem
     self.directory = directory
     let storeID = manifest.current.settings.storeID
@@ -131,7 +132,7 @@ final class StoreCore: Sendable {
     let spans = try overlay.spans(sources)
     return QuerySnapshot(
       sources: spans.sources, records: spans.records, storeFingerprint: storeFingerprint,
-      damage: damage + spans.damage, repeats: repeats)
+      damage: damage + spans.damage, joinDamage: spans.joinDamage, repeats: repeats)
   }
 
   /// A query that has given nothing yet begins again when a segment is gone; after that it says what it lacks.

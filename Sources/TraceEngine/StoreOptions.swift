@@ -14,7 +14,8 @@ public enum Durability: Hashable, Sendable {
 /// How a store is opened. Every field has a default that suits a service.
 public struct StoreOptions: Sendable {
   public var durability: Durability
-  /// Bytes for memtables and caches together. At least 16 MiB. The memtables take up to half of it.
+  /// Bytes for memtables, caches and what searches keep of open spans together. At least 16 MiB. The memtables take up
+  /// to half of it.
   public var memoryBudgetByteCount: Int
   /// Files that are open at a time, the log's and the manifest's included. Segments beyond it are closed and opened
   /// again when they are read, which costs some microseconds. At least 64.
@@ -38,6 +39,10 @@ public struct StoreOptions: Sendable {
   public var clock: @Sendable () -> UInt64
   /// For tests, which cannot write as many texts as a memtable holds. Nil is what it holds.
   package var maximumMemtableStringCount: Int?
+  /// For tests, which have little to keep. Nil is half of the budget.
+  package var cacheByteCount: Int?
+  /// For tests, which have few open spans: how many are joined together. Nil is what a store chooses.
+  package var joinedSpanCount: Int?
 
   public init(
     durability: Durability = .sync, memoryBudgetByteCount: Int = 128 << 20, maximumOpenFileCount: Int = 256,

@@ -14,7 +14,7 @@ public struct StoreStatistics: Hashable, Sendable {
   public var segmentByteCount: UInt64 = 0
   /// Bytes of the write-ahead log.
   public var logByteCount: UInt64 = 0
-  /// Bytes that memtables and caches hold now.
+  /// Bytes that memtables and caches hold now, and what searches keep of open spans.
   public var memoryByteCount = 0
   /// Bytes they may hold.
   public var memoryBudgetByteCount = 0

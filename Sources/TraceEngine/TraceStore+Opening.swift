@@ -60,13 +60,16 @@ struct StoreOpening {
   private let directory: String
   private let options: StoreOptions
   private let cache: BlockCache
+  private let overlay: PartialOverlay
 
   init(_ fileSystem: any FileSystem, _ directory: String, _ options: StoreOptions) throws {
     try options.validate()
     self.fileSystem = fileSystem
     self.directory = directory
     self.options = options
-    cache = BlockCache(maximumByteCount: options.memoryBudgetByteCount / 2)
+    cache = BlockCache(maximumByteCount: options.cacheByteCount ?? options.memoryBudgetByteCount / 2)
+    overlay = PartialOverlay(
+      cache: cache, maximumSliceKeyCount: options.joinedSpanCount ?? PartialOverlay.maximumSliceKeyCount)
   }
 
   private var logDirectory: String { joinedPath(directory, StoreLayout.walDirectoryName) }
@@ -112,7 +115,7 @@ struct StoreOpening {
     return TraceStore(
       core: try StoreCore(
         origin: .writer(ingestor, loop, damage: damage), options: options, manifest: manifest, cache: cache,
-        fileSystem: fileSystem, directory: directory, lock: lock))
+        overlay: overlay, fileSystem: fileSystem, directory: directory, lock: lock))
   }
 
   private func makeMergeLoop(_ manifest: ManifestStore, _ files: SegmentFiles, _ ingestor: Ingestor) -> MergeLoop {
@@ -121,7 +124,9 @@ struct StoreOpening {
       manifest: manifest, files: files, policy: CompactionPolicy(segmentRowCount: options.mergedSegmentSpanCount)
     ) { ingestor.replaceSegments($0, with: $1) }
     return MergeLoop(
-      compactor: compactor, requestCount: { ingestor.requestCount }, observe: { observer?($0) })
+      compactor: compactor, requestCount: { ingestor.requestCount },
+      isPressed: { [overlay, options] in overlay.byteCount > options.memoryBudgetByteCount / 16 },
+      observe: { observer?($0) })
   }
 
   func openForReading() throws -> TraceStore {
@@ -132,8 +137,8 @@ struct StoreOpening {
     try follower.refresh()
     return TraceStore(
       core: try StoreCore(
-        origin: .follower(follower), options: options, manifest: manifest, cache: cache, fileSystem: fileSystem,
-        directory: directory))
+        origin: .follower(follower), options: options, manifest: manifest, cache: cache, overlay: overlay,
+        fileSystem: fileSystem, directory: directory))
   }
 
   private func ingestOptions(isZeroEndOpen: Bool) -> IngestOptions {

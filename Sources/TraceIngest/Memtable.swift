@@ -30,8 +30,10 @@ package final class Memtable: @unchecked Sendable {
   package let table: SpanTable
   private let state: Monitor<State>
 
-  package init(endZeroMeansOpen: Bool, maximumStringCount: Int = ByteDictionary.maximumCount) {
-    table = SpanTable(maximumStringCount: maximumStringCount)
+  package init(
+    endZeroMeansOpen: Bool, maximumStringCount: Int = ByteDictionary.maximumCount, isSmall: Bool = false
+  ) {
+    table = SpanTable(maximumStringCount: maximumStringCount, isSmall: isSmall)
     state = Monitor(State(appender: BatchAppender(table: table, endZeroMeansOpen: endZeroMeansOpen)))
   }
 

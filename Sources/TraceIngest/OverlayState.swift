@@ -5,100 +5,167 @@ import TraceSegment
 import TraceSource
 
 /// What `PartialOverlay` knows between two searches.
+///
+/// A span whose records are all partial, or of which no final says what all its records say together, is hidden in every
+/// source and listed in a slice. A span with finals that stand for themselves is shown by them, and its other records
+/// are hidden. A span with one record is that record. Only ids of listed spans and bits of rows are kept.
 struct OverlayState {
-  struct Key: Hashable {
-    var trace: TraceID
-    var span: UInt64
-  }
-
   private struct KnownMemtable {
     weak var memtable: Memtable?
     var seenRowCount = 0
     var hidden = HiddenRows()
+    /// Hashes of the spans that have partial records here.
+    var partialKeys: Set<Int> = []
   }
 
   private struct KnownSegment {
     var hidden = HiddenRows()
-    /// The spans with partial records anywhere that have records here.
-    var keys: Set<Key> = []
     var damage: [String] = []
-    /// Made anew when more is hidden.
+    /// Made anew when other rows are hidden.
     var overlaid: (any SpanSource)?
   }
 
-  /// Every span with a partial record, and the rows of `views` that stand for it.
-  private var shown: [Key: [Int]] = [:]
+  private struct ListedSlice {
+    var slice: JoinedSlice
+    /// Places of keys that were settled again since.
+    var superseded: RowMask
+    var liveCount: Int
+  }
+
+  private let cache: BlockCache
+  private let maximumSliceKeyCount: Int
   private var memtables: [ObjectIdentifier: KnownMemtable] = [:]
   private var segments: [UInt64: KnownSegment] = [:]
-  /// Joined spans as rows; those that were superseded are hidden.
-  private var views = Memtable(endZeroMeansOpen: false)
-  private var superseded = HiddenRows()
+  private var slices: [ListedSlice] = []
+  private var nextSliceNumber: UInt64 = 0
 
-  var isEmpty: Bool { shown.isEmpty }
+  init(cache: BlockCache, maximumSliceKeyCount: Int) {
+    self.cache = cache
+    self.maximumSliceKeyCount = maximumSliceKeyCount
+  }
+
   var damage: [String] { segments.sorted { $0.key < $1.key }.flatMap(\.value.damage) }
-  var byteCount: Int { views.byteCount }
+
+  /// What is held from one search to the next, beside what the cache holds.
+  var byteCount: Int {
+    slices.reduce(0) { $0 + $1.slice.byteCount + $1.superseded.count / 8 }
+      + memtables.values.reduce(0) { $0 + $1.hidden.byteCount + $1.partialKeys.capacity * 11 }
+      + segments.values.reduce(0) { $0 + $1.hidden.byteCount }
+  }
 
   // MARK: Updating
 
-  mutating func update(_ memtables: [MemtableSource], _ segments: [Segment]) throws {
-    var dirty: Set<Key> = []
-    forget(memtables, segments, &dirty)
-    for source in memtables { noteNewRows(of: source, &dirty) }
-    for segment in segments where self.segments[segment.number] == nil { note(segment, &dirty) }
-    let sources = memtables.map { Place.Source.memtable($0) } + segments.map { .segment($0) }
-    let spansByTrace = Dictionary(grouping: dirty) { $0.trace }.mapValues { Set($0.map(\.span)) }
-    let traces = spansByTrace.keys.sorted()
-    for first in stride(from: 0, to: traces.count, by: Self.batchTraceCount) {
-      try join(traces[first..<min(first + Self.batchTraceCount, traces.count)], spansByTrace, sources)
-    }
-    try shrinkIfSparse()
-  }
+  /// The spans of a pass, about. A first search settles what it finds in passes, each over a range of traces.
+  private static let passRecordCount = 1 << 15
 
-  /// Lets go of sources that are gone; spans that had records in a segment are looked at again.
-  private mutating func forget(_ memtables: [MemtableSource], _ segments: [Segment], _ dirty: inout Set<Key>) {
-    let liveMemtables = Set(memtables.map { ObjectIdentifier($0.memtable) })
-    // An address may be used again.
-    self.memtables = self.memtables.filter { liveMemtables.contains($0.key) && $0.value.memtable != nil }
-    let liveSegments = Set(segments.map(\.number))
-    for (number, known) in self.segments where !liveSegments.contains(number) {
-      dirty.formUnion(known.keys)
-      self.segments[number] = nil
+  mutating func update(_ sources: OverlaySources) {
+    forget(sources)
+    let new = sources.segments.filter { segments[$0.number] == nil }
+    let old = sources.segments.filter { segments[$0.number] != nil && $0.hasPartials }
+    for segment in new { segments[segment.number] = KnownSegment() }
+    var keys = newKeys(in: sources.memtables, besides: old)
+    if !new.isEmpty {
+      keys += heldKeys(in: sources.memtables) { key in new.contains { $0.mayHoldFinals(of: key.trace) } }
     }
-  }
-
-  private mutating func noteNewRows(of source: MemtableSource, _ dirty: inout Set<Key>) {
-    let id = ObjectIdentifier(source.memtable)
-    var known = memtables[id] ?? KnownMemtable(memtable: source.memtable)
-    let rows = source.view.rows
-    for index in known.seenRowCount..<max(known.seenRowCount, rows.count) {
-      let row = rows.pointer(at: index)
-      if row.pointee.marks.contains(.isDead) { continue }
-      let key = Key(
-        trace: TraceID(high: row.pointee.traceHigh, low: row.pointee.traceLow), span: row.pointee.spanID)
-      if row.pointee.marks.contains(.isPartial) || shown[key] != nil { dirty.insert(key) }
-      if row.pointee.marks.contains(.isPartial), shown[key] == nil { shown[key] = [] }
+    keys += takeSmallSlices(besides: keys.count)
+    keys.sort()
+    var cuts = stride(from: Self.passRecordCount, to: keys.count, by: Self.passRecordCount).map { keys[$0].trace }
+    for segment in new {
+      cuts += collect(segment.number) { try segment.partialStripe()?.cuts(every: Self.passRecordCount) ?? [] } ?? []
     }
-    known.seenRowCount = max(known.seenRowCount, rows.count)
-    memtables[id] = known
-  }
-
-  /// A new segment's partial records, and the spans with partial records elsewhere that it holds parts of.
-  private mutating func note(_ segment: Segment, _ dirty: inout Set<Key>) {
-    segments[segment.number] = KnownSegment()
-    collect(segment.number) {
-      try segment.partialStripe()?.forEachID { trace, span in dirty.insert(Key(trace: trace, span: span)) }
-    }
-    for key in dirty where shown[key] == nil { shown[key] = [] }
-    var held: [TraceID: Bool] = [:]
-    // Partial records of these spans were among the ids: what is looked for are finals.
-    for key in shown.keys where segment.totals.stripeCount > 0 && !dirty.contains(key) {
-      if held[key.trace] == nil {
-        held[key.trace] =
-          collect(segment.number) {
-            try segment.mayHold(key.trace) && !segment.rows(of: key.trace).isEmpty
-          } ?? true
+    var first = SpanKey(trace: TraceID(high: 0, low: 0), span: 0)
+    for cut in Set(cuts).sorted().map({ SpanKey(trace: $0, span: 0) }) + [nil] {
+      let end = cut.map { cut in keys.indices.partition { keys[$0] >= cut } } ?? keys.count
+      let start = keys.indices.partition { keys[$0] >= first }
+      var pass = Array(keys[start..<end])
+      for segment in new { addKeys(of: segment, from: first, to: cut, &pass) { _ in true } }
+      for segment in old where !new.isEmpty {
+        addKeys(of: segment, from: first, to: cut, &pass) { key in new.contains { $0.mayHoldFinals(of: key.trace) } }
       }
-      if held[key.trace] == true { dirty.insert(key) }
+      pass.sort()
+      settle(pass.withoutRepetitions(), sources)
+      if let cut { first = cut }
+    }
+  }
+
+  /// Lets go of sources that are gone. A segment goes when others have taken up its records, which are looked at with
+  /// these; when none has, everything is looked at again.
+  private mutating func forget(_ sources: OverlaySources) {
+    let liveMemtables = Set(sources.memtables.map { ObjectIdentifier($0.memtable) })
+    // An address may be used again.
+    memtables = memtables.filter { liveMemtables.contains($0.key) && $0.value.memtable != nil }
+    let live = Set(sources.segments.map(\.number))
+    if segments.keys.allSatisfy(live.contains) { return }
+    segments = segments.filter { live.contains($0.key) }
+    if segments.count == live.count { removeAll() }
+  }
+
+  /// Forgets everything.
+  mutating func removeAll() {
+    for listed in slices { cache.removeBlock(listed.slice.cacheKey) }
+    (memtables, segments, slices) = ([:], [:], [])
+  }
+
+  /// The spans that have new rows in memtables, and partial records there or in segments. In no order, some repeated.
+  private mutating func newKeys(in memtables: [MemtableSource], besides segments: [Segment]) -> [SpanKey] {
+    var keys: [SpanKey] = []
+    var finals: [SpanKey] = []
+    for source in memtables {
+      let id = ObjectIdentifier(source.memtable)
+      var known = self.memtables[id] ?? KnownMemtable(memtable: source.memtable)
+      for index in known.seenRowCount..<max(known.seenRowCount, source.rowCount) {
+        let row = source.view.rows.pointer(at: index)
+        if row.pointee.marks.contains(.isDead) { continue }
+        if row.pointee.marks.contains(.isPartial) {
+          keys.append(row.pointee.key)
+          known.partialKeys.insert(row.pointee.key.hashValue)
+        } else {
+          finals.append(row.pointee.key)
+        }
+      }
+      known.seenRowCount = max(known.seenRowCount, source.rowCount)
+      self.memtables[id] = known
+    }
+    guard !finals.isEmpty else { return keys }
+    finals.sort()
+    finals = finals.withoutRepetitions()
+    let inMemory = self.memtables.values.map(\.partialKeys).filter { !$0.isEmpty }
+    if !inMemory.isEmpty {
+      keys += finals.filter { final in inMemory.contains { $0.contains(final.hashValue) } }
+    }
+    for segment in segments {
+      collect(segment.number) {
+        let candidates = try finals.filter { try segment.mayHold($0.trace) }
+        guard !candidates.isEmpty, let stripe = try segment.partialStripe() else { return }
+        keys += try stripe.rows(of: candidates).map { candidates[$0.place] }
+      }
+    }
+    return keys
+  }
+
+  /// The spans with partial records in memtables that pass.
+  private func heldKeys(in memtables: [MemtableSource], that passes: (SpanKey) -> Bool) -> [SpanKey] {
+    memtables.filter(\.hasPartials).flatMap { source in
+      (0..<source.rowCount).compactMap { index in
+        let row = source.view.rows.pointer(at: index)
+        guard row.pointee.marks.contains(.isPartial), passes(row.pointee.key) else { return nil }
+        return row.pointee.key
+      }
+    }
+  }
+
+  /// Adds the spans from `first` to below `end` that have partial records in a segment and pass.
+  private mutating func addKeys(
+    of segment: Segment, from first: SpanKey, to end: SpanKey?, _ keys: inout [SpanKey],
+    that passes: (SpanKey) -> Bool
+  ) {
+    guard segment.hasPartials else { return }
+    collect(segment.number) {
+      try segment.partialStripe()?.forEachKey(from: first) { key in
+        if let end, key >= end { return false }
+        if keys.last != key, passes(key) { keys.append(key) }
+        return true
+      }
     }
   }
 
@@ -106,226 +173,201 @@ struct OverlayState {
   @discardableResult
   private mutating func collect<Result>(_ number: UInt64, _ body: () throws -> Result) -> Result? {
     do { return try body() } catch {
-      let message = "\(error)"
-      if segments[number]?.damage.contains(message) == false { segments[number]?.damage.append(message) }
+      note(number, error)
       return nil
     }
   }
 
-  // MARK: Joining
-
-  /// Where a record stands.
-  private struct Place {
-    enum Source {
-      case memtable(MemtableSource)
-      case segment(Segment)
-
-      /// The greatest row count that a stripe gets.
-      func height(of stripe: any SpanStripe) -> Int {
-        switch self {
-        case .memtable: 1 << Memtable.stripeShift
-        case .segment: stripe.rowCount
-        }
-      }
-    }
-
-    var source: Source
-    var stripe: Int
-    var height: Int
-    var row: Int
+  private mutating func note(_ number: UInt64, _ error: any Error) {
+    let message = "\(error)"
+    if segments[number]?.damage.contains(message) == false { segments[number]?.damage.append(message) }
   }
 
-  /// So many traces are joined at a time: their records are read in the order in which they are stored.
-  private static let batchTraceCount = 512
+  // MARK: Settling
 
-  /// The records of some spans, and where they stand.
-  private typealias Found = [Key: (records: [PlainUpdates.Record], places: [Place])]
-
-  /// - Parameter traces: ascending.
-  private mutating func join(
-    _ traces: ArraySlice<TraceID>, _ spans: [TraceID: Set<UInt64>], _ sources: [Place.Source]
-  ) throws {
-    var found: Found = [:]
-    for source in sources {
-      switch source {
-      case .memtable(let memtable):
-        var located: [(TraceID, LocatedRows)] = []
-        for trace in traces {
-          located += try contributingRows(of: trace, spans[trace, default: []], memtable).map { (trace, $0) }
-        }
-        try Self.add(located, spans, source, to: &found)
-      case .segment(let segment):
-        add(traces, spans, segment, to: &found)
-      }
-    }
-    for trace in traces {
-      for span in spans[trace, default: []] {
-        let key = Key(trace: trace, span: span)
-        for row in shown[key] ?? [] { hideView(row) }
-        shown[key] = nil
-        if let found = found[key] { shown[key] = try show(key, found.records, found.places) }
-      }
-    }
+  /// A span that is shown by a slice.
+  private struct Listed {
+    var key: SpanKey
+    var recordCount: Int
+    var bounds: StripeBounds
   }
 
-  /// A place that cannot be read costs the traces that stand there, and no others.
-  private mutating func add(
-    _ traces: ArraySlice<TraceID>, _ spans: [TraceID: Set<UInt64>], _ segment: Segment, to found: inout Found
-  ) {
-    func read(_ traces: ArraySlice<TraceID>) throws {
-      var located: [(TraceID, LocatedRows)] = []
-      for trace in traces { located += try segment.rows(of: trace).map { (trace, $0) } }
-      try Self.add(located, spans, .segment(segment), to: &found)
-    }
-    if traces.count > 1, (try? read(traces)) != nil { return }
-    for trace in traces { collect(segment.number) { try read([trace]) } }
-  }
+  /// Spans whose records are in memory at a time.
+  private static let batchCount = 256
 
-  /// All records, or none when one cannot be read.
-  private static func add(
-    _ located: [(TraceID, LocatedRows)], _ spans: [TraceID: Set<UInt64>], _ source: Place.Source,
-    to found: inout Found
-  ) throws {
-    var added: [(Key, PlainUpdates.Record, Place)] = []
-    for ofStripe in Dictionary(grouping: located, by: { $0.1.stripe.index }).values {
-      let stripe = ofStripe[0].1.stripe
-      let rows = ofStripe.flatMap { trace, located in located.rows.map { (row: $0, trace: trace) } }
-        .sorted { $0.row < $1.row }
-      let wanted = zip(rows, try stripe.spanIDs(rows.map(\.row))).filter { spans[$0.trace]?.contains($1) == true }
-      for ((row, id), record) in zip(wanted, try stripe.records(wanted.map { $0.0.row })) {
-        added.append(
-          (
-            Key(trace: row.trace, span: id),
-            PlainUpdates.Record(
-              resource: record.resource, scope: record.scope, span: record.span, isPartial: record.isPartial),
-            Place(source: source, stripe: stripe.index, height: source.height(of: stripe), row: row.row)
-          ))
-      }
-    }
-    for (key, record, place) in added {
-      found[key, default: ([], [])].records.append(record)
-      found[key, default: ([], [])].places.append(place)
-    }
-  }
-
-  /// The rows of a memtable without those that plainly say nothing: they are hidden, and never become records.
-  private mutating func contributingRows(
-    of trace: TraceID, _ spans: Set<UInt64>, _ source: MemtableSource
-  ) throws -> [LocatedRows] {
-    let located = try source.rows(of: trace)
-    let height = 1 << Memtable.stripeShift
-    var rowsBySpan: [UInt64: [Int]] = [:]
-    for located in located {
-      for row in located.rows {
-        let row = located.stripe.index * height + row
-        let span = source.view.rows.pointer(at: row).pointee.spanID
-        if spans.contains(span) { rowsBySpan[span, default: []].append(row) }
-      }
-    }
-    let id = ObjectIdentifier(source.memtable)
-    var partials = PartialRows(source.view) { source.context.code(of: $0) }
-    var dominated: Set<Int> = []
-    for rows in rowsBySpan.values where rows.count > 1 { dominated.formUnion(partials.dominated(rows)) }
-    for row in dominated { memtables[id]?.hidden.hide(row % height, ofStripe: row / height, height: height) }
-    if dominated.isEmpty { return located }
-    return located.compactMap { located in
-      let rows = located.rows.filter { !dominated.contains(located.stripe.index * height + $0) }
-      return rows.isEmpty ? nil : LocatedRows(stripe: located.stripe, rows: rows)
-    }
-  }
-
-  /// Hides the records that are no spans, and appends the spans that are no records.
+  /// Decides anew who shows spans.
   ///
-  /// - Returns: the rows of `views`.
-  private mutating func show(_ key: Key, _ records: [PlainUpdates.Record], _ places: [Place]) throws -> [Int] {
-    for place in places {
-      if case .segment(let segment) = place.source { segments[segment.number]?.keys.insert(key) }
-    }
-    let dominated = PlainUpdates.dominated(records)
-    for index in dominated { hide(places[index]) }
-    let rest = records.indices.filter { !dominated.contains($0) }
-    // A record that is alone is a span, if it was never hidden.
-    if rest.count == 1, !isHidden(places[rest[0]]) { return [] }
-    return try show(rest.map { SpanPart(records[$0]) }, rest.map { places[$0] })
-  }
-
-  private mutating func show(_ parts: [SpanPart], _ places: [Place]) throws -> [Int] {
-    var visible: Set<[UInt8]> = []
-    var made: [SpanView] = []
-    for view in SpanView.views(of: parts) {
-      // What was hidden once stays so: it is shown as a view from then on.
-      if let index = view.verbatimIndex,
-        parts.indices.contains(where: { parts[$0].content == parts[index].content && !isHidden(places[$0]) })
-      {
-        visible.insert(parts[index].content)
+  /// - Parameter keys: distinct, ascending.
+  private mutating func settle(_ keys: [SpanKey], _ sources: OverlaySources) {
+    if keys.isEmpty { return }
+    supersede(keys)
+    let found = sources.places(of: keys) { note($0, $1) }
+    let dominated = sources.dominated(found, 0..<keys.count)
+    var listed: [Listed] = []
+    var mixed: [Int] = []
+    for key in keys.indices {
+      let places = found.range(of: key)
+      let partialCount = places.count { found.places[$0].isPartial }
+      if places.count < 2 || partialCount == 0 {
+        for place in places { setHidden(false, found.places[place], sources) }
+      } else if partialCount == places.count {
+        for place in places { setHidden(true, found.places[place], sources) }
+        var bounds = StripeBounds.unknown
+        for place in places { bounds.include(start: found.places[place].start) }
+        listed.append(Listed(key: keys[key], recordCount: places.count { !dominated.contains($0) }, bounds: bounds))
       } else {
-        made.append(view)
+        mixed.append(key)
       }
     }
-    for (part, place) in zip(parts, places) where !visible.contains(part.content) { hide(place) }
-    return try made.map { try views.append($0) }
-  }
-
-  private func isHidden(_ place: Place) -> Bool {
-    switch place.source {
-    case .memtable(let source):
-      memtables[ObjectIdentifier(source.memtable)]?.hidden.contains(place.row, ofStripe: place.stripe) == true
-    case .segment(let segment):
-      segments[segment.number]?.hidden.contains(place.row, ofStripe: place.stripe) == true
-    }
-  }
-
-  private mutating func hide(_ place: Place) {
-    switch place.source {
-    case .memtable(let source):
-      memtables[ObjectIdentifier(source.memtable)]?.hidden
-        .hide(place.row, ofStripe: place.stripe, height: place.height)
-    case .segment(let segment):
-      segments[segment.number]?.hidden.hide(place.row, ofStripe: place.stripe, height: place.height)
-      segments[segment.number]?.overlaid = nil
-    }
-  }
-
-  private mutating func hideView(_ row: Int) {
-    let height = 1 << Memtable.stripeShift
-    superseded.hide(row % height, ofStripe: row / height, height: height)
-  }
-
-  /// Fewer superseded rows than this are not worth a copy of the others.
-  private static let maximumSparseRowCount = 4096
-
-  /// Copies the views that stand to a table of their own when most rows are superseded.
-  private mutating func shrinkIfSparse() throws {
-    guard superseded.count > max(Self.maximumSparseRowCount, views.rowCount / 2) else { return }
-    let old = views.source().view
-    views = Memtable(endZeroMeansOpen: false)
-    superseded = HiddenRows()
-    for (key, rows) in shown where !rows.isEmpty {
-      shown[key] = try rows.map { row in
-        let stored = old.rows[row]
-        return try views.append(
-          SpanView(
-            resource: old.resources[Int(stored.resource)].resource, scope: old.scopes[Int(stored.scope)].scope,
-            span: try old.record(row), isOpen: stored.marks.contains(.isPartial),
-            isEnriched: stored.marks.contains(.isEnriched)))
+    for first in stride(from: 0, to: mixed.count, by: Self.batchCount) {
+      let batch = mixed[first..<min(first + Self.batchCount, mixed.count)]
+      let wanted = batch.flatMap { found.range(of: $0).filter { !dominated.contains($0) } }
+      let records = sources.records(at: wanted, of: found, keys) { note($0, $1) }
+      for key in batch {
+        let places = found.range(of: key)
+        for place in places where dominated.contains(place) { setHidden(true, found.places[place], sources) }
+        let readable = places.filter { records[$0] != nil }
+        let parts = readable.compactMap { records[$0].map { SpanPart($0) } }
+        let views = SpanView.views(of: parts)
+        let own = views.compactMap { $0.verbatimIndex.map { parts[$0].content } }
+        let isShownByRecords = own.count == views.count
+        let visible = isShownByRecords ? Set(own) : []
+        for (place, part) in zip(readable, parts) {
+          setHidden(!visible.contains(part.content), found.places[place], sources)
+        }
+        if isShownByRecords { continue }
+        var bounds = StripeBounds()
+        for view in views { bounds.include(start: view.span.start.nanoseconds, end: view.span.end.nanoseconds) }
+        listed.append(Listed(key: keys[key], recordCount: places.count { !dominated.contains($0) }, bounds: bounds))
       }
+    }
+    list(listed)
+  }
+
+  private mutating func setHidden(_ isHidden: Bool, _ place: OverlaySources.Place, _ sources: OverlaySources) {
+    if place.source < sources.memtables.count {
+      let id = ObjectIdentifier(sources.memtables[place.source].memtable)
+      memtables[id]?.hidden.set(isHidden, place.row, ofStripe: place.stripe, height: place.height)
+    } else {
+      let number = sources.segments[place.source - sources.memtables.count].number
+      guard segments[number]?.hidden.contains(place.row, ofStripe: place.stripe) == !isHidden else { return }
+      segments[number]?.hidden.set(isHidden, place.row, ofStripe: place.stripe, height: place.height)
+      segments[number]?.overlaid = nil
+    }
+  }
+
+  // MARK: Slices
+
+  private mutating func supersede(_ keys: [SpanKey]) {
+    for index in slices.indices {
+      for place in slices[index].slice.places(of: keys) where !slices[index].superseded[place] {
+        slices[index].superseded.set(place)
+        slices[index].liveCount -= 1
+      }
+    }
+    drop { $0.liveCount == 0 }
+  }
+
+  private mutating func drop(_ isDropped: (ListedSlice) -> Bool) {
+    for listed in slices where isDropped(listed) { cache.removeBlock(listed.slice.cacheKey) }
+    slices.removeAll(where: isDropped)
+  }
+
+  /// Takes away slices that are worth listing anew, and gives back their spans: small ones, so that a trickle of updates
+  /// makes few slices, and those most of whose spans have gone elsewhere.
+  private mutating func takeSmallSlices(besides count: Int) -> [SpanKey] {
+    if count == 0 { return [] }
+    var taken: Set<UInt64> = []
+    var takenCount = count
+    for listed in slices.sorted(by: { $0.liveCount < $1.liveCount }) {
+      let isSmall = listed.liveCount <= 2 * takenCount && listed.liveCount < maximumSliceKeyCount / 2
+      guard isSmall || listed.liveCount < listed.slice.keys.count / 2 else { continue }
+      taken.insert(listed.slice.number)
+      takenCount += listed.liveCount
+    }
+    let keys = slices.filter { taken.contains($0.slice.number) }.flatMap { listed in
+      listed.slice.keys.indices.filter { !listed.superseded[$0] }.map { listed.slice.keys[$0] }
+    }
+    drop { taken.contains($0.slice.number) }
+    return keys
+  }
+
+  /// Rows of a slice, joined or not: what the masks of a search speak about.
+  private static let maximumSliceRowCount = 1 << 15
+
+  /// Cuts spans into slices along their starts, so that a search joins those of the times it looks at. Spans of very
+  /// many records are kept apart from others, which would get as many rows each.
+  private mutating func list(_ listed: [Listed]) {
+    func order(_ listed: Listed) -> (Int, UInt64, SpanKey) {
+      (listed.recordCount.bitWidth - listed.recordCount.leadingZeroBitCount, listed.bounds.maximumStart, listed.key)
+    }
+    let sorted = listed.sorted { order($0) < order($1) }
+    var first = 0
+    while first < sorted.count {
+      var end = first
+      var height = 1
+      var bounds = StripeBounds()
+      while end < sorted.count, end - first < maximumSliceKeyCount {
+        let next = max(height, sorted[end].recordCount)
+        if end > first, (end - first + 1) * next > Self.maximumSliceRowCount { break }
+        height = next
+        bounds.include(sorted[end].bounds)
+        end += 1
+      }
+      let keys = sorted[first..<end].map(\.key).sorted()
+      let slice = JoinedSlice(number: nextSliceNumber, keys: keys, height: height, bounds: bounds)
+      nextSliceNumber += 1
+      slices.append(ListedSlice(slice: slice, superseded: RowMask(count: keys.count), liveCount: keys.count))
+      first = end
     }
   }
 
   // MARK: Reading
 
-  mutating func sources(_ memtables: [MemtableSource], _ segments: [Segment]) -> [any SpanSource] {
-    var sources: [any SpanSource] = memtables.map { source in
-      self.memtables[ObjectIdentifier(source.memtable)]?.hidden.overlaying(source) ?? source
+  mutating func spans(_ sources: OverlaySources, _ damage: JoinDamage) -> [any SpanSource] {
+    var spans: [any SpanSource] = sources.memtables.map { source in
+      memtables[ObjectIdentifier(source.memtable)]?.hidden.overlaying(source) ?? source
     }
-    for segment in segments {
+    for segment in sources.segments {
       let overlaid =
-        self.segments[segment.number]?.overlaid ?? self.segments[segment.number]?.hidden.overlaying(segment) ?? segment
-      self.segments[segment.number]?.overlaid = overlaid
-      sources.append(overlaid)
+        segments[segment.number]?.overlaid ?? segments[segment.number]?.hidden.overlaying(segment) ?? segment
+      segments[segment.number]?.overlaid = overlaid
+      spans.append(overlaid)
     }
-    let views = views.source()
-    if !views.isEmpty { sources.append(superseded.overlaying(views)) }
-    return sources
+    if slices.isEmpty { return spans }
+    let stripes = slices.enumerated().map { index, listed in
+      JoinedStripe(listed.slice, superseded: listed.superseded, sources, cache, damage, index: index)
+    }
+    return spans + [JoinedSource(stripes)]
+  }
+}
+
+extension StripeBounds {
+  /// Of spans whose ends are not known.
+  fileprivate static var unknown: StripeBounds {
+    var bounds = StripeBounds()
+    (bounds.maximumEnd, bounds.minimumDuration, bounds.maximumDuration) = (.max, 0, .max)
+    return bounds
+  }
+
+  fileprivate mutating func include(start: UInt64) {
+    (minimumStart, maximumStart) = (min(minimumStart, start), max(maximumStart, start))
+  }
+}
+
+extension SpanRow {
+  fileprivate var key: SpanKey { SpanKey(trace: TraceID(high: traceHigh, low: traceLow), span: spanID) }
+}
+
+extension Segment {
+  fileprivate func mayHoldFinals(of trace: TraceID) -> Bool {
+    totals.stripeCount > 0 && (try? mayHold(trace)) ?? true
+  }
+}
+
+extension [SpanKey] {
+  /// The distinct elements of an ascending array.
+  fileprivate func withoutRepetitions() -> [SpanKey] {
+    indices.filter { $0 == 0 || self[$0 - 1] != self[$0] }.map { self[$0] }
   }
 }

@@ -15,12 +15,13 @@ package struct Catalogue {
 
   package func services() -> ResultList<String> {
     var names: Set<[UInt8]> = []
-    var damage = DamageReport(snapshot.damage)
+    var damage = DamageReport()
     for source in snapshot.sources {
       damage.collect {
         try source.forEachService { name, _ in if !name.isEmpty { names.insert(Array(name.utf8)) } }
       }
     }
+    damage.add(snapshot.damage)
     return ResultList(
       names.sorted { $0.lexicographicallyPrecedes($1) }.map { String(decoding: $0, as: UTF8.self) },
       summary: ResultSummary(damage: damage.messages))
@@ -32,7 +33,7 @@ package struct Catalogue {
       var kind: Int32
     }
     var keys: Set<Key> = []
-    var damage = DamageReport(snapshot.damage)
+    var damage = DamageReport()
     for source in snapshot.sources {
       damage.collect {
         try source.forEachOperation(service: query.serviceName) { name, kind, _ in
@@ -42,6 +43,7 @@ package struct Catalogue {
         }
       }
     }
+    damage.add(snapshot.damage)
     return ResultList(
       keys.sorted { $0.name != $1.name ? $0.name.lexicographicallyPrecedes($1.name) : $0.kind < $1.kind }
         .map { Operation(name: String(decoding: $0.name, as: UTF8.self), spanKind: SpanKind(rawValue: $0.kind)) },
@@ -162,7 +164,7 @@ package struct Catalogue {
     _ service: String, _ minimum: Timestamp?, _ maximum: Timestamp?,
     whole: (any SpanSource, inout DamageReport) -> Void, rows: (any SpanStripe, RowMask, inout DamageReport) -> Void
   ) -> [String] {
-    var damage = DamageReport(snapshot.damage)
+    var damage = DamageReport()
     for source in snapshot.sources {
       if service.isEmpty, minimum == nil, maximum == nil {
         whole(source, &damage)
@@ -183,6 +185,7 @@ package struct Catalogue {
         if !selected.isEmpty { rows(stripe, selected, &damage) }
       }
     }
+    damage.add(snapshot.damage)
     return damage.messages
   }
 }

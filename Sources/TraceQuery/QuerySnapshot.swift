@@ -8,20 +8,27 @@ package struct QuerySnapshot: Sendable {
   package let recordSources: [any SpanSource]
   /// Names the store in page tokens.
   package let storeFingerprint: UInt64
-  /// One sentence for every damaged place whose rows no source has.
-  package let damage: [String]
+  private let knownDamage: [String]
+  private let joinDamage: @Sendable () -> [String]
   /// What its segments repeat of each other, as far as it was looked for before.
   package let repeats: RepeatMemory
 
-  /// - Parameter records: nil when no span has more than one record, so that records and spans are the same.
+  /// - Parameters:
+  ///   - records: nil when no span has more than one record, so that records and spans are the same.
+  ///   - damage: what was left out before the query began.
+  ///   - joinDamage: what was found since, while spans of several records were joined.
   package init(
     sources: [any SpanSource], records: [any SpanSource]? = nil, storeFingerprint: UInt64, damage: [String] = [],
-    repeats: RepeatMemory = RepeatMemory()
+    joinDamage: @escaping @Sendable () -> [String] = { [] }, repeats: RepeatMemory = RepeatMemory()
   ) {
     self.repeats = repeats
     self.sources = sources
     recordSources = records ?? sources
     self.storeFingerprint = storeFingerprint
-    self.damage = damage
+    knownDamage = damage
+    self.joinDamage = joinDamage
   }
+
+  /// One sentence for every damaged place whose rows no source has, as far as is known: ask when the query is done.
+  package var damage: [String] { knownDamage + joinDamage().filter { !knownDamage.contains($0) } }
 }

@@ -4,17 +4,20 @@ import TraceFiles
 import TracestoreTesting
 
 /// Histories in which half of the records are partial, with seals, merges and reopenings in between: the engine has the
-/// naive store's answers.
+/// naive store's answers, also when the cache keeps no span that was joined.
 @Suite struct PartialDifferentialTests {
   private static let now: UInt64 = 1_767_225_600_000_000_000 + 330_000_000_000
 
-  @Test(arguments: 1...6 as ClosedRange<UInt64>)
+  @Test(arguments: 1...9 as ClosedRange<UInt64>)
   func `random histories of partial records have the answers of the naive store`(_ seed: UInt64) async throws {
     var random = SeededRandom(seed: seed)
     let files = SimulatedFileSystem(isDurabilityTracked: false)
-    let options = StoreOptions(
+    var options = StoreOptions(
       sealSpanCount: 100, stripeSpanCount: 16 + Int(random.next() % 40), isCompactionAutomatic: false,
       mergedSegmentSpanCount: 64 + Int(random.next() % 400), clock: { Self.now })
+    // Few spans are joined together, and are let go of before the next question, or soon.
+    options.joinedSpanCount = seed % 3 == 0 ? nil : 1 + Int(seed % 4)
+    options.cacheByteCount = [nil, 0, 1 << 16][Int(seed % 3)]
     var store = try await TraceStore.open(in: files, at: "store", options: options)
     let reference = ReferenceStore(clock: { Timestamp(nanoseconds: Self.now) })
     let traces = randomTraces(seed: seed, count: 24, openSpanShare: 2)

@@ -44,6 +44,37 @@ import TraceSource
     }
   }
 
+  @Test(arguments: [221, 222] as [UInt64])
+  func `ids are walked from any span on, and records of spans are found, over several pages`(_ seed: UInt64) throws {
+    let records = records(seed, 2_600) { _ in true }
+    let stripe = try #require(try SegmentFixture(records).open().partialStripe())
+    let stored = try stripe.records(Array(0..<stripe.rowCount)).map {
+      SpanKey(trace: $0.span.traceID, span: $0.span.spanID.rawValue)
+    }
+    #expect(stored == stored.sorted() && stripe.rowCount > 2_048)
+    var random = SeededRandom(seed: seed)
+    let zero = SpanKey(trace: TraceID(high: 0, low: 0), span: 0)
+    let absent = SpanKey(trace: TraceID(high: .max, low: .max), span: .max)
+    for first in [zero, absent] + (0..<20).map({ _ in random.pick(stored) }) {
+      var walked: [SpanKey] = []
+      let limit = Int(random.next() % 1_500)
+      try stripe.forEachKey(from: first) {
+        walked.append($0)
+        return walked.count <= limit
+      }
+      #expect(walked == Array(stored.drop { $0 < first }.prefix(limit + 1)), "seed \(seed), from \(first)")
+      // Some that are here, and some that are not.
+      var wanted = Set(stored.filter { _ in random.chance(1 + limit % 60) })
+      for key in wanted { wanted.insert(SpanKey(trace: key.trace, span: key.span ^ 1)) }
+      let keys = wanted.union([absent]).sorted()
+      let found = try stripe.rows(of: keys)
+      #expect(found.map(\.row) == stored.indices.filter { wanted.contains(stored[$0]) }, "seed \(seed)")
+      #expect(found.allSatisfy { keys[$0.place] == stored[$0.row] }, "seed \(seed)")
+      #expect(
+        try stripe.starts(found.map(\.row)) == stripe.records(found.map(\.row)).map(\.span.start.nanoseconds))
+    }
+  }
+
   @Test(arguments: [5, 1])
   func `a trace has its partial rows, with finals beside them and without`(_ share: Int) throws {
     let records = records(211, 300) { $0 % share == 0 }

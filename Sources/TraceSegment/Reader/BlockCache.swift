@@ -44,6 +44,8 @@ package final class BlockCache: Sendable {
     var indexByKey: [Key: Int] = [:]
     var hand = 0
     var statistics = Statistics()
+    /// What is left of the bound for blocks.
+    var roomByteCount = 0
 
     mutating func drop(_ index: Int) -> (any CachedBlock)? {
       let slot = slots[index]
@@ -57,9 +59,9 @@ package final class BlockCache: Sendable {
     }
 
     /// Frees blocks until the bound holds. What it returns is released outside of the lock.
-    mutating func shrink(to maximum: Int) -> [any CachedBlock] {
+    mutating func shrink() -> [any CachedBlock] {
       var dropped: [any CachedBlock] = []
-      while statistics.residentByteCount > maximum, statistics.blockCount > 0 {
+      while statistics.residentByteCount > roomByteCount, statistics.blockCount > 0 {
         if hand >= slots.count { hand = 0 }
         if slots[hand].block != nil {
           if slots[hand].isRecent {
@@ -89,13 +91,23 @@ package final class BlockCache: Sendable {
     self.frontByteCount = frontByteCount
     var initial = State()
     initial.statistics.maximumByteCount = self.maximumByteCount
+    initial.roomByteCount = self.maximumByteCount
     state = Mutex(initial)
   }
 
   package var statistics: Statistics { state.withLock { $0.statistics } }
 
+  /// Takes so many bytes from the blocks for what somebody else holds inside the bound, instead of what was taken before.
+  package func reserve(byteCount: Int) {
+    let dropped = state.withLock { state in
+      state.roomByteCount = max(0, maximumByteCount - byteCount)
+      return state.shrink()
+    }
+    withExtendedLifetime(dropped) {}
+  }
+
   /// The block at `key`, loading it when it is not held. Two callers may load the same block at once; one wins.
-  func block<Block: CachedBlock>(_ key: Key, load: () throws -> Block) rethrows -> Block {
+  package func block<Block: CachedBlock>(_ key: Key, load: () throws -> Block) rethrows -> Block {
     if let held: Block = find(key) { return held }
     let loaded = try load()
     let (winner, dropped) = state.withLock { state -> (Block, [any CachedBlock]) in
@@ -110,7 +122,7 @@ package final class BlockCache: Sendable {
       }
       state.statistics.residentByteCount += slot.byteCount
       state.statistics.blockCount += 1
-      return (loaded, state.shrink(to: maximumByteCount))
+      return (loaded, state.shrink())
     }
     withExtendedLifetime(dropped) {}
     return winner
@@ -128,7 +140,13 @@ package final class BlockCache: Sendable {
     }
   }
 
-  func holds(_ key: Key) -> Bool { state.withLock { $0.indexByKey[key] != nil } }
+  package func holds(_ key: Key) -> Bool { state.withLock { $0.indexByKey[key] != nil } }
+
+  /// Forgets a block.
+  package func removeBlock(_ key: Key) {
+    let dropped = state.withLock { state in state.indexByKey[key].flatMap { state.drop($0) } }
+    withExtendedLifetime(dropped) {}
+  }
 
   /// Looks again at how many bytes a block holds, after a reader decoded more of it.
   func recount(_ key: Key) {
@@ -137,7 +155,7 @@ package final class BlockCache: Sendable {
       let byteCount = block.residentByteCount
       state.statistics.residentByteCount += byteCount - state.slots[index].byteCount
       state.slots[index].byteCount = byteCount
-      return state.shrink(to: maximumByteCount)
+      return state.shrink()
     }
     withExtendedLifetime(dropped) {}
   }

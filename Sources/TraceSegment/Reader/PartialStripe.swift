@@ -19,7 +19,7 @@ package final class PartialStripe: SpanStripe {
     self.bounds = bounds
   }
 
-  private func table() throws -> PartialTable {
+  func table() throws -> PartialTable {
     guard let table = try core.partials(), table.count == rowCount else {
       throw core.place(.partialSpans).damage("it is not what it was")
     }
@@ -28,8 +28,6 @@ package final class PartialStripe: SpanStripe {
 
   /// The rows of a trace, ascending.
   func rows(of trace: TraceID) throws -> [Int] { Array(try table().rows(of: trace)) }
-
-  private var allRows: [Int] { Array(0..<rowCount) }
 
   package var holdsFinals: Bool { false }
   package func partialRows(_ rows: [Int]) -> [Int] { rows }
@@ -40,12 +38,6 @@ package final class PartialStripe: SpanStripe {
   ) throws {}
 
   package func text(_ code: UInt32) throws -> [UInt8] { [] }
-
-  /// Calls `body` with the ids of every record.
-  package func forEachID(_ body: (TraceID, UInt64) -> Void) throws {
-    let table = try table()
-    for (trace, span) in zip(try table.traces(allRows), try table.spanIDs(allRows)) { body(trace, span) }
-  }
 
   package func mayMatch(_ leaf: SpanLeaf) throws -> Bool {
     switch leaf {

@@ -58,8 +58,7 @@ final class PartialTable: CachedBlock, @unchecked Sendable {
 
   /// The rows of a trace. Decodes the pages that hold it: ids ascend, and are stored as steps.
   func rows(of trace: TraceID) throws -> Range<Int> {
-    // A page whose successor begins below the trace holds nothing of it.
-    var page = max(0, pageStarts.indices.partition { pageStarts[$0] >= trace } - 1)
+    var page = page(before: trace)
     var rows: Range<Int>?
     while page < pageStarts.count, pageStarts[page] <= trace {
       let pageRows = traceHighs.rows(ofPage: page)
@@ -77,6 +76,26 @@ final class PartialTable: CachedBlock, @unchecked Sendable {
     let traces = try traces(Array(traceHighs.rows(ofPage: page)))
     lastPage.withLock { $0 = (page, traces) }
     return traces
+  }
+
+  // MARK: Ids by page
+
+  var pageCount: Int { pageStarts.count }
+
+  func firstRow(ofPage page: Int) -> Int { page * IntegerPage.maximumCount }
+
+  /// The last page that begins before a trace; the first when none does. What precedes it holds nothing of the trace.
+  func page(before trace: TraceID) -> Int { max(0, pageStarts.indices.partition { pageStarts[$0] >= trace } - 1) }
+
+  func keys(ofPage page: Int) throws -> [SpanKey] {
+    let rows = Array(traceHighs.rows(ofPage: page))
+    return zip(try traces(rows), try spanIDs(rows)).map { SpanKey(trace: $0, span: $1) }
+  }
+
+  /// The first traces of pages that lie at least so many rows apart, but for the first page.
+  func cuts(every rowCount: Int) -> [TraceID] {
+    let step = max(1, rowCount / IntegerPage.maximumCount)
+    return stride(from: step, to: pageCount, by: step).map { pageStarts[$0] }
   }
 
   // MARK: Columns of some rows, which ascend
