@@ -25,7 +25,14 @@ struct PartialLoad: Encodable {
   var storeMemoryByteCount = 0
   /// Of the process, when everything is written and nothing was asked yet.
   var peakMemoryByteCountOfWriting = 0
+  /// The same when everything was asked and sealed, merges under way.
+  var peakMemoryByteCountOfAsking = 0
+  /// The same when merges have ended.
   var peakMemoryByteCount = 0
+  /// Of the process, when the store has been quiet and merges have ended.
+  var settledMemoryByteCount: Int?
+  /// Milliseconds of the list of services, which looks at every span.
+  var services = 0.0
 
   private static let requestSpanCount = 512
   private static let start: UInt64 = 1_767_225_600_000_000_000
@@ -56,10 +63,25 @@ struct PartialLoad: Encodable {
     result.storeMemoryByteCount = try await store.statistics().memoryByteCount
     result.sealSeconds = try await ContinuousClock().measure { try await store.seal() }.seconds
     result.searchAfterSeal = try await times(1) { _ in _ = try await store.findSpans(query).collect() }[0]
+    result.services = try await times(1) { _ in _ = try await store.getServices() }[0]
     result.keptRecordCount = try await store.statistics().partialRecordCount
+    result.peakMemoryByteCountOfAsking = ProcessMemory.peakByteCount()
+    result.settledMemoryByteCount = try await settledMemoryByteCount(of: store)
     result.peakMemoryByteCount = ProcessMemory.peakByteCount()
     try await store.close()
     return result
+  }
+
+  /// Waits until no segment has come or gone for five seconds, for a minute at most.
+  private static func settledMemoryByteCount(of store: TraceStore) async throws -> Int? {
+    var segments: [StoreStatistics.SegmentInfo] = []
+    for _ in 0..<12 {
+      let now = try await store.statistics().segments
+      if now == segments { break }
+      segments = now
+      try await Task.sleep(for: .seconds(5))
+    }
+    return ProcessMemory.byteCount()
   }
 
   /// Every span once, then every span again.
