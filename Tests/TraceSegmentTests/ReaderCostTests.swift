@@ -102,6 +102,33 @@ import TraceSource
     #expect(fixture.files.snapshot().total().readCount == 0)
   }
 
+  @Test func `not rules out the stripes whose rows all pass, and no others`() throws {
+    var generator = RecordGenerator(seed: 68)
+    let mixed = generator.records(800, traceCount: 40)
+    let uniform = mixed.map { record in
+      var record = record
+      (record.resource, record.scope) = (mixed[0].resource, mixed[0].scope)
+      record.span.kind = .server
+      return record
+    }
+    for (records, isUniform) in [(mixed, false), (uniform, true)] {
+      let segment = try SegmentFixture(records).open()
+      let stripes = segment.stripes
+      let open = [Bool](repeating: true, count: stripes.count)
+      for leaf in sampleLeaves() {
+        for (stripe, mayFail) in zip(stripes, try segment.stripes(mayFail: leaf, among: open)) where !mayFail {
+          var mask = RowMask(count: stripe.rowCount, filled: true)
+          try stripe.filter(&mask, by: leaf)
+          #expect(mask.isFull, "\(leaf)")
+        }
+      }
+      let scope = SpanLeaf.scopeName(Array(mixed[0].scope.name.utf8))
+      for leaf in [SpanLeaf.kind(SpanKind.server.rawValue), scope] {
+        #expect(try segment.stripes(mayFail: leaf, among: open).contains(true) != isUniform, "\(leaf)")
+      }
+    }
+  }
+
   @Test func `a number that no span has costs its column and no shapes`() throws {
     var generator = RecordGenerator(seed: 69)
     var records = generator.records(4000, traceCount: 200)

@@ -44,6 +44,22 @@ extension SegmentCore {
     }
   }
 
+  /// The same for rows that do not pass. What resources and scopes decide is known of every stripe, kinds and errors too.
+  func failureTest(_ leaf: SpanLeaf) throws -> StripeTest {
+    switch leaf {
+    case .text(.resourceSchemaURL, let test):
+      return absence(try resources().passing(.resourceSchemaURL, test)) { $0.resources }
+    case .text(let text, let test) where text.level == .scope:
+      return absence(try scopes().passing(text, test)) { $0.scopes }
+    case .kind(let kinds): return { !$0.summary.kinds.allSatisfy { kinds.contains($0) } }
+    case .statusCode(let codes):
+      return { codes != [SpanStatus.Code.error.rawValue] || $0.summary.errorCount < $0.rowCount }
+    case .attribute(.resource, let key, let test): return absence(try resources().passing(key, test)) { $0.resources }
+    case .attribute(.scope, let key, let test): return absence(try scopes().passing(key, test)) { $0.scopes }
+    default: return { _ in true }
+    }
+  }
+
   func stripeTest(_ leaf: ElementLeaf, _ level: ChildLevel) throws -> StripeTest? {
     switch (leaf, level) {
     case (.name(let test), .event): return try fixedTextTest(ChunkID.eventName, test)
@@ -62,6 +78,7 @@ extension SegmentCore {
     case .leaf(let leaf): return try stripeTest(leaf)
     case .all(let parts): return all(try parts.map { try stripeTest($0) })
     case .any(let parts): return any(try parts.map { try stripeTest($0) })
+    case .not(.leaf(let leaf)): return try failureTest(leaf)
     case .not: return { _ in true }
     }
   }
@@ -94,6 +111,11 @@ extension SegmentCore {
   private func presence(_ passing: [Bool], _ entries: @escaping (StripeSummary) -> [UInt32]) -> StripeTest? {
     if passing.isEmpty { return nil }
     return { entries($0.summary).contains { Int($0) < passing.count && passing[Int($0)] } }
+  }
+
+  /// Whether one of a stripe's entries of a table is not among those that pass.
+  private func absence(_ passing: [Bool], _ entries: @escaping (StripeSummary) -> [UInt32]) -> StripeTest {
+    { !entries($0.summary).allSatisfy { Int($0) < passing.count && passing[Int($0)] } }
   }
 
   /// Whether one of a stripe's strings passes, of which the stripe index names all.
