@@ -189,12 +189,16 @@ private final class StringDecision {
   private let strings: StringTable
   private let wanted: CodeList?
   private let decide: (UnsafeRawBufferPointer) -> Bool
-  private var answers: [UInt32: Bool] = [:]
+  /// The codes that were looked at, and those of them that pass.
+  private var known: RowMask
+  private var passing: RowMask
 
   init(_ test: TextTest, _ strings: StringTable) throws {
     self.strings = strings
     wanted = test.list.map { strings.codes(of: $0) }
     decide = test.makeDecision()
+    known = RowMask(count: wanted == nil ? strings.count : 0)
+    passing = known
   }
 
   /// Whether no string passes, as far as is known without a look at them.
@@ -203,14 +207,19 @@ private final class StringDecision {
   /// - Parameter codes: ascending.
   func passesAny(of codes: [UInt32]) throws -> Bool {
     if let wanted { return wanted.containsAny(of: codes) }
+    return try passesAny(of: codes, &known, &passing)
+  }
+
+  private func passesAny(of codes: [UInt32], _ known: inout RowMask, _ passing: inout RowMask) throws -> Bool {
     for code in codes {
-      if let known = answers[code] {
-        if known { return true }
-        continue
+      let index = Int(code)
+      // A string that is not there is damage.
+      guard index < known.count else { return try strings.withBytes(code, decide) }
+      if !known[index] {
+        known.set(index)
+        if try strings.withBytes(code, decide) { passing.set(index) }
       }
-      let passes = try strings.withBytes(code, decide)
-      answers[code] = passes
-      if passes { return true }
+      if passing[index] { return true }
     }
     return false
   }
