@@ -139,20 +139,10 @@ final class StoreCore: Sendable {
   private static let maximumRestartCount = 3
 
   /// What is visible now of a few traces; of others it may hold nothing.
-  func snapshot(of traces: [TraceID]) async throws -> QuerySnapshot {
-    try await readers.run { [self] in
-      let (memtables, segments) = try sources(of: traces)
-      return QuerySnapshot(
-        sources: memtables + segments, storeFingerprint: storeFingerprint, damage: damage, repeats: repeats)
-    }
-  }
-
-  func search(_ query: TraceQuery) async throws -> (TraceSearch.Page, QuerySnapshot) {
-    try await read { snapshot in
-      var page = try TraceSearch(query, in: snapshot).run()
-      page.summary.add(damage: snapshot.damage)
-      return (page, snapshot)
-    }
+  func snapshot(of traces: [TraceID]) throws -> QuerySnapshot {
+    let (memtables, segments) = try sources(of: traces)
+    return QuerySnapshot(
+      sources: memtables + segments, storeFingerprint: storeFingerprint, damage: damage, repeats: repeats)
   }
 
   /// What could not be read before the query began.
@@ -177,63 +167,6 @@ final class StoreCore: Sendable {
     case .writer(let ingestor, _, _): ingestor.sources()
     case .follower(let follower): try follower.sources()
     }
-  }
-
-  /// The traces' chunks, assembled one at a time as they are asked for. The stream keeps `store` open.
-  func chunks(
-    of traces: [TraceID], in snapshot: QuerySnapshot, options: ReadOptions, summary: ResultSummary,
-    for store: TraceStore
-  ) -> ResultStream<TraceChunk> {
-    let now = self.options.clock()
-    let progress = Mutex((next: 0, assembly: TraceAssembly?.none, summary: summary))
-    return ResultStream(
-      next: {
-        try await store.core.readers.run {
-          progress.withLock { progress in
-            while true {
-              if progress.assembly == nil {
-                guard progress.next < traces.count else { return nil }
-                progress.assembly = TraceAssembly(
-                  traces[progress.next], in: snapshot, options: options, nowNanoseconds: now)
-                progress.next += 1
-              }
-              if let chunk = progress.assembly?.next() { return chunk }
-              progress.summary.add(damage: progress.assembly?.damage ?? [])
-              progress.assembly = nil
-            }
-          }
-        }
-      },
-      summary: { progress.withLock { $0.summary } })
-  }
-
-  /// Traces that one way to a reader thread looks at.
-  private static let batchCount = 32
-
-  /// What `assemble` makes of the traces, a few at a time as they are asked for. The stream keeps `store` open.
-  func assembled<Element: Sendable>(
-    _ traces: [TraceID], in snapshot: QuerySnapshot, summary: ResultSummary, for store: TraceStore,
-    _ assemble: @escaping @Sendable (TraceID, QuerySnapshot, inout [String]) -> Element?
-  ) -> ResultStream<Element> {
-    let progress = Mutex((next: 0, ready: [Element]()[...], summary: summary))
-    return ResultStream(
-      next: {
-        if let made = progress.withLock({ $0.ready.popFirst() }) { return made }
-        // A trace costs less than the way to another thread and back: one way serves a batch of them.
-        return try await store.core.readers.run {
-          progress.withLock { progress in
-            while progress.ready.isEmpty, progress.next < traces.count {
-              let batch = traces[progress.next..<min(progress.next + Self.batchCount, traces.count)]
-              progress.next = batch.endIndex
-              var damage: [String] = []
-              progress.ready = batch.compactMap { assemble($0, snapshot, &damage) }[...]
-              progress.summary.add(damage: damage)
-            }
-            return progress.ready.popFirst()
-          }
-        }
-      },
-      summary: { progress.withLock { $0.summary } })
   }
 
   // MARK: Lifecycle

@@ -50,28 +50,26 @@ public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sen
   public func getTraces(
     _ parameters: [GetTraceParameters], options: ReadOptions
   ) async throws -> ResultStream<TraceChunk> {
-    let traces = parameters.map(\.traceID)
-    let snapshot = try await core.snapshot(of: traces)
-    return core.chunks(
-      of: traces, in: snapshot, options: options, summary: ResultSummary(damage: snapshot.damage), for: self)
+    try await core.chunks(of: parameters.map(\.traceID), options, for: self)
   }
 
   public func findTraces(_ query: TraceQuery) async throws -> ResultStream<TraceChunk> {
-    let (page, snapshot) = try await core.search(query)
-    return core.chunks(of: page.traces, in: snapshot, options: query.options, summary: page.summary, for: self)
+    let now = core.options.clock()
+    return try await core.stream(for: self) { snapshot in
+      let page = try snapshot.search(query)
+      return ChunkMaker(page.traces, in: snapshot, query.options, now, page.summary)
+    }
   }
 
   public func findTraceIDs(_ query: TraceQuery) async throws -> ResultStream<FoundTrace> {
-    let (page, snapshot) = try await core.search(query)
-    return core.assembled(page.traces, in: snapshot, summary: page.summary, for: self) {
-      FoundTrace.assemble($0, in: $1, damage: &$2)
+    try await core.stream(for: self) { snapshot in
+      TraceMaker(try snapshot.search(query), in: snapshot) { FoundTrace.assemble($0, in: $1, damage: &$2) }
     }
   }
 
   public func findTraceSummaries(_ query: TraceQuery) async throws -> ResultStream<TraceSummary> {
-    let (page, snapshot) = try await core.search(query)
-    return core.assembled(page.traces, in: snapshot, summary: page.summary, for: self) {
-      TraceSummary.assemble($0, in: $1, damage: &$2)
+    try await core.stream(for: self) { snapshot in
+      TraceMaker(try snapshot.search(query), in: snapshot) { TraceSummary.assemble($0, in: $1, damage: &$2) }
     }
   }
 

@@ -42,6 +42,9 @@ package struct TraceAssembly {
     damage = report.messages
   }
 
+  /// Whether no chunk is left.
+  package var isAtEnd: Bool { fragmentIndex == fragments.count && joined.isEmpty }
+
   /// The next chunk, or nil after the last.
   package mutating func next() -> TraceChunk? {
     var report = DamageReport()

@@ -24,11 +24,16 @@ package final class OverlaidSource: SpanSource {
   package var bounds: StripeBounds { source.bounds }
 
   package func stripes(mayMatch leaf: SpanLeaf, among open: [Bool]) throws -> [Bool] {
-    var open = try source.stripes(mayMatch: leaf, among: open)
-    for (place, stripe) in stripes.enumerated() where open[place] {
-      if let overlaid = stripe as? OverlaidStripe, overlaid.isAllHidden { open[place] = false }
-    }
-    return open
+    visible(try source.stripes(mayMatch: leaf, among: open))
+  }
+
+  package func stripes(mayFail leaf: SpanLeaf, among open: [Bool]) throws -> [Bool] {
+    visible(try source.stripes(mayFail: leaf, among: open))
+  }
+
+  /// Without the stripes whose rows are all hidden.
+  private func visible(_ open: [Bool]) -> [Bool] {
+    zip(open, stripes).map { isOpen, stripe in isOpen && (stripe as? OverlaidStripe)?.isAllHidden != true }
   }
 
   package func rows(of trace: TraceID) throws -> [LocatedRows] { try rows(of: trace, for: .records) }

@@ -31,6 +31,7 @@ extension SpanPredicate {
         }
       }
       return result
+    case .not(.leaf(let leaf)): return try source.stripes(mayFail: leaf, among: open)
     case .not: return open
     }
   }

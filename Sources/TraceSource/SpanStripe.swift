@@ -14,6 +14,9 @@ package protocol SpanSource: AnyObject, Sendable {
   /// is looked at once. Those that are not `open` are not looked at.
   func stripes(mayMatch leaf: SpanLeaf, among open: [Bool]) throws -> [Bool]
 
+  /// The same for rows that do not pass.
+  func stripes(mayFail leaf: SpanLeaf, among open: [Bool]) throws -> [Bool]
+
   /// The rows of a trace, by stripe. Costs a probe of a resident filter when the trace is not here.
   func rows(of trace: TraceID) throws -> [LocatedRows]
 
@@ -63,6 +66,7 @@ package enum RowUse: Sendable {
 }
 
 extension SpanSource {
+  package func stripes(mayFail leaf: SpanLeaf, among open: [Bool]) throws -> [Bool] { open }
   package func rows(of trace: TraceID, for use: RowUse) throws -> [LocatedRows] { try rows(of: trace) }
   package func repeatedRows() throws -> [Int: RowMask] { [:] }
   package var contentNumber: UInt64? { nil }

@@ -37,6 +37,27 @@ import Testing
     #expect(statistics.missCount - 100 < 30, "the hot block was loaded \(statistics.missCount - 100) times")
   }
 
+  @Test func `a walk over more than the cache holds leaves what is asked for again and again`() {
+    let cache = BlockCache(maximumByteCount: 10_000)
+    /// How many of the blocks had to be loaded.
+    func loads(_ file: UInt64, _ count: UInt64) -> Int {
+      let before = cache.statistics.missCount
+      for offset in 0..<count { _ = cache.block(key(file, offset)) { Block(100) } }
+      return cache.statistics.missCount - before
+    }
+    #expect(loads(1, 50) == 50)
+    #expect(loads(2, 20) == 20)
+    #expect(loads(1, 50) == 0)
+    for walk in 3..<6 as Range<UInt64> {
+      #expect(loads(walk, 1000) == 1000)
+      #expect(loads(1, 50) == 0)
+    }
+    // Others are asked for instead, in the end without the first.
+    for _ in 0..<60 { _ = loads(6, 90) }
+    #expect(loads(6, 90) == 0)
+    #expect(cache.statistics.residentByteCount <= 10_000)
+  }
+
   @Test func `a block larger than the cache is given and not kept`() {
     let cache = BlockCache(maximumByteCount: 50)
     let block = cache.block(key(1, 0)) { Block(60) }

@@ -102,6 +102,70 @@ import TraceSource
     #expect(fixture.files.snapshot().total().readCount == 0)
   }
 
+  @Test func `not rules out the stripes whose rows all pass, and no others`() throws {
+    var generator = RecordGenerator(seed: 68)
+    let mixed = generator.records(800, traceCount: 40)
+    let uniform = mixed.map { record in
+      var record = record
+      (record.resource, record.scope) = (mixed[0].resource, mixed[0].scope)
+      record.span.kind = .server
+      return record
+    }
+    for (records, isUniform) in [(mixed, false), (uniform, true)] {
+      let segment = try SegmentFixture(records).open()
+      let stripes = segment.stripes
+      let open = [Bool](repeating: true, count: stripes.count)
+      for leaf in sampleLeaves() {
+        for (stripe, mayFail) in zip(stripes, try segment.stripes(mayFail: leaf, among: open)) where !mayFail {
+          var mask = RowMask(count: stripe.rowCount, filled: true)
+          try stripe.filter(&mask, by: leaf)
+          #expect(mask.isFull, "\(leaf)")
+        }
+      }
+      let scope = SpanLeaf.scopeName(Array(mixed[0].scope.name.utf8))
+      for leaf in [SpanLeaf.kind(SpanKind.server.rawValue), scope] {
+        #expect(try segment.stripes(mayFail: leaf, among: open).contains(true) != isUniform, "\(leaf)")
+      }
+    }
+  }
+
+  @Test func `a number that no span has costs its column and no shapes`() throws {
+    var generator = RecordGenerator(seed: 69)
+    var records = generator.records(4000, traceCount: 200)
+    for index in records.indices {
+      records[index].span.attributes += [Attribute("number", .int(Int64(index * 7919 % 997) * 2))]
+    }
+    let fixture = try SegmentFixture(records, options: SegmentOptions(stripeRowCount: 4096))
+    let segment = try fixture.open()
+    let stripe = try #require(try segment.spanStripes().first)
+    func found(_ number: Int64) throws -> (count: Int, reads: FileCounts) {
+      let leaf = SpanLeaf.attribute(level: .span, key: Array("number".utf8), ValueTest(exactly: .int(number)))
+      #expect(try stripe.mayMatch(leaf))
+      var mask = RowMask(count: stripe.rowCount, filled: true)
+      fixture.files.reset()
+      try stripe.filter(&mask, by: leaf)
+      return (mask.setCount, fixture.files.snapshot().total())
+    }
+    // The head and the column; then what says which spans have its values.
+    let missing = try found(501)
+    #expect(missing.count == 0 && missing.reads.readCount == 2)
+    let present = try found(500)
+    #expect(present.count == records.count { $0.span.attributes.contains(Attribute("number", .int(500))) })
+    #expect(present.count > 0 && present.reads.readCount > 0)
+  }
+
+  @Test func `conditions on attributes have the same answers before the shapes are known`() throws {
+    var generator = RecordGenerator(seed: 70)
+    let fixture = try SegmentFixture(generator.records(300, traceCount: 20))
+    let warm = try fixture.open()
+    _ = try warm.allRecords()
+    for leaf in sampleLeaves() {
+      guard case .attribute = leaf else { continue }
+      let cold = try fixture.open()
+      #expect(try counted(cold.records(passing: leaf)) == counted(warm.records(passing: leaf)), "\(leaf)")
+    }
+  }
+
   @Test func `answers stay right when the cache holds next to nothing`() throws {
     var generator = RecordGenerator(seed: 66)
     let records = generator.records(500, traceCount: 30)

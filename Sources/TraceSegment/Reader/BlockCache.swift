@@ -6,7 +6,13 @@ package protocol CachedBlock: AnyObject, Sendable {
   var residentByteCount: Int { get }
 }
 
-/// Bounded memory for the blocks of all open segments, by the clock rule. Thread-safe.
+/// Bounded memory for the blocks of all open segments. Thread-safe.
+///
+/// A search that finds little walks over more than the cache holds, and must not drive out what others ask for again and
+/// again. So a block is new until it is asked for once more, some loads after its own (a search comes back to what it
+/// has just loaded; that says nothing), and from then on known. New blocks go before known ones as long as they have
+/// more than their share of the memory, in the order in which they came; known ones go by the clock rule, and become
+/// new again when nobody asks for them while the memory changes hands many times.
 ///
 /// A block that a caller holds stays alive after it was evicted; the bound is on what the cache itself keeps.
 package final class BlockCache: Sendable {
@@ -35,25 +41,60 @@ package final class BlockCache: Sendable {
     var key: Key
     var block: (any CachedBlock)?
     var byteCount: Int
-    var isRecent: Bool
+    /// How many blocks had been loaded when this one was or, of a known one, when it was last asked for.
+    var loadCount: Int
+    var isKnown = false
+    /// Of known blocks: asked for since the hand came by.
+    var isRecent = false
   }
+
+  /// Loads after its own from which on a question counts as another one.
+  private static let loadCountOfSearch = 16
+  /// For each block that there is room for, loads after which a known one that nobody asks for is new again; also the
+  /// evictions after which the next one is looked at.
+  private static let loadCountOfAge = 16
 
   private struct State: Sendable {
     var slots: [Slot] = []
     var freeSlots: [Int] = []
     var indexByKey: [Key: Int] = [:]
-    var hand = 0
+    var newHand = -1
+    var knownHand = -1
+    var agingHand = -1
+    /// Of `statistics.residentByteCount`.
+    var newByteCount = 0
+    var newBlockCount = 0
     var statistics = Statistics()
     /// What is left of the bound for blocks.
     var roomByteCount = 0
 
+    /// Notes that a block was asked for.
+    mutating func touch(_ index: Int) {
+      if slots[index].isKnown {
+        slots[index].isRecent = true
+      } else {
+        guard statistics.missCount - slots[index].loadCount >= BlockCache.loadCountOfSearch else { return }
+        slots[index].isKnown = true
+        newByteCount -= slots[index].byteCount
+        newBlockCount -= 1
+      }
+      slots[index].loadCount = statistics.missCount
+    }
+
+    mutating func resize(_ index: Int, to byteCount: Int) {
+      let difference = byteCount - slots[index].byteCount
+      slots[index].byteCount = byteCount
+      statistics.residentByteCount += difference
+      if !slots[index].isKnown { newByteCount += difference }
+    }
+
     mutating func drop(_ index: Int) -> (any CachedBlock)? {
+      resize(index, to: 0)
       let slot = slots[index]
       indexByKey[slot.key] = nil
-      statistics.residentByteCount -= slot.byteCount
+      if !slot.isKnown { newBlockCount -= 1 }
       statistics.blockCount -= 1
       slots[index].block = nil
-      slots[index].byteCount = 0
       freeSlots.append(index)
       return slot.block
     }
@@ -62,18 +103,48 @@ package final class BlockCache: Sendable {
     mutating func shrink() -> [any CachedBlock] {
       var dropped: [any CachedBlock] = []
       while statistics.residentByteCount > roomByteCount, statistics.blockCount > 0 {
-        if hand >= slots.count { hand = 0 }
-        if slots[hand].block != nil {
-          if slots[hand].isRecent {
-            slots[hand].isRecent = false
-          } else if let block = drop(hand) {
-            dropped.append(block)
-            statistics.evictionCount += 1
-          }
-        }
-        hand += 1
+        let isNewDue = newBlockCount > 0 && (newByteCount > roomByteCount / 4 || newBlockCount == statistics.blockCount)
+        let index = isNewDue ? nextNew() : nextKnown()
+        if let block = drop(index) { dropped.append(block) }
+        statistics.evictionCount += 1
+        if statistics.evictionCount % BlockCache.loadCountOfAge == 0 { age() }
       }
       return dropped
+    }
+
+    /// The new block that stands longest, or nearly so: a slot that was freed is taken again just behind the hand.
+    ///
+    /// - Precondition: there is one.
+    private mutating func nextNew() -> Int {
+      while true {
+        newHand = newHand + 1 < slots.count ? newHand + 1 : 0
+        if slots[newHand].block != nil, !slots[newHand].isKnown { return newHand }
+      }
+    }
+
+    /// The next known block that was not asked for since the hand came by.
+    ///
+    /// - Precondition: there is one that is known.
+    private mutating func nextKnown() -> Int {
+      while true {
+        knownHand = knownHand + 1 < slots.count ? knownHand + 1 : 0
+        if slots[knownHand].block == nil || !slots[knownHand].isKnown { continue }
+        if !slots[knownHand].isRecent { return knownHand }
+        slots[knownHand].isRecent = false
+      }
+    }
+
+    /// Looks at one block: known ones that nobody asks for any more do not stand for ever.
+    private mutating func age() {
+      agingHand = agingHand + 1 < slots.count ? agingHand + 1 : 0
+      let slot = slots[agingHand]
+      guard slot.block != nil, slot.isKnown,
+        statistics.missCount - slot.loadCount > BlockCache.loadCountOfAge * slots.count
+      else { return }
+      slots[agingHand].isKnown = false
+      slots[agingHand].isRecent = false
+      newByteCount += slot.byteCount
+      newBlockCount += 1
     }
   }
 
@@ -112,16 +183,13 @@ package final class BlockCache: Sendable {
     let loaded = try load()
     let (winner, dropped) = state.withLock { state -> (Block, [any CachedBlock]) in
       if let index = state.indexByKey[key], let held = state.slots[index].block as? Block { return (held, []) }
-      let slot = Slot(key: key, block: loaded, byteCount: loaded.residentByteCount, isRecent: true)
-      if let index = state.freeSlots.popLast() {
-        state.slots[index] = slot
-        state.indexByKey[key] = index
-      } else {
-        state.indexByKey[key] = state.slots.count
-        state.slots.append(slot)
-      }
-      state.statistics.residentByteCount += slot.byteCount
+      let slot = Slot(key: key, block: loaded, byteCount: 0, loadCount: state.statistics.missCount)
+      let index = state.freeSlots.popLast() ?? state.slots.count
+      if index < state.slots.count { state.slots[index] = slot } else { state.slots.append(slot) }
+      state.indexByKey[key] = index
       state.statistics.blockCount += 1
+      state.newBlockCount += 1
+      state.resize(index, to: loaded.residentByteCount)
       return (loaded, state.shrink())
     }
     withExtendedLifetime(dropped) {}
@@ -134,7 +202,7 @@ package final class BlockCache: Sendable {
         state.statistics.missCount += 1
         return nil
       }
-      state.slots[index].isRecent = true
+      state.touch(index)
       state.statistics.hitCount += 1
       return held
     }
@@ -152,9 +220,7 @@ package final class BlockCache: Sendable {
   func recount(_ key: Key) {
     let dropped = state.withLock { state -> [any CachedBlock] in
       guard let index = state.indexByKey[key], let block = state.slots[index].block else { return [] }
-      let byteCount = block.residentByteCount
-      state.statistics.residentByteCount += byteCount - state.slots[index].byteCount
-      state.slots[index].byteCount = byteCount
+      state.resize(index, to: block.residentByteCount)
       return state.shrink()
     }
     withExtendedLifetime(dropped) {}

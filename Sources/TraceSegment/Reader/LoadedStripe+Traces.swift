@@ -77,8 +77,8 @@ extension LoadedStripe {
     try part(.ordinals) { try TraceOrdinals(ordinalColumn(), traceCount: head.traceCount, scratch) }
   }
 
-  /// Traces that are looked for row by row before all of them are indexed, which costs several times as much.
-  private static let scannedTraceCount = 16
+  /// Traces that are looked for row by row before all of them are indexed, which costs about as much as so many.
+  private static let scannedTraceCount = 32
 
   /// The rows of a trace, ascending.
   ///
@@ -86,12 +86,26 @@ extension LoadedStripe {
   func rows(ofTrace ordinal: Int, _ scratch: ReadScratch) throws -> ArraySlice<UInt32> {
     if let index = known(.traceRows, as: TraceRows.self) { return index.rows(of: ordinal) }
     if let recent = recentTrace.withLock({ $0 }), recent.ordinal == ordinal { return recent.rows[...] }
-    guard scanCount.add(1, ordering: .relaxed).newValue <= Self.scannedTraceCount else {
-      return try traceRows(scratch).rows(of: ordinal)
-    }
-    let rows = try ordinals(scratch).rows(of: ordinal)
+    let count = scanCount.add(1, ordering: .relaxed).newValue
+    guard count <= Self.scannedTraceCount else { return try traceRows(scratch).rows(of: ordinal) }
+    // One trace is found quicker on the way through the pages; for the next one all ordinals are kept.
+    let rows = try count == 1 ? decodedRows(ofTrace: ordinal, scratch) : ordinals(scratch).rows(of: ordinal)
     recentTrace.withLock { $0 = (ordinal, rows) }
     return rows[...]
+  }
+
+  private func decodedRows(ofTrace ordinal: Int, _ scratch: ReadScratch) throws -> [UInt32] {
+    if let known = known(.ordinals, as: TraceOrdinals.self) { return known.rows(of: ordinal) }
+    let target = UInt64(ordinal)
+    var rows: [UInt32] = []
+    try ordinalColumn().forEachPage(in: 0..<head.rowCount, scratch) { first, values in
+      var index = 0
+      while index < values.count {
+        if values[index] == target { rows.append(UInt32(truncatingIfNeeded: first &+ index)) }
+        index &+= 1
+      }
+    }
+    return rows
   }
 
   func traceRows(_ scratch: ReadScratch) throws -> TraceRows {

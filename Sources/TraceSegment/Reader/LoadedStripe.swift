@@ -209,7 +209,9 @@ final class LoadedStripe: CachedBlock {
   }
 
   func integers(_ id: UInt32, count: Int) throws -> IntegerChunk {
-    try part(.chunk(id)) { try integers(id, count: count, checkedChunk(id), tally) }
+    let column = try part(.chunk(id)) { try integers(id, count: count, checkedChunk(id), tally) }
+    try check(column.count, of: id, are: count)
+    return column
   }
 
   /// A column with memory of its own, which stays when the stripe leaves the cache, and how many bytes that is.
@@ -237,22 +239,31 @@ final class LoadedStripe: CachedBlock {
         chunk?.bytes, count: count, summary: summary.text(id), isVerifying: chunk?.hasBadPages ?? false,
         owner: chunk?.owner ?? front, place: place(id), tally: tally, scratch)
     }
-    guard text.count == count else { throw place(id).damage("\(count) values are due and \(text.count) are there") }
+    try check(text.count, of: id, are: count)
     return text
   }
 
-  /// The column as long as the stripe index says, for those who do not know yet how many values the shapes ask for.
-  func indexedText(_ id: UInt32, _ scratch: ReadScratch) throws -> StripeText {
-    try text(id, count: summary.text(id)?.valueCount ?? 0, scratch)
+  /// How many values the stripe index gives a key catalogue entry, for those who do not know yet how many the shapes ask
+  /// for.
+  func indexedCount(_ entry: UInt32) -> Int {
+    let id = ChunkID.attribute(entry)
+    return summary.number(id)?.valueCount ?? summary.text(id)?.valueCount ?? 0
   }
 
   func doubles(_ id: UInt32, count: Int) throws -> DoubleChunk {
-    try part(.chunk(id)) {
+    let column = try part(.chunk(id)) {
       let chunk = try checkedChunk(id)
       return try DoubleChunk(
         chunk?.bytes, count: count, isVerifying: chunk?.hasBadPages ?? false, owner: chunk?.owner ?? front,
         place: place(id), tally: tally)
     }
+    try check(column.count, of: id, are: count)
+    return column
+  }
+
+  /// The stripe index and the shapes both say how many values a column has; the one that was read first may lie.
+  private func check(_ count: Int, of id: UInt32, are due: Int) throws {
+    guard count == due else { throw place(id).damage("\(due) values are due and \(count) are there") }
   }
 
   // MARK: Decoded structure

@@ -111,16 +111,27 @@ package final class Segment: SpanSource {
   package var bounds: StripeBounds { StripeBounds(totals) }
 
   package func stripes(mayMatch leaf: SpanLeaf, among open: [Bool]) throws -> [Bool] {
+    try stripes(that: core.stripeTest(leaf), partialThat: { try $0.mayMatch(leaf) }, among: open)
+  }
+
+  package func stripes(mayFail leaf: SpanLeaf, among open: [Bool]) throws -> [Bool] {
+    try stripes(that: core.failureTest(leaf), partialThat: { _ in true }, among: open)
+  }
+
+  /// - Parameter test: nil when no stripe of spans passes.
+  private func stripes(
+    that test: StripeTest?, partialThat passes: (PartialStripe) throws -> Bool, among open: [Bool]
+  ) throws -> [Bool] {
     let (stripes, partial) = (try spanStripes(), try partialStripe())
     // One damaged stripe stood for all of them when the caller asked.
     guard open.count == stripes.count + (partial == nil ? 0 : 1) else { return open }
     var result = [Bool](repeating: false, count: open.count)
-    if let test = try core.stripeTest(leaf) {
+    if let test {
       for (index, stripe) in stripes.enumerated() where open[index] {
         result[index] = try stripe.rowCount > 0 && test(stripe)
       }
     }
-    if let partial, open[stripes.count] { result[stripes.count] = try partial.mayMatch(leaf) }
+    if let partial, open[stripes.count] { result[stripes.count] = try passes(partial) }
     return result
   }
 

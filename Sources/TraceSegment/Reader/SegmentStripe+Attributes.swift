@@ -43,87 +43,108 @@ extension SegmentStripe {
     of entry: Int, _ level: ColumnLevel, passing test: ValueTest, in range: Range<Int>, _ loaded: LoadedStripe,
     _ scratch: ReadScratch, _ body: (Int) -> Void
   ) throws {
-    let code = UInt32(entry)
-    if try !mayHold(test, of: code, level, loaded, scratch) { return }
+    let (code, type) = (UInt32(entry), loaded.catalogue[entry].type)
+    let isAllOrNothing = type == .absent || type == .empty
+    if isAllOrNothing && !test.matches(type, bits: 0) { return }
+    // The shape is all there is to look at.
+    let isDecidedByShape = isAllOrNothing || test.passesAll(type)
+    let known =
+      isDecidedByShape ? nil : try indicesBeforeShapes(of: entry, level, passing: test, in: range, loaded, scratch)
+    if let known, known.isEmpty { return }
     let map = try loaded.shapeMap(level, scratch)
     let prefix = try loaded.prefix(of: code, in: map)
     let count = Int(prefix[prefix.count - 1])
     guard count > 0, !range.isEmpty else { return }
     var cursor = DenseCursor(map: map, prefix: prefix, entry: code)
-    let type = loaded.catalogue[entry].type
-    let isAllOrNothing = type == .absent || type == .empty
-    if isAllOrNothing && !test.matches(type, bits: 0) { return }
-    if isAllOrNothing || test.passesAll(type) {
-      // The shape is all there is to look at.
+    if isDecidedByShape {
       for element in range where cursor.valueCount(of: element) > 0 { body(element) }
       return
     }
     let dense = Int(prefix[range.lowerBound >> ShapeMap.blockShift])
     let denseEnd = Int(prefix[((range.upperBound - 1) >> ShapeMap.blockShift) + 1])
     guard dense < denseEnd else { return }
-    let id = ChunkID.attribute(code)
     func found(_ index: Int) {
       if let element = cursor.element(of: index) { body(element) }
     }
+    guard let known else {
+      return try forEachIndex(of: entry, passing: test, in: dense..<denseEnd, count: count, loaded, scratch, found)
+    }
+    guard known.count == count else {
+      throw loaded.place(ChunkID.attribute(code)).damage("\(count) values are due and \(known.count) are there")
+    }
+    known.forEachSet(in: dense..<denseEnd, found)
+  }
+
+  /// Calls `body` with the places among the values of a catalogue entry that pass, ascending.
+  ///
+  /// - Parameter count: how many values there are.
+  private func forEachIndex(
+    of entry: Int, passing test: ValueTest, in dense: Range<Int>, count: Int, _ loaded: LoadedStripe,
+    _ scratch: ReadScratch, _ body: (Int) -> Void
+  ) throws {
+    let type = loaded.catalogue[entry].type
+    let id = ChunkID.attribute(UInt32(entry))
     switch type {
     case .bool:
-      try loaded.integers(id, count: count).forEachPage(in: dense..<denseEnd, scratch) { first, values in
-        for index in 0..<values.count where test.matches(.bool, bits: values[index]) { found(first &+ index) }
+      try loaded.integers(id, count: count).forEachPage(in: dense, scratch) { first, values in
+        for index in 0..<values.count where test.matches(.bool, bits: values[index]) { body(first &+ index) }
       }
     case .int:
       let isSpelled = test.spelled != nil
       try loaded.integers(id, count: count).forEachPage(
-        in: dense..<denseEnd, scratch, holding: isSpelled ? nil : test.ints
+        in: dense, scratch, holding: isSpelled ? nil : test.ints
       ) { first, values in
         if isSpelled {
           for index in 0..<values.count where test.matches(.int, bits: NumberOrder.int(values[index])) {
-            found(first &+ index)
+            body(first &+ index)
           }
         } else {
-          test.ints.forEachIndex(in: values) { found(first &+ $0) }
+          test.ints.forEachIndex(in: values) { body(first &+ $0) }
         }
       }
     case .double:
-      try loaded.doubles(id, count: count).forEachValue(in: dense..<denseEnd, scratch) { index, bits in
-        if test.matches(.double, bits: bits) { found(index) }
+      try loaded.doubles(id, count: count).forEachValue(in: dense, scratch) { index, bits in
+        if test.matches(.double, bits: bits) { body(index) }
       }
     default:
       let text = try loaded.text(id, count: count, scratch)
       let strings = try core.strings()
       if let own = test.text(type) {
-        try text.forEachIndex(passing: own, in: dense..<denseEnd, strings, scratch, found)
+        try text.forEachIndex(passing: own, in: dense, strings, scratch, body)
       } else {
         let place = loaded.place(id)
-        for index in dense..<denseEnd {
+        for index in dense {
           let passes = try text.withValue(at: index, strings, scratch) { bytes in
             try test.matches(AttributeDecoding.value(type, bytes, place))
           }
-          if passes { found(index) }
+          if passes { body(index) }
         }
       }
     }
   }
-}
 
-extension SegmentStripe {
-  /// False when no value of the column is one of the texts that are looked for: then the shapes of all elements, which
-  /// cost far more than the column of a rare key, need not be decoded. It only spares work: what is damaged may hold
-  /// them, and is met by those who need it.
-  private func mayHold(
-    _ test: ValueTest, of code: UInt32, _ level: ColumnLevel, _ loaded: LoadedStripe, _ scratch: ReadScratch
-  ) throws -> Bool {
-    guard let text = test.text(loaded.catalogue[Int(code)].type), text.list != nil,
+  /// The places among all values of a catalogue entry that pass, found before anybody knows which elements they belong
+  /// to: when there are none, the shapes of all elements, which cost more than most columns, need not be decoded. Nil
+  /// when the shapes are known, or cost less than the values that `range` leaves out.
+  ///
+  /// It only spares work: what is damaged may hold them, and is met by those who need it.
+  private func indicesBeforeShapes(
+    of entry: Int, _ level: ColumnLevel, passing test: ValueTest, in range: Range<Int>, _ loaded: LoadedStripe,
+    _ scratch: ReadScratch
+  ) throws -> RowMask? {
+    let type = loaded.catalogue[entry].type
+    let isNumber = type == .bool || type == .int || type == .double
+    guard isNumber || test.text(type)?.list != nil || range.count >= loaded.elementCount(level) / 2,
       loaded.known(.shapeMap(level), as: ShapeMap.self) == nil
-    else { return true }
-    let strings = try core.strings()
+    else { return nil }
+    let count = loaded.indexedCount(UInt32(entry))
+    var passing = RowMask(count: count)
     do {
-      let column = try loaded.indexedText(ChunkID.attribute(code), scratch)
-      var isThere = false
-      try column.forEachIndex(passing: text, in: 0..<column.count, strings, scratch) { _ in isThere = true }
-      return isThere
+      try forEachIndex(of: entry, passing: test, in: 0..<count, count: count, loaded, scratch) { passing.set($0) }
     } catch let error as TracestoreError where error.code == .corrupt {
-      return true
+      return nil
     }
+    return passing
   }
 }
 

@@ -17,10 +17,10 @@ extension SegmentStripe {
   package func timeBounds(_ rows: [Int]) throws -> (minimumStart: UInt64, maximumEnd: UInt64)? {
     try check(rows)
     guard !rows.isEmpty else { return nil }
-    return try reading { loaded, _ in
+    return try reading { loaded, scratch in
       let times = try StripeTimes(loaded)
       let offsets = try times.offsets.gather(rows)
-      if let trace = try loaded.wholeTrace(rows, times) {
+      if let trace = try loaded.wholeTrace(rows, times, scratch) {
         // All starts count from its base.
         let base = try times.bases.value(at: trace.ordinal)
         return (base &+ (offsets.min() ?? 0), base &+ trace.endOffset)
@@ -147,12 +147,12 @@ extension LoadedStripe {
   /// The trace whose rows in this stripe are exactly these, and how far behind its base it ends; nil when there is none.
   /// Columns that are damaged spare nothing, and cost nothing: the rows themselves know.
   fileprivate func wholeTrace(
-    _ rows: [Int], _ times: StripeTimes
+    _ rows: [Int], _ times: StripeTimes, _ scratch: ReadScratch
   ) throws -> (ordinal: Int, endOffset: UInt64)? {
     let ordinal = try times.ordinal(rows[0])
-    func value(_ id: UInt32) -> UInt64? { try? integers(id, count: head.traceCount).value(at: ordinal) }
-    guard value(ChunkID.traceSpanCount) == UInt64(rows.count), let endOffset = value(ChunkID.traceEnd),
-      try rows.allSatisfy({ try times.ordinal($0) == ordinal })
+    // Whoever asks has mostly just looked for this trace.
+    guard try self.rows(ofTrace: ordinal, scratch).elementsEqual(rows, by: { Int($0) == $1 }),
+      let endOffset = try? integers(ChunkID.traceEnd, count: head.traceCount).value(at: ordinal)
     else { return nil }
     return (ordinal, endOffset)
   }

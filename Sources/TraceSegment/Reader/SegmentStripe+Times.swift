@@ -37,31 +37,21 @@ extension SegmentStripe {
   ) throws {
     let runs = try loaded.runs(scratch)
     runs.filter(&mask) { runs.maximumDurations[$0] >= range.lowerBound }
-    guard let first = mask.firstSet(), let last = mask.lastSet else { return }
+    if mask.isEmpty { return }
     let times = try StripeTimes(loaded)
-    var kept = mask
-    var inverted: [Int] = []
     // Spans that end before they start count as 0. Their stored durations exceed the longest real one, unless times
     // reach so far that the sum of start and duration has to decide for every row.
     let longest = bounds.maximumDuration
-    let isPlain = !bounds.maximumStart.addingReportingOverflow(longest).overflow
-    try times.durations.forEachPage(in: first..<(last + 1), scratch, neededRows: mask) {
-      start, values in
-      var index = 0
-      while index < values.count {
-        let duration = values[index]
-        if duration > longest || !isPlain {
-          inverted.append(start &+ index)
-        } else if !range.contains(duration) {
-          kept.clear(start &+ index)
-        }
-        index &+= 1
-      }
+    guard !bounds.maximumStart.addingReportingOverflow(longest).overflow else {
+      for row in mask.rows where !range.contains(try times.visibleDuration(row)) { mask.clear(row) }
+      return
     }
-    for row in inverted where mask[row] {
-      if !range.contains(try times.visibleDuration(row)) { kept.clear(row) }
+    var hasInverted = false
+    try keepValues(times.durations, &mask, scratch) { duration in
+      if duration > longest { hasInverted = true }
+      return range.contains(duration) || duration > longest
     }
-    mask = kept
+    if hasInverted, !range.contains(0) { try keepValues(times.durations, &mask, scratch) { $0 <= longest } }
   }
 
   /// Ends are not stored: each is the sum of two columns. Start and longest duration of a run mostly say enough.

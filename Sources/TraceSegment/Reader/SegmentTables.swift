@@ -5,6 +5,19 @@ import TraceModel
 import TraceOTLP
 import TraceSource
 
+/// What was asked of every value of a table: equal questions, equal answers.
+struct TableQuestion: Hashable {
+  /// A text of the value, or else an attribute with this key.
+  private let text: SpanText?
+  private let key: [UInt8]
+  /// The name of the test.
+  private let test: String
+
+  init(_ text: SpanText, _ test: TextTest) { (self.text, key, self.test) = (text, [], test.name) }
+
+  init(_ key: [UInt8], _ test: ValueTest) { (text, self.key, self.test) = (nil, key, test.name) }
+}
+
 /// Values that rows refer to by index, decoded when they are first asked for, with the answers to leaves about them.
 final class RecordTable<Value: Sendable>: @unchecked Sendable {
   private struct State: Sendable {
@@ -12,8 +25,7 @@ final class RecordTable<Value: Sendable>: @unchecked Sendable {
     var envelopes: [Int: SpanEnvelope] = [:]
     /// Of values and envelopes.
     var valueByteCount = 0
-    /// By the name of the question.
-    var answers: [String: [Bool]] = [:]
+    var answers: [TableQuestion: [Bool]] = [:]
     /// The keys of all values.
     var keys: Set<[UInt8]>?
   }
@@ -87,7 +99,7 @@ final class RecordTable<Value: Sendable>: @unchecked Sendable {
   }
 
   /// For each value, whether `passes` holds; remembered as the answer to `question`. Empty when none passes.
-  func passing(_ question: String, _ passes: (Value) -> Bool) throws -> [Bool] {
+  func passing(_ question: TableQuestion, _ passes: (Value) -> Bool) throws -> [Bool] {
     if let known = state.withLock({ $0.answers[question] }) { return known }
     var answer: [Bool] = []
     answer.reserveCapacity(count)
@@ -125,12 +137,12 @@ final class ResourceTable: Sendable {
   /// For each resource, whether an attribute passes; empty when none does anywhere.
   func passing(_ key: [UInt8], _ test: ValueTest) throws -> [Bool] {
     guard try table.hasKey(key, attributes: { $0.attributes }) else { return [] }
-    return try table.passing("\(key) \(test.name)") { SpanLeaf.contains($0.attributes, key, test) }
+    return try table.passing(TableQuestion(key, test)) { SpanLeaf.contains($0.attributes, key, test) }
   }
 
   /// For each resource, whether a text of it passes; empty when it passes nowhere.
   func passing(_ text: SpanText, _ test: TextTest) throws -> [Bool] {
-    try table.passing("\(text.rawValue) \(test.name)") { test.matches(text.value(resource: $0)) }
+    try table.passing(TableQuestion(text, test)) { test.matches(text.value(resource: $0)) }
   }
 }
 
@@ -154,12 +166,12 @@ final class ScopeTable: Sendable {
   /// For each scope, whether an attribute passes; empty when none does anywhere.
   func passing(_ key: [UInt8], _ test: ValueTest) throws -> [Bool] {
     guard try table.hasKey(key, attributes: { $0.attributes }) else { return [] }
-    return try table.passing("\(key) \(test.name)") { SpanLeaf.contains($0.attributes, key, test) }
+    return try table.passing(TableQuestion(key, test)) { SpanLeaf.contains($0.attributes, key, test) }
   }
 
   /// For each scope, whether a text of it passes; empty when it passes nowhere.
   func passing(_ text: SpanText, _ test: TextTest) throws -> [Bool] {
-    try table.passing("\(text.rawValue) \(test.name)") { test.matches(text.value(scope: $0)) }
+    try table.passing(TableQuestion(text, test)) { test.matches(text.value(scope: $0)) }
   }
 }
 

@@ -44,6 +44,22 @@ extension SegmentCore {
     }
   }
 
+  /// The same for rows that do not pass. What resources and scopes decide is known of every stripe, kinds and errors too.
+  func failureTest(_ leaf: SpanLeaf) throws -> StripeTest {
+    switch leaf {
+    case .text(.resourceSchemaURL, let test):
+      return absence(try resources().passing(.resourceSchemaURL, test)) { $0.resources }
+    case .text(let text, let test) where text.level == .scope:
+      return absence(try scopes().passing(text, test)) { $0.scopes }
+    case .kind(let kinds): return { !$0.summary.kinds.allSatisfy { kinds.contains($0) } }
+    case .statusCode(let codes):
+      return { codes != [SpanStatus.Code.error.rawValue] || $0.summary.errorCount < $0.rowCount }
+    case .attribute(.resource, let key, let test): return absence(try resources().passing(key, test)) { $0.resources }
+    case .attribute(.scope, let key, let test): return absence(try scopes().passing(key, test)) { $0.scopes }
+    default: return { _ in true }
+    }
+  }
+
   func stripeTest(_ leaf: ElementLeaf, _ level: ChildLevel) throws -> StripeTest? {
     switch (leaf, level) {
     case (.name(let test), .event): return try fixedTextTest(ChunkID.eventName, test)
@@ -62,6 +78,7 @@ extension SegmentCore {
     case .leaf(let leaf): return try stripeTest(leaf)
     case .all(let parts): return all(try parts.map { try stripeTest($0) })
     case .any(let parts): return any(try parts.map { try stripeTest($0) })
+    case .not(.leaf(let leaf)): return try failureTest(leaf)
     case .not: return { _ in true }
     }
   }
@@ -94,6 +111,11 @@ extension SegmentCore {
   private func presence(_ passing: [Bool], _ entries: @escaping (StripeSummary) -> [UInt32]) -> StripeTest? {
     if passing.isEmpty { return nil }
     return { entries($0.summary).contains { Int($0) < passing.count && passing[Int($0)] } }
+  }
+
+  /// Whether one of a stripe's entries of a table is not among those that pass.
+  private func absence(_ passing: [Bool], _ entries: @escaping (StripeSummary) -> [UInt32]) -> StripeTest {
+    { !entries($0.summary).allSatisfy { Int($0) < passing.count && passing[Int($0)] } }
   }
 
   /// Whether one of a stripe's strings passes, of which the stripe index names all.
@@ -167,12 +189,16 @@ private final class StringDecision {
   private let strings: StringTable
   private let wanted: CodeList?
   private let decide: (UnsafeRawBufferPointer) -> Bool
-  private var answers: [UInt32: Bool] = [:]
+  /// The codes that were looked at, and those of them that pass.
+  private var known: RowMask
+  private var passing: RowMask
 
   init(_ test: TextTest, _ strings: StringTable) throws {
     self.strings = strings
     wanted = test.list.map { strings.codes(of: $0) }
     decide = test.makeDecision()
+    known = RowMask(count: wanted == nil ? strings.count : 0)
+    passing = known
   }
 
   /// Whether no string passes, as far as is known without a look at them.
@@ -181,14 +207,19 @@ private final class StringDecision {
   /// - Parameter codes: ascending.
   func passesAny(of codes: [UInt32]) throws -> Bool {
     if let wanted { return wanted.containsAny(of: codes) }
+    return try passesAny(of: codes, &known, &passing)
+  }
+
+  private func passesAny(of codes: [UInt32], _ known: inout RowMask, _ passing: inout RowMask) throws -> Bool {
     for code in codes {
-      if let known = answers[code] {
-        if known { return true }
-        continue
+      let index = Int(code)
+      // A string that is not there is damage.
+      guard index < known.count else { return try strings.withBytes(code, decide) }
+      if !known[index] {
+        known.set(index)
+        if try strings.withBytes(code, decide) { passing.set(index) }
       }
-      let passes = try strings.withBytes(code, decide)
-      answers[code] = passes
-      if passes { return true }
+      if passing[index] { return true }
     }
     return false
   }

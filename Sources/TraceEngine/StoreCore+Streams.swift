@@ -1,0 +1,163 @@
+import Synchronization
+import TraceModel
+import TraceQuery
+import TracestoreV2
+
+/// Makes the elements of an answer, a few at a time.
+protocol ElementMaker: Sendable {
+  associatedtype Element: Sendable
+  /// Of what was made so far.
+  var summary: ResultSummary { get }
+  /// Whether nothing is left to be made, as far as is known without looking.
+  var isAtEnd: Bool { get }
+  /// The next elements; none at the end.
+  mutating func makeNext() -> [Element]
+}
+
+// Answers as streams. A trace costs less than the way to a reader thread and back: one way serves the question and the
+// first elements, further ones a batch each, and the end costs none.
+extension StoreCore {
+  /// The elements of the answer to a question, as they are asked for. The stream keeps `store` open.
+  func stream<Maker: ElementMaker>(
+    for store: TraceStore, _ answer: @escaping @Sendable (QuerySnapshot) throws -> Maker
+  ) async throws -> ResultStream<Maker.Element> {
+    Self.stream(try await read { try Self.started(answer($0)) }, for: store)
+  }
+
+  /// The chunks of traces, as they are asked for. The stream keeps `store` open.
+  func chunks(
+    of traces: [TraceID], _ options: ReadOptions, for store: TraceStore
+  ) async throws -> ResultStream<TraceChunk> {
+    let started = try await readers.run { [self] in
+      let snapshot = try snapshot(of: traces)
+      return Self.started(
+        ChunkMaker(traces, in: snapshot, options, self.options.clock(), ResultSummary(damage: snapshot.damage)))
+    }
+    return Self.stream(started, for: store)
+  }
+
+  private struct Started<Maker: ElementMaker>: Sendable {
+    var ready: ArraySlice<Maker.Element>
+    var maker: Maker
+
+    mutating func next() -> Maker.Element? {
+      if ready.isEmpty { ready = maker.makeNext()[...] }
+      return ready.popFirst()
+    }
+  }
+
+  private static func started<Maker: ElementMaker>(_ maker: Maker) -> Started<Maker> {
+    var maker = maker
+    let first = maker.makeNext()
+    return Started(ready: first[...], maker: maker)
+  }
+
+  private static func stream<Maker: ElementMaker>(
+    _ started: Started<Maker>, for store: TraceStore
+  ) -> ResultStream<Maker.Element> {
+    let progress = Mutex(started)
+    return ResultStream(
+      next: {
+        let (element, isAtEnd) = progress.withLock { progress in
+          let element = progress.ready.popFirst()
+          return (element, element == nil && progress.maker.isAtEnd)
+        }
+        if element != nil || isAtEnd { return element }
+        return try await store.core.readers.run { progress.withLock { $0.next() } }
+      },
+      summary: { progress.withLock { $0.maker.summary } })
+  }
+}
+
+extension QuerySnapshot {
+  /// The traces that a query finds, with what could not be read before it began.
+  func search(_ query: TraceQuery) throws -> TraceSearch.Page {
+    var page = try TraceSearch(query, in: self).run()
+    page.summary.add(damage: damage)
+    return page
+  }
+}
+
+/// The chunks of traces in their order.
+struct ChunkMaker: ElementMaker {
+  private let traces: [TraceID]
+  private let snapshot: QuerySnapshot
+  private let options: ReadOptions
+  private let nowNanoseconds: UInt64
+  private(set) var summary: ResultSummary
+  private var nextTrace = 0
+  private var assembly: TraceAssembly?
+
+  init(
+    _ traces: [TraceID], in snapshot: QuerySnapshot, _ options: ReadOptions, _ nowNanoseconds: UInt64,
+    _ summary: ResultSummary
+  ) {
+    self.traces = traces
+    self.snapshot = snapshot
+    self.options = options
+    self.nowNanoseconds = nowNanoseconds
+    self.summary = summary
+  }
+
+  /// Spans that are enough for one way: those of a chunk of a large trace, or of many small ones.
+  private static let batchSpanCount = 1024
+
+  var isAtEnd: Bool { assembly == nil && nextTrace == traces.count }
+
+  mutating func makeNext() -> [TraceChunk] {
+    var chunks: [TraceChunk] = []
+    var spanCount = 0
+    while spanCount < Self.batchSpanCount {
+      if assembly == nil {
+        guard nextTrace < traces.count else { break }
+        assembly = TraceAssembly(traces[nextTrace], in: snapshot, options: options, nowNanoseconds: nowNanoseconds)
+        nextTrace += 1
+      }
+      if let chunk = assembly?.next() {
+        spanCount += chunk.data.spanCount
+        chunks.append(chunk)
+      }
+      if let assembly, assembly.isAtEnd {
+        summary.add(damage: assembly.damage)
+        self.assembly = nil
+      }
+    }
+    return chunks
+  }
+}
+
+/// What `make` makes of each trace, in their order.
+struct TraceMaker<Element: Sendable>: ElementMaker {
+  private let traces: [TraceID]
+  private let snapshot: QuerySnapshot
+  private let make: @Sendable (TraceID, QuerySnapshot, inout [String]) -> Element?
+  private(set) var summary: ResultSummary
+  private var nextTrace = 0
+
+  init(
+    _ page: TraceSearch.Page, in snapshot: QuerySnapshot,
+    _ make: @escaping @Sendable (TraceID, QuerySnapshot, _ damage: inout [String]) -> Element?
+  ) {
+    traces = page.traces
+    self.snapshot = snapshot
+    self.make = make
+    summary = page.summary
+  }
+
+  /// Traces that are enough for one way.
+  private static var batchCount: Int { 32 }
+
+  var isAtEnd: Bool { nextTrace == traces.count }
+
+  mutating func makeNext() -> [Element] {
+    var made: [Element] = []
+    while made.isEmpty, nextTrace < traces.count {
+      let batch = traces[nextTrace..<min(nextTrace + Self.batchCount, traces.count)]
+      nextTrace = batch.endIndex
+      var damage: [String] = []
+      made = batch.compactMap { make($0, snapshot, &damage) }
+      summary.add(damage: damage)
+    }
+    return made
+  }
+}
