@@ -13,7 +13,7 @@ final class StoreCore: Sendable {
   /// Where rows come from.
   enum Origin: Sendable {
     /// With a sentence for each place that could not be read when the store was opened.
-    case writer(Ingestor, MergeLoop, damage: [String])
+    case writer(Ingestor, Maintenance, damage: [String])
     case follower(LogFollower)
   }
 
@@ -26,7 +26,7 @@ final class StoreCore: Sendable {
   let readers: WorkerPool
   private let writers: WorkerPool
   private let sealerThread: WorkerThread?
-  private let mergeThread: WorkerThread?
+  private let maintenanceThreads: [WorkerThread]
   /// Batches to reuse; each is with one thread at a time.
   private let batches = Monitor<[SpanBatch]>([])
   private let isClosed = Mutex(false)
@@ -51,14 +51,12 @@ final class StoreCore: Sendable {
     storeFingerprint = storeID.first ^ storeID.second
     readers = try WorkerPool(name: "tracestore-read", threadCount: max(2, ProcessorCount.online))
     writers = try WorkerPool(name: "tracestore-write", threadCount: max(2, ProcessorCount.online))
-    if case .writer(let ingestor, let merges, _) = origin {
+    if case .writer(let ingestor, let maintenance, _) = origin {
       sealerThread = try WorkerThread(name: "tracestore-seal") { ingestor.runSealer() }
-      mergeThread =
-        options.isCompactionAutomatic
-        ? try WorkerThread(name: "tracestore-merge", isBackground: true) { merges.run() } : nil
+      maintenanceThreads = try maintenance.start(mergesByItself: options.isCompactionAutomatic)
     } else {
       sealerThread = nil
-      mergeThread = nil
+      maintenanceThreads = []
     }
   }
 
@@ -247,10 +245,24 @@ final class StoreCore: Sendable {
     isFull: Bool, report: @escaping @Sendable (MergeProgress) -> Void
   ) async throws -> CompactionResult {
     try checkWritable()
-    guard case .writer(_, let merges, _) = origin else { throw StoreFailure.readOnly }
+    guard case .writer(_, let maintenance, _) = origin else { throw StoreFailure.readOnly }
     if isFull { try await seal() }
     // It may take minutes: none of the threads that others wait for.
-    return try await WorkerPool.once(name: "tracestore-compact") { try merges.compact(isFull: isFull, report: report) }
+    return try await WorkerPool.once(name: "tracestore-compact") {
+      try maintenance.merges.compact(isFull: isFull, report: report)
+    }
+  }
+
+  func retain(_ policy: RetentionPolicy) async throws -> ExpiryResult {
+    try policy.validate()
+    try checkWritable()
+    guard case .writer(_, let maintenance, _) = origin else { throw StoreFailure.readOnly }
+    return try await WorkerPool.once(name: "tracestore-retain") { try maintenance.retention.retain(policy.rules) }
+  }
+
+  func retentionPlan(_ policy: RetentionPolicy) throws -> [ManifestFile] {
+    try policy.validate()
+    return policy.rules.expired(manifest.current.files(of: .segment), nowNanoseconds: options.clock())
   }
 
   func refresh() async throws {
@@ -295,14 +307,14 @@ final class StoreCore: Sendable {
   private func shutDown() throws {
     writers.close()
     var failure: (any Error)?
-    if case .writer(let ingestor, let merges, _) = origin {
-      merges.requestEnd()
+    if case .writer(let ingestor, let maintenance, _) = origin {
+      maintenance.requestEnd()
       // When this fails the rows are safe in the log; only the next opening takes longer.
       if ingestor.hasRows(atLeast: Self.closingSealRowCount) { try? ingestor.sealAll() }
       do { try ingestor.close() } catch { failure = error }
       sealerThread?.join()
-      mergeThread?.join()
-      merges.waitForEnd()
+      for thread in maintenanceThreads { thread.join() }
+      maintenance.waitForEnd()
     }
     readers.close()
     manifest.close()
