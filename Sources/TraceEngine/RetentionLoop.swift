@@ -1,11 +1,17 @@
 import TraceFiles
+import TraceIngest
 import TraceMaintenance
 import TraceManifest
+import TraceQuery
+import TraceSegment
+import TraceSource
 
-/// Decides when segments are looked at whose time may be over: after each seal, and now and then.
+/// Decides when segments are looked at whose time may be over, after each seal and now and then, and drops them a few at a
+/// time.
 final class RetentionLoop: Sendable {
   private let state = Monitor((hasNews: true, isClosed: false))
   private let expirer: Expirer
+  private let ingestor: Ingestor
   private let manifest: ManifestStore
   private let rules: RetentionRules
   private let turn: MaintenanceTurn
@@ -17,17 +23,18 @@ final class RetentionLoop: Sendable {
   private static let pauses: ClosedRange<UInt64> = 1_000_000_000...60_000_000_000
 
   init(
-    expirer: Expirer, manifest: ManifestStore, rules: RetentionRules, turn: MaintenanceTurn,
+    expirer: Expirer, ingestor: Ingestor, manifest: ManifestStore, rules: RetentionRules, turn: MaintenanceTurn,
     clock: @escaping @Sendable () -> UInt64, observe: @escaping @Sendable (StoreEvent) -> Void
   ) {
     self.expirer = expirer
+    self.ingestor = ingestor
     self.manifest = manifest
     self.rules = rules
     self.turn = turn
     self.clock = clock
     self.observe = observe
-    pauseNanoseconds = min(
-      max((rules.maximumAgeNanoseconds ?? .max) / 16, Self.pauses.lowerBound), Self.pauses.upperBound)
+    let ages = [rules.maximumAgeNanoseconds, rules.maximumMetricsAgeNanoseconds].compactMap { $0 }.filter { $0 > 0 }
+    pauseNanoseconds = min(max((ages.min() ?? .max) / 16, Self.pauses.lowerBound), Self.pauses.upperBound)
   }
 
   /// Whether anything ever goes by itself.
@@ -61,22 +68,52 @@ final class RetentionLoop: Sendable {
     }
   }
 
-  /// What would go now, oldest first.
-  func plan(_ rules: RetentionRules) -> [ManifestFile] {
-    rules.expired(manifest.current.files(of: .segment), nowNanoseconds: clock())
-  }
+  /// Records that go by one edit: what bounds the memory for their figures and the time for which nothing is sealed.
+  private static let batchRecordCount = 1 << 20
 
   /// Drops what is due. Blocks, and waits for a merge that is under way.
   func retain(_ rules: RetentionRules) throws -> ExpiryResult {
     try turn.perform {
-      let due = plan(rules)
-      if due.isEmpty { return ExpiryResult() }
-      let result = try expirer.expire(due)
+      var due = rules.expired(manifest.current.files(of: .segment), nowNanoseconds: clock())[...]
+      var result = ExpiryResult()
+      repeat {
+        if turn.isClosed { throw StoreFailure.closed }
+        var recordCount = 0
+        let batch = due.prefix { segment in
+          defer { recordCount += segment.recordCount }
+          return recordCount == 0 || recordCount + segment.recordCount <= Self.batchRecordCount
+        }
+        due = due.dropFirst(batch.count)
+        result.add(try expire(Array(batch), rules))
+      } while !due.isEmpty
+      return result
+    }
+  }
+
+  private func expire(_ batch: [ManifestFile], _ rules: RetentionRules) throws -> ExpiryResult {
+    let numbers = Set(batch.map(\.key.number))
+    let result = try ingestor.withoutSeals { live in
+      var figures = HourlyFigures()
+      var damage: [String] = []
+      if rules.keepsMetrics, !batch.isEmpty {
+        let expiring = live.segments.filter { numbers.contains($0.number) }
+        let staying: [any SpanSource] = live.memtables + live.segments.filter { !numbers.contains($0.number) }
+        (figures, damage) = try ExpiringCalls.figures(of: expiring, besides: staying)
+        for number in numbers.subtracting(expiring.map(\.number)).sorted() {
+          damage.append("segment \(number) cannot be opened, so that no figures are left of its spans")
+        }
+      }
+      var result = try expirer.expire(batch, keeping: figures, rules, nowNanoseconds: clock())
+      result.damage += damage
+      return result
+    }
+    for place in result.damage { observe(.damaged(place)) }
+    if !result.segments.isEmpty {
       observe(
         .expired(
           segmentCount: result.segments.count, recordCount: result.segments.reduce(0) { $0 + $1.recordCount },
           byteCount: result.segments.reduce(0) { $0 + $1.byteCount }))
-      return result
     }
+    return result
   }
 }

@@ -12,17 +12,25 @@ public struct RetentionPolicy: Hashable, Sendable {
   public var maximumAgeNanoseconds: UInt64?
   /// When segments take more bytes, the oldest are dropped until they do not; the newest one stays in any case.
   public var maximumByteCount: UInt64?
+  /// What is dropped leaves hourly figures behind (see <doc:Retention>), which are dropped when they are older; nil keeps
+  /// them, 0 makes none.
+  public var maximumMetricsAgeNanoseconds: UInt64?
 
-  public init(maximumAgeNanoseconds: UInt64? = nil, maximumByteCount: UInt64? = nil) {
+  public init(
+    maximumAgeNanoseconds: UInt64? = nil, maximumByteCount: UInt64? = nil, maximumMetricsAgeNanoseconds: UInt64? = nil
+  ) {
     self.maximumAgeNanoseconds = maximumAgeNanoseconds
     self.maximumByteCount = maximumByteCount
+    self.maximumMetricsAgeNanoseconds = maximumMetricsAgeNanoseconds
   }
 
   /// Nothing goes.
   public static let keepAll = RetentionPolicy()
 
   var rules: RetentionRules {
-    RetentionRules(maximumAgeNanoseconds: maximumAgeNanoseconds, maximumByteCount: maximumByteCount)
+    RetentionRules(
+      maximumAgeNanoseconds: maximumAgeNanoseconds, maximumByteCount: maximumByteCount,
+      maximumMetricsAgeNanoseconds: maximumMetricsAgeNanoseconds)
   }
 
   func validate() throws {

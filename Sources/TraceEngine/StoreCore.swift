@@ -128,7 +128,7 @@ final class StoreCore: Sendable {
   private func makeSnapshot() throws -> QuerySnapshot {
     let spans = try overlay.spans(sources)
     return QuerySnapshot(
-      sources: spans.sources, records: spans.records, storeFingerprint: storeFingerprint,
+      sources: spans.sources, records: spans.records, metrics: spans.metrics, storeFingerprint: storeFingerprint,
       damage: damage + spans.damage, repeats: repeats)
   }
 
@@ -138,9 +138,9 @@ final class StoreCore: Sendable {
   /// What is visible now of a few traces; of others it may hold nothing.
   func snapshot(of traces: [TraceID]) async throws -> QuerySnapshot {
     try await readers.run { [self] in
-      let (memtables, segments) = try sources(of: traces)
+      let live = try sources(of: traces)
       return QuerySnapshot(
-        sources: memtables + segments, storeFingerprint: storeFingerprint, damage: damage, repeats: repeats)
+        sources: live.memtables + live.segments, storeFingerprint: storeFingerprint, damage: damage, repeats: repeats)
     }
   }
 
@@ -161,7 +161,7 @@ final class StoreCore: Sendable {
   }
 
   /// What is visible now of a few traces.
-  private func sources(of traces: [TraceID]) throws -> (memtables: [MemtableSource], segments: [Segment]) {
+  private func sources(of traces: [TraceID]) throws -> LiveSources {
     switch origin {
     case .writer(let ingestor, _, _): ingestor.sources()
     case .follower(let follower): try follower.sources(of: traces)
@@ -169,7 +169,7 @@ final class StoreCore: Sendable {
   }
 
   /// What is visible now.
-  func sources() throws -> (memtables: [MemtableSource], segments: [Segment]) {
+  func sources() throws -> LiveSources {
     switch origin {
     case .writer(let ingestor, _, _): ingestor.sources()
     case .follower(let follower): try follower.sources()
@@ -260,9 +260,13 @@ final class StoreCore: Sendable {
     return try await WorkerPool.once(name: "tracestore-retain") { try maintenance.retention.retain(policy.rules) }
   }
 
-  func retentionPlan(_ policy: RetentionPolicy) throws -> [ManifestFile] {
+  func retentionPlan(_ policy: RetentionPolicy) throws -> ExpiryResult {
     try policy.validate()
-    return policy.rules.expired(manifest.current.files(of: .segment), nowNanoseconds: options.clock())
+    let (version, now, rules) = (manifest.current, options.clock(), policy.rules)
+    var result = ExpiryResult()
+    result.segments = rules.expired(version.files(of: .segment), nowNanoseconds: now)
+    result.metrics = rules.expiredMetrics(version.files(of: .metricsSegment), nowNanoseconds: now)
+    return result
   }
 
   func refresh() async throws {

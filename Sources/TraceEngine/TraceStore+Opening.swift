@@ -85,6 +85,8 @@ struct StoreOpening {
       maximumOpenCount: options.maximumOpenSegmentCount,
       options: SegmentOptions(stripeRowCount: options.stripeSpanCount))
     var (segments, damage) = try files.openAll(manifest.current)
+    let metrics = try files.openAllMetrics(manifest.current)
+    damage += metrics.damage
     let sealer = Sealer(manifest: manifest, files: files, parallel: Concurrency.perform)
     let (memtable, report) = try recover(manifest, sealer, &segments)
     damage += report.gaps.filter(\.isDamage).map { "\($0.path) at byte \($0.offset): \($0.reason)" }
@@ -97,7 +99,7 @@ struct StoreOpening {
     let observer = options.observer
     let maintenance = Mutex(WeakReference<Maintenance>())
     let ingestor = Ingestor(
-      active: memtable, segments: segments, log: log, sealer: sealer,
+      active: memtable, segments: segments, metrics: metrics.segments, log: log, sealer: sealer,
       options: ingestOptions(isZeroEndOpen: current.isZeroEndOpen)
     ) { event in
       switch event {
@@ -124,13 +126,13 @@ struct StoreOpening {
     let compactor = Compactor(manifest: manifest, files: files, policy: policy) {
       ingestor.replaceSegments($0, with: $1)
     }
-    let expirer = Expirer(manifest: manifest, files: files) { ingestor.replaceSegments($0, with: []) }
+    let expirer = Expirer(manifest: manifest, files: files) { ingestor.replaceSegments($0, metrics: $1) }
     return Maintenance(
       turn: turn,
       merges: MergeLoop(
         compactor: compactor, turn: turn, requestCount: { ingestor.requestCount }, observe: { observer?($0) }),
       retention: RetentionLoop(
-        expirer: expirer, manifest: manifest, rules: rules, turn: turn, clock: options.clock,
+        expirer: expirer, ingestor: ingestor, manifest: manifest, rules: rules, turn: turn, clock: options.clock,
         observe: { observer?($0) }))
   }
 

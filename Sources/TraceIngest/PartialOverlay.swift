@@ -21,6 +21,8 @@ package final class PartialOverlay: Sendable {
     package var records: [any SpanSource]?
     /// A sentence for each place that could not be read when spans were joined.
     package var damage: [String] = []
+    /// Figures of what has expired.
+    package var metrics: [MetricsSegment] = []
   }
 
   private let state = Monitor(OverlayState())
@@ -28,17 +30,17 @@ package final class PartialOverlay: Sendable {
   package init() {}
 
   /// - Parameter take: gives what is visible now.
-  package func spans(
-    _ take: () throws -> (memtables: [MemtableSource], segments: [Segment])
-  ) throws -> Spans {
+  package func spans(_ take: () throws -> LiveSources) throws -> Spans {
     try state.withLock { state in
-      let (memtables, segments) = try take()
+      let live = try take()
+      let (memtables, segments) = (live.memtables, live.segments)
       let records: [any SpanSource] = memtables + segments
       if state.isEmpty, !memtables.contains(where: \.hasPartials), !segments.contains(where: \.hasPartials) {
-        return Spans(sources: records)
+        return Spans(sources: records, metrics: live.metrics)
       }
       try state.update(memtables, segments)
-      return Spans(sources: state.sources(memtables, segments), records: records, damage: state.damage)
+      return Spans(
+        sources: state.sources(memtables, segments), records: records, damage: state.damage, metrics: live.metrics)
     }
   }
 

@@ -60,10 +60,14 @@ package struct CompactionPolicy: Sendable {
       $0.level == Self.unmergedLevel && $0.recordCount < segmentRowCount * 3 / 4 && !excluded.contains($0.key.number)
     }
     guard let agingWindowNanoseconds else { return inputs(ofAlike: small) }
-    let groups = Dictionary(grouping: small) { $0.agingNanoseconds / agingWindowNanoseconds }
-    for (_, group) in groups.sorted(by: { $0.key < $1.key }) {
-      let chosen = inputs(ofAlike: group)
-      if !chosen.isEmpty { return chosen }
+    for agesByArrival in [false, true] {
+      let groups = Dictionary(grouping: small.filter { $0.agesByArrival == agesByArrival }) {
+        $0.agingNanoseconds / agingWindowNanoseconds
+      }
+      for (_, group) in groups.sorted(by: { $0.key < $1.key }) {
+        let chosen = inputs(ofAlike: group)
+        if !chosen.isEmpty { return chosen }
+      }
     }
     return []
   }

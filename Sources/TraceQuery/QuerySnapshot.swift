@@ -1,3 +1,4 @@
+package import TraceSegment
 package import TraceSource
 
 /// Everything a query may look at: taken at one moment, unchanged while the query runs.
@@ -6,6 +7,8 @@ package struct QuerySnapshot: Sendable {
   package let sources: [any SpanSource]
   /// Records as they were written: what traces are assembled from.
   package let recordSources: [any SpanSource]
+  /// Figures of what has expired.
+  package let metrics: [MetricsSegment]
   /// Names the store in page tokens.
   package let storeFingerprint: UInt64
   /// One sentence for every damaged place whose rows no source has.
@@ -15,12 +18,13 @@ package struct QuerySnapshot: Sendable {
 
   /// - Parameter records: nil when no span has more than one record, so that records and spans are the same.
   package init(
-    sources: [any SpanSource], records: [any SpanSource]? = nil, storeFingerprint: UInt64, damage: [String] = [],
-    repeats: RepeatMemory = RepeatMemory()
+    sources: [any SpanSource], records: [any SpanSource]? = nil, metrics: [MetricsSegment] = [],
+    storeFingerprint: UInt64, damage: [String] = [], repeats: RepeatMemory = RepeatMemory()
   ) {
     self.repeats = repeats
     self.sources = sources
     recordSources = records ?? sources
+    self.metrics = metrics
     self.storeFingerprint = storeFingerprint
     self.damage = damage
   }

@@ -14,7 +14,8 @@ import TracestoreTesting
   final class TestClock: Sendable {
     private let now: Mutex<UInt64>
     init(_ now: UInt64 = RetentionTests.epoch) { self.now = Mutex(now) }
-    func set(hours: UInt64) { now.withLock { $0 = RetentionTests.epoch + hours * RetentionTests.hour } }
+    func set(_ nanoseconds: UInt64) { now.withLock { $0 = nanoseconds } }
+    func set(hours: UInt64) { set(RetentionTests.epoch + hours * RetentionTests.hour) }
     var read: @Sendable () -> UInt64 { { self.now.withLock { $0 } } }
   }
 

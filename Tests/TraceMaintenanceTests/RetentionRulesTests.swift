@@ -92,4 +92,33 @@ import TraceManifest
     #expect(mergeCount > 10, "without merges this tests little")
     #expect(live.count < 40)
   }
+
+  /// Starts and arrivals of all kinds, and what merges make of them.
+  @Test func `what a merge makes ages from the newest of its inputs, in the window of all of them`() {
+    var random = SystemRandomNumberGenerator()
+    let seed = UInt64.random(in: 0...999_999, using: &random)
+    var state = seed
+    func next(_ bound: UInt64) -> UInt64 {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return (state >> 33) % bound
+    }
+    var policy = CompactionPolicy()
+    policy.agingWindowNanoseconds = 100
+    var mergeCount = 0
+    for round in 0..<300 {
+      let files = (1...24 as ClosedRange<UInt64>).map { number in
+        Self.file(number, start: next(5) == 0 ? 0 : next(400), arrival: next(400))
+      }
+      let inputs = policy.inputs(of: files)
+      if inputs.isEmpty { continue }
+      mergeCount += 1
+      var output = inputs[0]
+      output.maximumStartNanoseconds = inputs.map(\.maximumStartNanoseconds).max() ?? 0
+      output.maximumArrivalNanoseconds = inputs.map(\.maximumArrivalNanoseconds).max() ?? 0
+      let ages = inputs.map(\.agingNanoseconds)
+      #expect(output.agingNanoseconds == ages.max(), "seed \(seed), round \(round)")
+      #expect(Set(ages.map { $0 / 100 }).count == 1, "seed \(seed), round \(round)")
+    }
+    #expect(mergeCount > 100, "seed \(seed)")
+  }
 }
