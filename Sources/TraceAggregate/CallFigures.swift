@@ -9,6 +9,15 @@ package struct CallFigures: Hashable, Sendable {
 
   package init() {}
 
+  /// From figures that come from elsewhere: nil when no calls can have them.
+  package init?(callCount: UInt64, errorCount: UInt64, durationSum: UInt128, durations: ClosedRange<UInt64>) {
+    let count = UInt128(callCount)
+    guard callCount > 0, errorCount <= callCount, durationSum >= count * UInt128(durations.lowerBound),
+      durationSum <= count * UInt128(durations.upperBound)
+    else { return nil }
+    add(calls: callCount, errors: errorCount, sum: durationSum, durations: durations)
+  }
+
   /// Adds calls by their durations in nanoseconds, of which some were errors.
   package mutating func update(_ batch: UnsafeBufferPointer<UInt64>, errorCount errors: Int) {
     guard let first = batch.first else { return }

@@ -4,7 +4,7 @@ import TraceMaintenance
 import TraceManifest
 import TraceSegment
 
-/// Decides when segments are merged, and sees to it that one merge runs at a time.
+/// Decides when segments are merged.
 ///
 /// Merges that nobody asked for run on a thread that gives way to all others, with one stripe encoded at a time, and
 /// wait until the store has been quiet for a second, unless small segments have piled up or memory asks for them.
@@ -12,7 +12,6 @@ final class MergeLoop: Sendable {
   private struct State {
     /// Whether segments have come since the loop looked last.
     var hasNews = true
-    var isMerging = false
     var isClosed = false
     /// Segments that cannot be merged because they are damaged.
     var damaged: Set<UInt64> = []
@@ -20,6 +19,7 @@ final class MergeLoop: Sendable {
 
   private let state = Monitor(State())
   private let compactor: Compactor
+  private let turn: MaintenanceTurn
   private let requestCount: @Sendable () -> UInt64
   private let isPressed: @Sendable () -> Bool
   private let observe: @Sendable (StoreEvent) -> Void
@@ -29,10 +29,12 @@ final class MergeLoop: Sendable {
 
   /// - Parameter isPressed: whether merges are wanted at once, because what they leave takes less memory.
   init(
-    compactor: Compactor, requestCount: @escaping @Sendable () -> UInt64, isPressed: @escaping @Sendable () -> Bool,
+    compactor: Compactor, turn: MaintenanceTurn, requestCount: @escaping @Sendable () -> UInt64,
+    isPressed: @escaping @Sendable () -> Bool,
     observe: @escaping @Sendable (StoreEvent) -> Void
   ) {
     self.compactor = compactor
+    self.turn = turn
     self.requestCount = requestCount
     self.isPressed = isPressed
     self.observe = observe
@@ -44,14 +46,11 @@ final class MergeLoop: Sendable {
     state.wakeAll()
   }
 
-  /// Ends the loop; merges under way are given up and leave nothing behind.
+  /// Ends the loop.
   func requestEnd() {
     state.withLock { $0.isClosed = true }
     state.wakeAll()
   }
-
-  /// Waits until no merge is under way. To be called after `requestEnd()`.
-  func waitForEnd() { state.wait { !$0.isMerging } }
 
   /// Runs on a thread of its own until the store is closed.
   func run() {
@@ -81,8 +80,8 @@ final class MergeLoop: Sendable {
         wake()
       } catch {
         // What failed is tried again when the next segment has come: a full disk recovers by itself.
-        let isClosed = state.withLock { $0.isClosed }
-        if !isClosed { observe(.mergeFailed(error as? TracestoreError ?? TracestoreError(.inputOutput, "\(error)"))) }
+        let failure = error as? TracestoreError ?? TracestoreError(.inputOutput, "\(error)")
+        if !turn.isClosed { observe(.mergeFailed(failure)) }
       }
       isWaitingForQuiet = false
     }
@@ -116,20 +115,12 @@ final class MergeLoop: Sendable {
     level: UInt8, _ parallel: @escaping SegmentParallelism, _ report: @escaping @Sendable (MergeProgress) -> Void,
     choosing choose: (_ damaged: Set<UInt64>) -> [ManifestFile]
   ) throws -> CompactionResult {
-    let isFree = { (state: inout State) in !state.isMerging || state.isClosed }
-    try state.withLock(waitingUntil: isFree) { state in
-      if state.isClosed { throw StoreFailure.closed }
-      state.isMerging = true
+    let result = try turn.perform {
+      let inputs = choose(state.withLock { $0.damaged })
+      guard !inputs.isEmpty else { return CompactionResult() }
+      return try compactor.merge(
+        inputs, level: level, parallel: parallel, isCancelled: { [turn] in turn.isClosed }, report: report)
     }
-    defer {
-      state.withLock { $0.isMerging = false }
-      state.wakeAll()
-    }
-    let inputs = choose(state.withLock { $0.damaged })
-    guard !inputs.isEmpty else { return CompactionResult() }
-    let result = try compactor.merge(
-      inputs, level: level, parallel: parallel,
-      isCancelled: { [state] in state.withLock { $0.isClosed } }, report: report)
     if !result.damaged.isEmpty {
       state.withLock { $0.damaged.formUnion(result.damaged.map(\.number)) }
       for damage in result.damaged { observe(.damaged(damage.reason)) }

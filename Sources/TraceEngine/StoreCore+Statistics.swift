@@ -6,11 +6,11 @@ import TraceWAL
 extension StoreCore {
   func statistics(withServiceSizes: Bool) async throws -> StoreStatistics {
     try await readers.run { [self] in
-      let (memtables, segments) = try sources()
+      let live = try sources()
       var statistics = StoreStatistics()
       var columns: [String: UInt64] = [:]
       var services: [[UInt8]: (spanCount: Int, byteCount: Double)] = [:]
-      for segment in segments {
+      for segment in live.segments {
         let totals = segment.totals
         statistics.spanCount += Int(totals.rowCount)
         statistics.traceCount += Int(totals.traceCount)
@@ -36,7 +36,9 @@ extension StoreCore {
         }
         statistics.memoryByteCount += segment.residentByteCount
       }
-      statistics.unsealedRecordCount = memtables.reduce(0) { $0 + $1.rowCount }
+      statistics.unsealedRecordCount = live.memtables.reduce(0) { $0 + $1.rowCount }
+      statistics.metricsSegmentCount = live.metrics.count
+      statistics.metricsSegmentByteCount = live.metrics.reduce(0) { $0 + $1.byteCount }
       statistics.columns = columns.map { StoreStatistics.ColumnSize(name: $0.key, byteCount: $0.value) }
         .sorted { $0.byteCount != $1.byteCount ? $0.byteCount > $1.byteCount : $0.name < $1.name }
       statistics.services = services.sorted { $0.key.lexicographicallyPrecedes($1.key) }

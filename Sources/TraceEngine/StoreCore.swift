@@ -13,7 +13,7 @@ final class StoreCore: Sendable {
   /// Where rows come from.
   enum Origin: Sendable {
     /// With a sentence for each place that could not be read when the store was opened.
-    case writer(Ingestor, MergeLoop, damage: [String])
+    case writer(Ingestor, Maintenance, damage: [String])
     case follower(LogFollower)
   }
 
@@ -26,7 +26,7 @@ final class StoreCore: Sendable {
   let readers: WorkerPool
   private let writers: WorkerPool
   private let sealerThread: WorkerThread?
-  private let mergeThread: WorkerThread?
+  private let maintenanceThreads: [WorkerThread]
   /// Batches to reuse; each is with one thread at a time.
   private let batches = Monitor<[SpanBatch]>([])
   private let isClosed = Mutex(false)
@@ -52,14 +52,12 @@ final class StoreCore: Sendable {
     storeFingerprint = storeID.first ^ storeID.second
     readers = try WorkerPool(name: "tracestore-read", threadCount: max(2, ProcessorCount.online))
     writers = try WorkerPool(name: "tracestore-write", threadCount: max(2, ProcessorCount.online))
-    if case .writer(let ingestor, let merges, _) = origin {
+    if case .writer(let ingestor, let maintenance, _) = origin {
       sealerThread = try WorkerThread(name: "tracestore-seal") { ingestor.runSealer() }
-      mergeThread =
-        options.isCompactionAutomatic
-        ? try WorkerThread(name: "tracestore-merge", isBackground: true) { merges.run() } : nil
+      maintenanceThreads = try maintenance.start(mergesByItself: options.isCompactionAutomatic)
     } else {
       sealerThread = nil
-      mergeThread = nil
+      maintenanceThreads = []
     }
   }
 
@@ -131,7 +129,7 @@ final class StoreCore: Sendable {
   private func makeSnapshot() throws -> QuerySnapshot {
     let spans = try overlay.spans(sources)
     return QuerySnapshot(
-      sources: spans.sources, records: spans.records, storeFingerprint: storeFingerprint,
+      sources: spans.sources, records: spans.records, metrics: spans.metrics, storeFingerprint: storeFingerprint,
       damage: damage + spans.damage, joinDamage: spans.joinDamage, repeats: repeats)
   }
 
@@ -140,9 +138,9 @@ final class StoreCore: Sendable {
 
   /// What is visible now of a few traces; of others it may hold nothing.
   func snapshot(of traces: [TraceID]) throws -> QuerySnapshot {
-    let (memtables, segments) = try sources(of: traces)
+    let live = try sources(of: traces)
     return QuerySnapshot(
-      sources: memtables + segments, storeFingerprint: storeFingerprint, damage: damage, repeats: repeats)
+      sources: live.memtables + live.segments, storeFingerprint: storeFingerprint, damage: damage, repeats: repeats)
   }
 
   /// What could not be read before the query began.
@@ -154,7 +152,7 @@ final class StoreCore: Sendable {
   }
 
   /// What is visible now of a few traces.
-  private func sources(of traces: [TraceID]) throws -> (memtables: [MemtableSource], segments: [Segment]) {
+  private func sources(of traces: [TraceID]) throws -> LiveSources {
     switch origin {
     case .writer(let ingestor, _, _): ingestor.sources()
     case .follower(let follower): try follower.sources(of: traces)
@@ -162,7 +160,7 @@ final class StoreCore: Sendable {
   }
 
   /// What is visible now.
-  func sources() throws -> (memtables: [MemtableSource], segments: [Segment]) {
+  func sources() throws -> LiveSources {
     switch origin {
     case .writer(let ingestor, _, _): ingestor.sources()
     case .follower(let follower): try follower.sources()
@@ -181,10 +179,28 @@ final class StoreCore: Sendable {
     isFull: Bool, report: @escaping @Sendable (MergeProgress) -> Void
   ) async throws -> CompactionResult {
     try checkWritable()
-    guard case .writer(_, let merges, _) = origin else { throw StoreFailure.readOnly }
+    guard case .writer(_, let maintenance, _) = origin else { throw StoreFailure.readOnly }
     if isFull { try await seal() }
     // It may take minutes: none of the threads that others wait for.
-    return try await WorkerPool.once(name: "tracestore-compact") { try merges.compact(isFull: isFull, report: report) }
+    return try await WorkerPool.once(name: "tracestore-compact") {
+      try maintenance.merges.compact(isFull: isFull, report: report)
+    }
+  }
+
+  func retain(_ policy: RetentionPolicy) async throws -> ExpiryResult {
+    try policy.validate()
+    try checkWritable()
+    guard case .writer(_, let maintenance, _) = origin else { throw StoreFailure.readOnly }
+    return try await WorkerPool.once(name: "tracestore-retain") { try maintenance.retention.retain(policy.rules) }
+  }
+
+  func retentionPlan(_ policy: RetentionPolicy) throws -> ExpiryResult {
+    try policy.validate()
+    let (version, now, rules) = (manifest.current, options.clock(), policy.rules)
+    var result = ExpiryResult()
+    result.segments = rules.expired(version.files(of: .segment), nowNanoseconds: now)
+    result.metrics = rules.expiredMetrics(version.files(of: .metricsSegment), nowNanoseconds: now)
+    return result
   }
 
   func refresh() async throws {
@@ -229,14 +245,14 @@ final class StoreCore: Sendable {
   private func shutDown() throws {
     writers.close()
     var failure: (any Error)?
-    if case .writer(let ingestor, let merges, _) = origin {
-      merges.requestEnd()
+    if case .writer(let ingestor, let maintenance, _) = origin {
+      maintenance.requestEnd()
       // When this fails the rows are safe in the log; only the next opening takes longer.
       if ingestor.hasRows(atLeast: Self.closingSealRowCount) { try? ingestor.sealAll() }
       do { try ingestor.close() } catch { failure = error }
       sealerThread?.join()
-      mergeThread?.join()
-      merges.waitForEnd()
+      for thread in maintenanceThreads { thread.join() }
+      maintenance.waitForEnd()
     }
     readers.close()
     manifest.close()

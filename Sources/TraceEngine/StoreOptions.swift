@@ -31,11 +31,13 @@ public struct StoreOptions: Sendable {
   /// memory, beside the budget: `tracestore compact --all` over a million spans of generated traffic peaked at 142 MB
   /// with the default. Between 1 and 4,194,304.
   public var mergedSegmentSpanCount: Int
+  /// How long spans are kept; all are by default. Looked after in the background while the store is open.
+  public var retention: RetentionPolicy
   /// Whether a span whose end is zero is an open span. Fixed when the store is created; ignored afterwards.
   public var isZeroEndOpen: Bool
   /// Told what happens inside; called on the engine's threads, so it must be quick and must not call the store.
   public var observer: (@Sendable (StoreEvent) -> Void)?
-  /// The wall clock in nanoseconds since the epoch: arrival times, and whether open spans are abandoned.
+  /// The wall clock in nanoseconds since the epoch: arrival times, ages, and whether open spans are abandoned.
   public var clock: @Sendable () -> UInt64
   /// For tests, which cannot write as many texts as a memtable holds. Nil is what it holds.
   package var maximumMemtableStringCount: Int?
@@ -47,7 +49,7 @@ public struct StoreOptions: Sendable {
   public init(
     durability: Durability = .sync, memoryBudgetByteCount: Int = 128 << 20, maximumOpenFileCount: Int = 256,
     sealSpanCount: Int = 1 << 18, stripeSpanCount: Int = 1 << 15, isCompactionAutomatic: Bool = true,
-    mergedSegmentSpanCount: Int = 1 << 18, isZeroEndOpen: Bool = true,
+    mergedSegmentSpanCount: Int = 1 << 18, retention: RetentionPolicy = .keepAll, isZeroEndOpen: Bool = true,
     observer: (@Sendable (StoreEvent) -> Void)? = nil,
     clock: @escaping @Sendable () -> UInt64 = SystemClock.nowNanoseconds
   ) {
@@ -58,6 +60,7 @@ public struct StoreOptions: Sendable {
     self.stripeSpanCount = stripeSpanCount
     self.isCompactionAutomatic = isCompactionAutomatic
     self.mergedSegmentSpanCount = mergedSegmentSpanCount
+    self.retention = retention
     self.isZeroEndOpen = isZeroEndOpen
     self.observer = observer
     self.clock = clock
@@ -67,6 +70,7 @@ public struct StoreOptions: Sendable {
   var maximumOpenSegmentCount: Int { maximumOpenFileCount - 32 }
 
   func validate() throws {
+    try retention.validate()
     guard memoryBudgetByteCount >= 16 << 20 else {
       throw TracestoreError(
         .invalidArgument, "The memory budget is \(memoryBudgetByteCount) bytes; it must be at least 16 MiB.")
@@ -96,6 +100,10 @@ public enum StoreEvent: Sendable {
   case merged(segmentCount: Int, newSegmentCount: Int, recordCount: Int, byteCount: UInt64)
   /// Merging segments failed and will be tried again; nothing is lost, and nothing waits for it.
   case mergeFailed(TracestoreError)
+  /// Segments were dropped because their time was over.
+  case expired(segmentCount: Int, recordCount: Int, byteCount: UInt64)
+  /// Dropping segments failed and will be tried again; nothing is lost, and nothing waits for it.
+  case expiryFailed(TracestoreError)
   /// Writing a segment failed and will be tried again; nothing is lost, writes wait.
   case sealFailed(TracestoreError)
   /// The log was read back after opening.

@@ -12,6 +12,9 @@ public struct StoreStatistics: Hashable, Sendable {
   public var segments: [SegmentInfo] = []
   /// Bytes of all segments.
   public var segmentByteCount: UInt64 = 0
+  /// Files with hourly figures of spans that have expired, and their bytes.
+  public var metricsSegmentCount = 0
+  public var metricsSegmentByteCount: UInt64 = 0
   /// Bytes of the write-ahead log.
   public var logByteCount: UInt64 = 0
   /// Bytes that memtables and caches hold now, and what searches keep of open spans.

@@ -3,7 +3,8 @@ public import TracestoreV2
 
 /// Rates, errors and durations, computed from the spans: see <doc:Metrics> for formulas, edges and bounds.
 ///
-/// Every distinct final span counts once, wherever and however often it is stored; partial records never count.
+/// Every distinct final span counts once, wherever and however often it is stored; partial records never count. Spans
+/// that have expired answer by the hour, in series of their own.
 extension TraceStore: MetricsReader {
   public func getLatencies(_ query: MetricsQuery) async throws -> MetricFamily { try await measure(.latencies, query) }
 
@@ -18,7 +19,11 @@ extension TraceStore: MetricsReader {
 
   private func measure(_ measure: MetricsSearch.Measure, _ query: MetricsQuery) async throws -> MetricFamily {
     try await core.read { snapshot in
-      try MetricsSearch(measure, query, in: snapshot, parallel: Concurrency.perform).run()
+      var family = try MetricsSearch(measure, query, in: snapshot, parallel: Concurrency.perform).run()
+      if !snapshot.metrics.isEmpty {
+        try ExpiredHours(measure, query, in: snapshot, parallel: Concurrency.perform).add(to: &family)
+      }
+      return family
     }
   }
 }

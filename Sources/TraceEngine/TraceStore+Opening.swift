@@ -88,6 +88,8 @@ struct StoreOpening {
       maximumOpenCount: options.maximumOpenSegmentCount,
       options: SegmentOptions(stripeRowCount: options.stripeSpanCount))
     var (segments, damage) = try files.openAll(manifest.current)
+    let metrics = try files.openAllMetrics(manifest.current)
+    damage += metrics.damage
     let sealer = Sealer(manifest: manifest, files: files, parallel: Concurrency.perform)
     let (memtable, report) = try recover(manifest, sealer, &segments)
     damage += report.gaps.filter(\.isDamage).map { "\($0.path) at byte \($0.offset): \($0.reason)" }
@@ -98,35 +100,45 @@ struct StoreOpening {
       options: WALOptions(durability: WALDurability(options.durability)))
     try log.trim(below: manifest.current.walTrimmedBelow)
     let observer = options.observer
-    let mergeLoop = Mutex(WeakReference<MergeLoop>())
+    let maintenance = Mutex(WeakReference<Maintenance>())
     let ingestor = Ingestor(
-      active: memtable, segments: segments, log: log, sealer: sealer,
+      active: memtable, segments: segments, metrics: metrics.segments, log: log, sealer: sealer,
       options: ingestOptions(isZeroEndOpen: current.isZeroEndOpen)
     ) { event in
       switch event {
       case .sealed(let rows, let dropped, let bytes):
-        mergeLoop.withLock { $0.value }?.wake()
+        maintenance.withLock { $0.value }?.wake()
         observer?(.sealed(recordCount: rows, droppedRecordCount: dropped, byteCount: bytes))
       case .sealFailed(let error): observer?(.sealFailed(error))
       }
     }
-    let loop = makeMergeLoop(manifest, files, ingestor)
-    mergeLoop.withLock { $0.value = loop }
+    let loops = makeMaintenance(manifest, files, ingestor)
+    maintenance.withLock { $0.value = loops }
     return TraceStore(
       core: try StoreCore(
-        origin: .writer(ingestor, loop, damage: damage), options: options, manifest: manifest, cache: cache,
+        origin: .writer(ingestor, loops, damage: damage), options: options, manifest: manifest, cache: cache,
         overlay: overlay, fileSystem: fileSystem, directory: directory, lock: lock))
   }
 
-  private func makeMergeLoop(_ manifest: ManifestStore, _ files: SegmentFiles, _ ingestor: Ingestor) -> MergeLoop {
+  private func makeMaintenance(_ manifest: ManifestStore, _ files: SegmentFiles, _ ingestor: Ingestor) -> Maintenance {
     let observer = options.observer
-    let compactor = Compactor(
-      manifest: manifest, files: files, policy: CompactionPolicy(segmentRowCount: options.mergedSegmentSpanCount)
-    ) { ingestor.replaceSegments($0, with: $1) }
-    return MergeLoop(
-      compactor: compactor, requestCount: { ingestor.requestCount },
-      isPressed: { [overlay, options] in overlay.byteCount > options.memoryBudgetByteCount / 16 },
-      observe: { observer?($0) })
+    let turn = MaintenanceTurn()
+    let rules = options.retention.rules
+    var policy = CompactionPolicy(segmentRowCount: options.mergedSegmentSpanCount)
+    policy.agingWindowNanoseconds = rules.mergeWindowNanoseconds
+    let compactor = Compactor(manifest: manifest, files: files, policy: policy) {
+      ingestor.replaceSegments($0, with: $1)
+    }
+    let expirer = Expirer(manifest: manifest, files: files) { ingestor.replaceSegments($0, metrics: $1) }
+    return Maintenance(
+      turn: turn,
+      merges: MergeLoop(
+        compactor: compactor, turn: turn, requestCount: { ingestor.requestCount },
+        isPressed: { [overlay, options] in overlay.byteCount > options.memoryBudgetByteCount / 16 },
+        observe: { observer?($0) }),
+      retention: RetentionLoop(
+        expirer: expirer, ingestor: ingestor, manifest: manifest, rules: rules, turn: turn, clock: options.clock,
+        observe: { observer?($0) }))
   }
 
   func openForReading() throws -> TraceStore {
@@ -190,7 +202,7 @@ extension WALDurability {
   }
 }
 
-/// A reference that keeps nothing alive: the ingestor wakes the loop, which holds the ingestor.
+/// A reference that keeps nothing alive: the ingestor wakes the loops, which hold the ingestor.
 private struct WeakReference<Object: AnyObject> {
   weak var value: Object?
 }

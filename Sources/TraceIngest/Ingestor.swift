@@ -61,6 +61,8 @@ package final class Ingestor: Sendable {
     var sealing: Memtable?
     /// Live segments, oldest first.
     var segments: [Segment]
+    /// Figures of those that have expired.
+    var metrics: [MetricsSegment]
     /// Why sealing does not get on; cleared by the next success.
     var sealFailure: TracestoreError?
     var failedSealCount = 0
@@ -72,16 +74,18 @@ package final class Ingestor: Sendable {
   private let state: Monitor<State>
   /// Held from the append to the memtable to the append to the log.
   private let order = Monitor<Void>(())
+  /// Held while a memtable becomes a segment.
+  private let sealTurn = Monitor<Void>(())
   private let log: WALWriter
   private let options: IngestOptions
   private let sealer: Sealer
   private let observe: @Sendable (IngestEvent) -> Void
 
   package init(
-    active: Memtable, segments: [Segment], log: WALWriter, sealer: Sealer, options: IngestOptions,
-    observe: @escaping @Sendable (IngestEvent) -> Void
+    active: Memtable, segments: [Segment], metrics: [MetricsSegment], log: WALWriter, sealer: Sealer,
+    options: IngestOptions, observe: @escaping @Sendable (IngestEvent) -> Void
   ) {
-    state = Monitor(State(active: active, segments: segments))
+    state = Monitor(State(active: active, segments: segments, metrics: metrics))
     self.log = log
     self.sealer = sealer
     self.options = options
@@ -200,12 +204,15 @@ package final class Ingestor: Sendable {
   }
 
   private func seal(_ memtable: Memtable) throws {
-    let segments = state.withLock { $0.segments }
-    let sealed = try sealer.seal(memtable, live: segments)
-    state.withLock { state in
-      if let segment = sealed.segment { state.segments.append(segment) }
-      state.sealing = nil
-      state.sealFailure = nil
+    let sealed = try sealTurn.withLock { _ in
+      let segments = state.withLock { $0.segments }
+      let sealed = try sealer.seal(memtable, live: segments)
+      state.withLock { state in
+        if let segment = sealed.segment { state.segments.append(segment) }
+        state.sealing = nil
+        state.sealFailure = nil
+      }
+      return sealed
     }
     state.wakeAll()
     observe(.sealed(rowCount: sealed.rowCount, droppedCount: sealed.droppedCount, byteCount: sealed.byteCount))
@@ -222,12 +229,27 @@ package final class Ingestor: Sendable {
     try waitForSealer()
   }
 
-  // MARK: Merging
+  // MARK: Merging and expiring
 
-  /// Puts merged segments in the place of their inputs, at one moment for all readers. The manifest has them already.
-  package func replaceSegments(_ removed: Set<UInt64>, with added: [Segment]) {
+  /// Puts merged segments in the place of their inputs, or figures in that of expired ones, at one moment for all
+  /// readers. The manifest has them already.
+  package func replaceSegments(
+    _ removed: Set<UInt64>, with added: [Segment] = [], metrics addedMetrics: [MetricsSegment] = []
+  ) {
     state.withLock { state in
       state.segments = added + state.segments.filter { !removed.contains($0.number) }
+      state.metrics = state.metrics.filter { !removed.contains($0.number) } + addedMetrics
+    }
+  }
+
+  /// Runs `body` with what is visible, while nothing is sealed: a seal drops rows that stand in a segment, and must not
+  /// do so while `body` is about to drop the segment because the memtable has them. Every row that `body` sees outlives a
+  /// crash; what is written meanwhile is newer than what it does. Writes wait only when memtables are full.
+  package func withoutSeals<Result>(_ body: (LiveSources) throws -> Result) throws -> Result {
+    try sealTurn.withLock { _ in
+      let live = sources()
+      try log.sync()
+      return try body(live)
     }
   }
 
@@ -257,11 +279,11 @@ package final class Ingestor: Sendable {
 
   // MARK: Reading
 
-  /// Everything that is visible now, taken at one moment: a row is in exactly one of the sources.
-  package func sources() -> (memtables: [MemtableSource], segments: [Segment]) {
+  /// Everything that is visible now.
+  package func sources() -> LiveSources {
     state.withLock { state in
       let memtables = [state.sealing, state.active].compactMap { $0?.source() }.filter { !$0.isEmpty }
-      return (memtables, state.segments)
+      return LiveSources(memtables: memtables, segments: state.segments, metrics: state.metrics)
     }
   }
 

@@ -14,6 +14,7 @@ import TraceWAL
 package final class LogFollower: Sendable {
   private struct State {
     var segments: [Segment] = []
+    var metrics: [MetricsSegment] = []
     /// What is wrong with segments that could not be opened when the manifest was taken up last.
     var segmentDamage: [String] = []
     var trimmedBelow: UInt64 = 0
@@ -83,7 +84,12 @@ package final class LogFollower: Sendable {
   private func takeUpManifest(_ state: inout State) throws {
     let version = try manifest.refresh()
     let known = Dictionary(uniqueKeysWithValues: state.segments.map { ($0.number, $0) })
-    (state.segments, state.segmentDamage) = try files.openAll(version, known: known)
+    let knownMetrics = Dictionary(uniqueKeysWithValues: state.metrics.map { ($0.number, $0) })
+    // Both before either: they are of one version.
+    let segments = try files.openAll(version, known: known)
+    let metrics = try files.openAllMetrics(version, known: knownMetrics)
+    (state.segments, state.metrics) = (segments.segments, metrics.segments)
+    state.segmentDamage = segments.damage + metrics.damage
     // Rows that are in a segment now must not be in the memtable as well.
     if version.walTrimmedBelow > state.trimmedBelow {
       state.trimmedBelow = version.walTrimmedBelow
@@ -99,7 +105,7 @@ package final class LogFollower: Sendable {
   }
 
   /// What was acknowledged before the last refresh.
-  package func sources() throws -> (memtables: [MemtableSource], segments: [Segment]) {
+  package func sources() throws -> LiveSources {
     try state.withLock { state in
       if !state.isLogRead { try readingLog(&state, decodeLog) }
       return sources(&state)
@@ -107,7 +113,7 @@ package final class LogFollower: Sendable {
   }
 
   /// What was acknowledged before the last refresh of the given traces. Of other traces it may have nothing.
-  package func sources(of traces: [TraceID]) throws -> (memtables: [MemtableSource], segments: [Segment]) {
+  package func sources(of traces: [TraceID]) throws -> LiveSources {
     if traces.count > Self.maximumScannedTraceCount { return try sources() }
     return try state.withLock { state in
       if state.isLogRead { return sources(&state) }
@@ -117,8 +123,9 @@ package final class LogFollower: Sendable {
       }
       let found = try readingLog(&state) { try scanLog(&$0, for: traces) }
       state.scanCount += 1
-      let (memtables, segments) = sources(&state)
-      return (memtables + (found.isEmpty ? [] : [found]), segments)
+      var live = sources(&state)
+      if !found.isEmpty { live.memtables.append(found) }
+      return live
     }
   }
 
@@ -126,9 +133,9 @@ package final class LogFollower: Sendable {
   /// each.
   package var damage: [String] { state.withLock { $0.segmentDamage + $0.damage } }
 
-  private func sources(_ state: inout State) -> (memtables: [MemtableSource], segments: [Segment]) {
+  private func sources(_ state: inout State) -> LiveSources {
     let memtable = state.memtable.source()
-    return (memtable.isEmpty ? [] : [memtable], state.segments)
+    return LiveSources(memtables: memtable.isEmpty ? [] : [memtable], segments: state.segments, metrics: state.metrics)
   }
 
   /// Bytes of the log's files.

@@ -24,6 +24,8 @@ package final class PartialOverlay: Sendable {
     package var damage: [String] = []
     /// The same for spans that were joined since, for a query that looked at these sources.
     package var joinDamage: @Sendable () -> [String] = { [] }
+    /// Figures of what has expired.
+    package var metrics: [MetricsSegment] = []
   }
 
   private let state: Monitor<OverlayState>
@@ -41,24 +43,22 @@ package final class PartialOverlay: Sendable {
   }
 
   /// - Parameter take: gives what is visible now.
-  package func spans(
-    _ take: () throws -> (memtables: [MemtableSource], segments: [Segment])
-  ) rethrows -> Spans {
+  package func spans(_ take: () throws -> LiveSources) rethrows -> Spans {
     try state.withLock { state in
-      let (memtables, segments) = try take()
-      let sources = OverlaySources(memtables: memtables, segments: segments)
-      let records: [any SpanSource] = memtables + segments
+      let live = try take()
+      let sources = OverlaySources(memtables: live.memtables, segments: live.segments)
+      let records: [any SpanSource] = live.memtables + live.segments
       guard sources.hasPartials else {
         state.removeAll()
         cache.reserve(byteCount: 0)
-        return Spans(sources: records)
+        return Spans(sources: records, metrics: live.metrics)
       }
       state.update(sources)
       cache.reserve(byteCount: state.byteCount)
       let damage = JoinDamage()
       return Spans(
         sources: state.spans(sources, damage), records: records, damage: state.damage,
-        joinDamage: { damage.sentences })
+        joinDamage: { damage.sentences }, metrics: live.metrics)
     }
   }
 

@@ -44,6 +44,9 @@ package struct Inspector: Sendable {
     let byteCount = try file.byteCount()
     let magic = try file.bytes(at: 0, byteCount: Int(min(byteCount, 8)))
     let name = path.split(separator: "/").last.map(String.init) ?? path
+    if magic.starts(with: Array("TSMET".utf8)) || StoreLayout.fileKey(name)?.kind == .metricsSegment {
+      return try explainMetrics(path, byteCount)
+    }
     if magic.starts(with: Array("TSSEG".utf8)) || name.hasSuffix(".seg") {
       return explainSegment(file, path, byteCount, detail)
     }

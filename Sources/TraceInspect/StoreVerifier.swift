@@ -105,6 +105,16 @@ package struct StoreVerifier: Sendable {
         _ = try DependencySnapshot(bytes, path: path)
         report.pageCount += 1
       }
+      if entry.key.kind == .metricsSegment {
+        let figures = try MetricsSegment(
+          file: file, number: entry.key.number, path: path, byteCount: entry.byteCount, hash: entry.footerHash
+        ).figures()
+        guard figures.cellCount == entry.rowCount else {
+          throw TracestoreError(
+            .corrupt, "the metrics segment and the manifest disagree about what it holds", path: path, offset: 0)
+        }
+        report.pageCount += 1
+      }
       guard entry.key.kind == .segment else { return }
       let segment = try Segment.open(
         file: file, number: entry.key.number, path: path,

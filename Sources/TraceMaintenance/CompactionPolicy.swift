@@ -21,6 +21,9 @@ package struct CompactionPolicy: Sendable {
   package var maximumInputRowCount = 4 << 20
   /// A window is worth a merge of its own from here on.
   package var minimumWindowRowCount = 1 << 16
+  /// Where spans go by their age: only what ages in one aligned window of this length is merged, and a full compaction
+  /// is cut along such windows, or spans would stay as long as younger ones keep coming. See `RetentionRules`.
+  package var agingWindowNanoseconds: UInt64?
 
   package init(segmentRowCount: Int = 1 << 18) { self.segmentRowCount = segmentRowCount }
 
@@ -56,6 +59,21 @@ package struct CompactionPolicy: Sendable {
     let small = files.filter {
       $0.level == Self.unmergedLevel && $0.recordCount < segmentRowCount * 3 / 4 && !excluded.contains($0.key.number)
     }
+    guard let agingWindowNanoseconds else { return inputs(ofAlike: small) }
+    for agesByArrival in [false, true] {
+      let groups = Dictionary(grouping: small.filter { $0.agesByArrival == agesByArrival }) {
+        $0.agingNanoseconds / agingWindowNanoseconds
+      }
+      for (_, group) in groups.sorted(by: { $0.key < $1.key }) {
+        let chosen = inputs(ofAlike: group)
+        if !chosen.isEmpty { return chosen }
+      }
+    }
+    return []
+  }
+
+  /// Of small segments that may go together.
+  private func inputs(ofAlike small: [ManifestFile]) -> [ManifestFile] {
     guard small.count >= triggerCount else { return [] }
     for length in Self.windowLengths + [.max] {
       var groups: [UInt64: [ManifestFile]] = [:]
@@ -101,7 +119,7 @@ package struct CompactionPolicy: Sendable {
 
 extension ManifestFile {
   /// Finals and partial records.
-  var recordCount: Int { Int(clamping: rowCount) + Int(clamping: partialRecordCount) }
+  package var recordCount: Int { Int(clamping: rowCount) + Int(clamping: partialRecordCount) }
 
   fileprivate func lies(inWindowOf length: UInt64) -> Bool {
     minimumStartNanoseconds / length == maximumStartNanoseconds / length

@@ -76,7 +76,10 @@ package final class Compactor: Sendable {
       // Beside a damaged segment stand those that an earlier full compaction made of the others: they would come out
       // as they are.
       if inputs.isEmpty || level == CompactionPolicy.fullLevel && Self.areFull(inputs) { return result }
-      var merge = Merge(files: files, policy: policy, parallel: parallel, isCancelled: isCancelled, report: report)
+      var merge = Merge(
+        files: files, policy: policy,
+        windowNanoseconds: level == CompactionPolicy.fullLevel ? policy.agingWindowNanoseconds : nil,
+        parallel: parallel, isCancelled: isCancelled, report: report)
       do {
         try merge.run(inputs)
       } catch let damage as DamagedInput {

@@ -17,13 +17,14 @@ struct DamagedInput: Error {
 
 /// Merges segments: every distinct record of the inputs goes into one of the outputs, in the order of `MergePlan`.
 ///
-/// The inputs are streamed, a stripe of each at a time and some partial records of all; one output's rows are in
-/// memory. Outputs are cut between
-/// traces, by row count and by what the rows hold, both of which depend on the records alone: so do the outputs.
+/// The inputs are streamed, a stripe of each at a time and some partial records of all; one output's rows are in memory.
+/// Outputs are cut between traces, by row count, by what the rows hold and along windows of time, all of which depend on
+/// the records alone: so do the outputs.
 struct Merge {
   private let files: SegmentFiles
   private let parallel: SegmentParallelism
   private let policy: CompactionPolicy
+  private let windowNanoseconds: UInt64?
   private let isCancelled: () -> Bool
   private let report: (MergeProgress) -> Void
   private var transfers: [SegmentTransfer] = []
@@ -37,12 +38,14 @@ struct Merge {
   /// The most decoded stripes that are kept: an input whose traces lie far apart in the order is decoded again instead.
   private static let maximumHeldStripeCount = 12
 
+  /// - Parameter windowNanoseconds: aligned windows of this length get segments of their own.
   init(
-    files: SegmentFiles, policy: CompactionPolicy, parallel: @escaping SegmentParallelism,
+    files: SegmentFiles, policy: CompactionPolicy, windowNanoseconds: UInt64?, parallel: @escaping SegmentParallelism,
     isCancelled: @escaping () -> Bool, report: @escaping (MergeProgress) -> Void
   ) {
     self.files = files
     self.policy = policy
+    self.windowNanoseconds = windowNanoseconds
     output = MergeOutput(maximumStringCount: policy.maximumStringCount)
     self.parallel = parallel
     self.isCancelled = isCancelled
@@ -66,10 +69,12 @@ struct Merge {
       try checkCancelled()
     }
     plan = MergePlan(consume parts, inputCount: inputs.count)
+    let windowBounds = windowNanoseconds.map { plan.windowBounds($0) } ?? []
     begin()
     var unpackedCount = 0
-    for (index, trace) in plan.traces.enumerated() {
-      if index == unpackedCount { unpackedCount = try unpackPartials(from: index) }
+    for (place, trace) in plan.traces.enumerated() {
+      if place == unpackedCount { unpackedCount = try unpackPartials(from: place) }
+      if windowBounds.contains(place), output.rowCount > 0 { try writeAll() }
       var fits = try append(trace)
       if !fits || output.isFull(policy), output.hasEarlierTraces {
         // The trace does not fit any more: it opens the next output.
@@ -91,9 +96,15 @@ struct Merge {
       if progress.recordCount & 1023 < trace.count { report(progress) }
       try checkCancelled()
     }
+    try writeAll()
+    report(progress)
+  }
+
+  /// Writes what there is and begins anew.
+  private mutating func writeAll() throws {
     droppedCount += output.droppedCount
     if output.rowCount > 0 { try write(output.rows) }
-    report(progress)
+    begin()
   }
 
   /// Partial records that are in memory at a time. They stand by trace id in the inputs and are merged by time, so that

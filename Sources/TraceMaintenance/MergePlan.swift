@@ -17,6 +17,8 @@ struct MergePlan {
   private(set) var parts: [Part]
   /// For each trace in order, its range in `parts`.
   private(set) var traces: [Range<Int>] = []
+  /// For each trace in order, when it starts.
+  private var starts: [UInt64] = []
   /// How many parts each stripe of each input still has to give.
   private var pending: [[Int: Int]]
 
@@ -42,6 +44,25 @@ struct MergePlan {
     // Ranges ascend by trace id.
     keyed.sort { ($0.start, $0.range.lowerBound) < ($1.start, $1.range.lowerBound) }
     traces = keyed.map(\.range)
+    starts = keyed.map(\.start)
+  }
+
+  /// Aligned windows of times, at most so many, that traces are told apart by. Starts that make no sense may lie
+  /// anywhere, and must not get a segment each.
+  private static let maximumWindowCount = 64
+
+  /// The places in `traces` where the next window begins, for windows of `length` nanoseconds, or twice as long as often
+  /// as it takes to have few of them.
+  func windowBounds(_ length: UInt64) -> Set<Int> {
+    var length = length
+    while true {
+      var bounds: Set<Int> = []
+      for place in starts.indices.dropFirst() where starts[place] / length != starts[place - 1] / length {
+        bounds.insert(place)
+      }
+      if bounds.count < Self.maximumWindowCount || length > .max / 2 { return bounds }
+      length *= 2
+    }
   }
 
   /// Of the finals; of the partial records when there are none. Partial records without a start say nothing of it: they

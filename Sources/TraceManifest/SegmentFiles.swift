@@ -9,9 +9,9 @@ package import TraceSegment
 /// names it. This type does all but the edit: what it wrote and no edit names is swept when the store is opened.
 /// Thread-safe; blocking.
 package final class SegmentFiles: Sendable {
-  private let fileSystem: any FileSystem
-  private let directory: String
-  private let manifest: ManifestStore
+  let fileSystem: any FileSystem
+  let directory: String
+  let manifest: ManifestStore
   private let cache: BlockCache
   private let pool: FilePool
   package let options: SegmentOptions
@@ -63,20 +63,23 @@ package final class SegmentFiles: Sendable {
   /// Opens the segment that an entry names.
   ///
   /// - Parameter cache: where its blocks are kept; nil for the store's cache.
+  /// - Throws: as `openFile(_:)`, and what is wrong with the segment.
+  package func open(_ file: ManifestFile, cache: BlockCache? = nil) throws -> Segment {
+    try Segment.open(
+      file: try openFile(file), number: file.key.number, path: joinedPath(directory, StoreLayout.fileName(file.key)),
+      cache: cache ?? self.cache, expectedFooterHash: file.footerHash)
+  }
+
+  /// Opens the file that an entry names.
+  ///
   /// - Throws: `corrupt` also for a file that is gone and that the newest manifest still names; `notFound` for one that
   ///   it does not name any more.
-  package func open(_ file: ManifestFile, cache: BlockCache? = nil) throws -> Segment {
+  func openFile(_ file: ManifestFile) throws -> any File {
     let path = joinedPath(directory, StoreLayout.fileName(file.key))
-    let opened: any File
-    do {
-      opened = try pool.open(path)
-    } catch let error as TracestoreError where error.code == .notFound {
+    do { return try pool.open(path) } catch let error as TracestoreError where error.code == .notFound {
       guard try manifest.refresh().file(file.key) != nil else { throw error }
       throw TracestoreError(.corrupt, "the segment that the manifest names is gone; restore it from a copy", path: path)
     }
-    return try Segment.open(
-      file: opened, number: file.key.number, path: path, cache: cache ?? self.cache,
-      expectedFooterHash: file.footerHash)
   }
 
   /// The segments of a version, ascending by number. What is wrong with one is no reason to do without the others: it is
@@ -86,12 +89,16 @@ package final class SegmentFiles: Sendable {
   package func openAll(
     _ version: ManifestVersion, known: [UInt64: Segment] = [:]
   ) throws -> (segments: [Segment], damage: [String]) {
-    var segments: [Segment] = []
+    try openAll(version.files(of: .segment)) { try known[$0.key.number] ?? open($0) }
+  }
+
+  func openAll<Opened>(
+    _ files: ArraySlice<ManifestFile>, _ open: (ManifestFile) throws -> Opened
+  ) throws -> (segments: [Opened], damage: [String]) {
+    var segments: [Opened] = []
     var damage: [String] = []
-    for file in version.files(of: .segment) {
-      do {
-        segments.append(try known[file.key.number] ?? open(file))
-      } catch let error as TracestoreError where error.code == .corrupt {
+    for file in files {
+      do { segments.append(try open(file)) } catch let error as TracestoreError where error.code == .corrupt {
         damage.append("\(error)")
       }
     }

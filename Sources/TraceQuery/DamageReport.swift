@@ -5,17 +5,23 @@ import TraceSource
 /// Damage met on the way: what can still be read is returned, and what was left out is named once.
 struct DamageReport {
   private(set) var messages: [String] = []
+  /// The first error that was not damage: what it kept from being read may be read another time.
+  private(set) var failure: TracestoreError?
 
   /// - Parameter known: what had to be left out before the query began.
   init(_ known: [String] = []) { messages = known }
 
-  mutating func add(_ error: TracestoreError) { add([error.description]) }
+  mutating func add(_ error: TracestoreError) {
+    if error.code != .corrupt { failure = failure ?? error }
+    add([error.description])
+  }
 
   mutating func add(_ sentences: [String]) {
     for sentence in sentences where !messages.contains(sentence) { messages.append(sentence) }
   }
 
   mutating func add(_ other: DamageReport) {
+    failure = failure ?? other.failure
     for message in other.messages where !messages.contains(message) { messages.append(message) }
   }
 

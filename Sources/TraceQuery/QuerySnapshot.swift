@@ -1,3 +1,4 @@
+package import TraceSegment
 package import TraceSource
 
 /// Everything a query may look at: taken at one moment, unchanged while the query runs.
@@ -6,6 +7,8 @@ package struct QuerySnapshot: Sendable {
   package let sources: [any SpanSource]
   /// Records as they were written: what traces are assembled from.
   package let recordSources: [any SpanSource]
+  /// Figures of what has expired.
+  package let metrics: [MetricsSegment]
   /// Names the store in page tokens.
   package let storeFingerprint: UInt64
   private let knownDamage: [String]
@@ -18,12 +21,14 @@ package struct QuerySnapshot: Sendable {
   ///   - damage: what was left out before the query began.
   ///   - joinDamage: what was found since, while spans of several records were joined.
   package init(
-    sources: [any SpanSource], records: [any SpanSource]? = nil, storeFingerprint: UInt64, damage: [String] = [],
-    joinDamage: @escaping @Sendable () -> [String] = { [] }, repeats: RepeatMemory = RepeatMemory()
+    sources: [any SpanSource], records: [any SpanSource]? = nil, metrics: [MetricsSegment] = [],
+    storeFingerprint: UInt64, damage: [String] = [], joinDamage: @escaping @Sendable () -> [String] = { [] },
+    repeats: RepeatMemory = RepeatMemory()
   ) {
     self.repeats = repeats
     self.sources = sources
     recordSources = records ?? sources
+    self.metrics = metrics
     self.storeFingerprint = storeFingerprint
     knownDamage = damage
     self.joinDamage = joinDamage

@@ -67,6 +67,9 @@ public struct MetricsQuery: Hashable, Sendable {
   /// The value of every group label of the series that holds what exceeded `maximumSeriesCount`.
   public static let overflowLabel = "tracestore.overflow"
 
+  /// The last label of a series that is made of spans that have expired and of which the store keeps figures by the hour.
+  public static let expiredLabel = MetricLabel("tracestore.rows", "expired, hourly")
+
   public init(
     serviceNames: [String], groups: [MetricsGroup] = [], filter: FilterExpression? = nil,
     spanKinds: [SpanKind] = [.server], end: Timestamp, lookbackNanoseconds: UInt64 = 3_600_000_000_000,
@@ -117,10 +120,12 @@ public enum MetricsGroup: Hashable, Sendable {
 public struct MetricFamily: Hashable, Sendable {
   public var name: String
   public var help: String
-  /// Ascending by their labels' texts, UTF-8 bytes.
+  /// Ascending by their labels' texts, UTF-8 bytes; series of expired spans stand behind the others, in the same order.
   public var metrics: [Metric]
   /// The greatest relative error of any point; 0 when all are exact.
   public var errorBound: Double
+  /// What became of spans of the window that have expired.
+  public var expiredRows = ExpiredRows.none
   /// What to say about the answer as a whole; truncated when the series limit was reached.
   public var summary: ResultSummary
 
@@ -135,9 +140,22 @@ public struct MetricFamily: Hashable, Sendable {
   }
 }
 
+/// What an answer says of spans that have expired and of which the store keeps hourly figures: calls, errors and
+/// durations by service, operation and kind.
+public enum ExpiredRows: String, Hashable, Sendable {
+  /// There are none in the window, or none of what was asked for.
+  case none
+  /// They are series of their own, which end with the label `MetricsQuery.expiredLabel`. Their points cover whole hours:
+  /// step and rate window are rounded up to hours, and hours that the window cuts are left out.
+  case hourly
+  /// The window reaches into their hours, and nothing is kept of them that a filter or a group by an attribute could
+  /// look at.
+  case leftOut
+}
+
 /// One series.
 public struct Metric: Hashable, Sendable {
-  /// `service_name` first, then the groups in the order of the query.
+  /// `service_name` first, then the groups in the order of the query, then `MetricsQuery.expiredLabel` where it applies.
   public var labels: [MetricLabel]
   /// Ascending by time. Steps without calls have no point.
   public var points: [MetricPoint]

@@ -32,7 +32,7 @@ struct DurationArgument: ExpressibleByArgument {
       let figure = rest.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
       let unit = rest[figure.endIndex...].prefix { !($0.isASCII && ($0.isNumber || $0 == ".")) }
       guard let scale = Self.units.first(where: { $0.name == unit })?.nanoseconds,
-        let part = Self.product(figure, scale)
+        let part = scaled(figure, by: scale)
       else { return nil }
       let (sum, overflow) = total.addingReportingOverflow(part)
       if overflow { return nil }
@@ -41,24 +41,42 @@ struct DurationArgument: ExpressibleByArgument {
     }
     nanoseconds = total
   }
+}
 
-  /// Exact for whole figures; fractions below a nanosecond are cut off.
-  private static func product(_ figure: Substring, _ scale: UInt64) -> UInt64? {
-    let parts = figure.split(separator: ".", omittingEmptySubsequences: false)
-    guard (1...2).contains(parts.count), let whole = UInt64(parts[0]) else { return nil }
-    let (product, overflow) = whole.multipliedReportingOverflow(by: scale)
-    if overflow { return nil }
-    guard parts.count == 2 else { return product }
-    guard !parts[1].isEmpty, parts[1].utf8.count <= 15, parts[1].allSatisfy(\.isNumber) else { return nil }
-    var fraction: UInt64 = 0
-    var unit = scale
-    for digit in parts[1] {
-      unit /= 10
-      fraction += unit * UInt64(digit.wholeNumberValue ?? 0)
+/// A number of bytes, alone or with a unit: `5000000`, `1.5GB`, `512MiB`.
+struct ByteCountArgument: ExpressibleByArgument {
+  var byteCount: UInt64
+
+  private static let units: [Substring: UInt64] = [
+    "": 1, "B": 1, "kB": 1000, "MB": 1_000_000, "GB": 1_000_000_000, "TB": 1_000_000_000_000, "KiB": 1 << 10,
+    "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,
+  ]
+
+  init?(argument: String) {
+    let figure = argument.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+    guard let scale = Self.units[argument[figure.endIndex...]], let product = scaled(figure, by: scale) else {
+      return nil
     }
-    let (sum, carry) = product.addingReportingOverflow(fraction)
-    return carry ? nil : sum
+    byteCount = product
   }
+}
+
+/// Exact for whole figures; fractions below one are cut off.
+private func scaled(_ figure: Substring, by scale: UInt64) -> UInt64? {
+  let parts = figure.split(separator: ".", omittingEmptySubsequences: false)
+  guard (1...2).contains(parts.count), let whole = UInt64(parts[0]) else { return nil }
+  let (product, overflow) = whole.multipliedReportingOverflow(by: scale)
+  if overflow { return nil }
+  guard parts.count == 2 else { return product }
+  guard !parts[1].isEmpty, parts[1].utf8.count <= 15, parts[1].allSatisfy(\.isNumber) else { return nil }
+  var fraction: UInt64 = 0
+  var unit = scale
+  for digit in parts[1] {
+    unit /= 10
+    fraction += unit * UInt64(digit.wholeNumberValue ?? 0)
+  }
+  let (sum, carry) = product.addingReportingOverflow(fraction)
+  return carry ? nil : sum
 }
 
 /// A trace id: 1 to 32 hexadecimal digits.

@@ -121,6 +121,8 @@ struct TracestoreCommand: AsyncParsableCommand {
         ]),
       CommandGroup(
         name: "The store itself:",
-        subcommands: [StatsCommand.self, DumpCommand.self, VerifyCommand.self, CompactCommand.self]),
+        subcommands: [
+          StatsCommand.self, DumpCommand.self, VerifyCommand.self, CompactCommand.self, RetainCommand.self,
+        ]),
     ])
 }

@@ -2,6 +2,7 @@ import TraceBytes
 import TraceFiles
 import TraceManifest
 import TraceModel
+import TraceSegment
 import TraceWAL
 
 /// The files that the worked examples of FORMAT.md show.
@@ -27,6 +28,23 @@ enum Examples {
   static func log() throws -> [UInt8] { try bytes(try logDirectory(), WALFormat.fileName(1)) }
 
   static func position() throws -> [UInt8] { try bytes(try logDirectory(), WALFormat.positionFileName) }
+
+  static func metrics() -> [UInt8] {
+    let series = HourlyFigures.Series(service: Array("shop".utf8), operation: Array("pay".utf8), kind: 2)
+    var figures = HourlyFigures()
+    func add(_ starts: [UInt64], _ durations: [UInt64], _ errors: [UInt8]) {
+      starts.map { $0 * HourlyFigures.hourNanoseconds }.withUnsafeBufferPointer { starts in
+        durations.withUnsafeBufferPointer { durations in
+          errors.withUnsafeBufferPointer { errors in
+            figures.update(series, starts: starts, durations: durations, errors: errors)
+          }
+        }
+      }
+    }
+    add([500_000, 500_002, 500_002, 500_000], [5000, 7, 7, 40], [1, 0, 0, 0])
+    add([500_000], [1000], [])
+    return figures.encoded()
+  }
 
   private static func manifestDirectory() throws -> SimulatedFileSystem {
     let fileSystem = SimulatedFileSystem()

@@ -41,10 +41,11 @@ import TraceSegment
     try SegmentDump.text(bytes).split(separator: "\n").filter { $0.hasPrefix("span ") || $0.hasPrefix("partial ") }
   }
 
-  @Test func logAndManifestAreWrittenAsBefore() throws {
+  @Test func otherFilesAreWrittenAsBefore() throws {
     let files: [(String, [UInt8])] = [
       ("example.log", try Examples.log()), ("example.position", try Examples.position()),
       ("example.manifest", try Examples.manifest()), ("example.current", try Examples.current()),
+      ("example.metrics", Examples.metrics()),
     ]
     for (name, bytes) in files {
       let path = GoldenSegments.folder.appendingPathComponent(name)

@@ -33,7 +33,8 @@ import TraceWAL
     #expect(versions["segment"] == String(SegmentFormat.version))
     #expect(versions["log file"] == String(WALFormat.version))
     #expect(versions["manifest file"] == String(ManifestFormat.version))
-    #expect(versions.count == 6)
+    #expect(versions["metrics segment"] == String(HourlyFigures.format.version))
+    #expect(versions.count == 7)
   }
 
   @Test func checksumAndHashAreTheOnesNamed() throws {
@@ -152,6 +153,6 @@ import TraceWAL
       default: Issue.record("\(place) is no place that numbers are reserved in")
       }
     }
-    #expect(table.rows.count == 12)
+    #expect(table.rows.count == 11)
   }
 }

@@ -22,6 +22,10 @@ import TraceColumns
     #expect(try document.section("Manifest file").hexDumps == [try Examples.manifest()])
   }
 
+  @Test func metricsOfFiveCalls() throws {
+    #expect(try document.section("Metrics segment").hexDumps == [Examples.metrics()])
+  }
+
   @Test func segmentOfTwoSpans() throws {
     #expect(try document.section("Worked example of a segment").hexDumps == [try GoldenSegments.committed("minute")])
   }

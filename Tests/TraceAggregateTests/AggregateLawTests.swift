@@ -129,6 +129,50 @@ private let quantiles = [0, 0.001, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1]
     }
   }
 
+  @Test func `counts of the buckets that occur say what a histogram says`() {
+    for seed in 0..<60 as Range<UInt64> {
+      var source = DurationSource(state: 3000 + seed)
+      let parts = (0..<4).map { _ in source.durations(maximumCount: 150) }
+      let all = parts.flatMap(\.self)
+      var merged = BucketCounts()
+      for part in parts.shuffled(using: &source) {
+        var own = BucketCounts()
+        part.withUnsafeBufferPointer { own.update($0) }
+        merged.merge(own)
+      }
+      var whole = BucketCounts()
+      all.withUnsafeBufferPointer { whole.update($0) }
+      #expect(merged == whole, "seed \(seed)")
+      #expect(BucketCounts(whole.entries) == whole, "seed \(seed)")
+      let dense = histogram(all)
+      #expect(whole.count == dense.count, "seed \(seed)")
+      #expect(whole.entries.map(\.count) == dense.counts.filter { $0 > 0 }, "seed \(seed)")
+      guard !all.isEmpty else { continue }
+      for q in quantiles {
+        let rank = QuantileRank(q, of: whole.count)
+        #expect(whole.finish(rank) == dense.finish(rank), "seed \(seed), \(q)")
+      }
+    }
+  }
+
+  @Test func `entries and figures that nothing has are refused`() {
+    func counts(_ entries: [(UInt16, UInt64)]) -> BucketCounts? {
+      BucketCounts(entries.map { BucketCounts.Entry(bucket: $0, count: $1) })
+    }
+    #expect(counts([(3, 1), (5, 2)])?.count == 3)
+    let unsound: [[(UInt16, UInt64)]] = [
+      [(5, 1), (3, 1)], [(3, 1), (3, 1)], [(3, 0)], [(1920, 1)], [(3, .max), (4, 1)],
+    ]
+    for entries in unsound {
+      #expect(counts(entries) == nil, "\(entries)")
+    }
+    func figures(_ calls: UInt64, _ errors: UInt64, _ sum: UInt128) -> CallFigures? {
+      CallFigures(callCount: calls, errorCount: errors, durationSum: sum, durations: 2...5)
+    }
+    #expect(figures(2, 2, 7)?.finish() == 3.5)
+    #expect(figures(0, 0, 0) == nil && figures(2, 3, 7) == nil && figures(2, 0, 3) == nil && figures(2, 0, 11) == nil)
+  }
+
   @Test func `the slowest are the slowest whatever comes first`() {
     for seed in 0..<50 as Range<UInt64> {
       var source = DurationSource(state: 2000 + seed)

@@ -68,8 +68,8 @@ struct FollowedStore {
 extension LogFollower {
   /// The spans of a trace as a query would return them.
   func records(of trace: TraceID) throws -> [ContentKey] {
-    let (memtables, segments) = try sources(of: [trace])
-    let snapshot = QuerySnapshot(sources: memtables + segments, storeFingerprint: 0)
+    let live = try sources(of: [trace])
+    let snapshot = QuerySnapshot(sources: live.memtables + live.segments, storeFingerprint: 0)
     var assembly = TraceAssembly(trace, in: snapshot, options: ReadOptions(isRaw: true), nowNanoseconds: 0)
     var records: [ContentKey] = []
     while let chunk = assembly.next() { chunk.data.forEachSpan { records.append(ContentKey($0, $1, $2)) } }

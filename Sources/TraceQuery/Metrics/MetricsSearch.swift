@@ -104,6 +104,15 @@ package struct MetricsSearch: Sendable {
 
   // MARK: Points
 
+  /// The points of each series.
+  /// - Throws: `limitExceeded` when there are too many.
+  func points(_ series: [SeriesCells], _ window: MetricsWindow) throws -> [[MetricPoint]] {
+    let room = PointRoom(Self.maximumPointCount)
+    let made = series.map { points($0, window, room) }
+    guard !room.isExceeded else { throw Self.tooManyPoints }
+    return made
+  }
+
   /// The points of a series. There are none when there is no room for them.
   private func points(_ series: SeriesCells, _ window: MetricsWindow, _ room: PointRoom) -> [MetricPoint] {
     let cells = series.cells
@@ -204,12 +213,12 @@ package struct MetricsSearch: Sendable {
     return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
   }
 
-  private func labels(_ texts: [[UInt8]]) -> [MetricLabel] {
+  func labels(_ texts: [[UInt8]]) -> [MetricLabel] {
     zip(["service_name"] + groupNames, texts).map { MetricLabel($0, String(decoding: $1, as: UTF8.self)) }
   }
 
   /// What exceeds the limit may be of several services: then their label says so too.
-  private var overflowLabels: [MetricLabel] {
+  var overflowLabels: [MetricLabel] {
     let service = query.serviceNames.count == 1 ? query.serviceNames[0] : MetricsQuery.overflowLabel
     return [MetricLabel("service_name", service)] + groupNames.map { MetricLabel($0, MetricsQuery.overflowLabel) }
   }

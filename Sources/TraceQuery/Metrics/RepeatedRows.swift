@@ -17,18 +17,35 @@ struct RepeatedRows {
   /// - Parameter window: rows that start outside of it need not be known.
   init(_ snapshot: QuerySnapshot, in window: ClosedRange<UInt64>, _ damage: inout DamageReport) {
     let sources = snapshot.recordSources
-    masks = sources.map { source in damage.collect { try source.repeatedRows() } ?? [:] }
     let order =
       sources.indices.filter { sources[$0].contentNumber != nil }
       + sources.indices.filter { sources[$0].contentNumber == nil }
-    for (place, later) in order.enumerated() {
+    self.init(sources, order: order, from: 0, snapshot.repeats, in: window, &damage)
+    snapshot.repeats.forget(allBut: Set(sources.compactMap(\.contentNumber)))
+  }
+
+  /// Of the last of the sources, what repeats a record of each other or of the first ones.
+  init(last: [any SpanSource], behind first: [any SpanSource], _ damage: inout DamageReport) {
+    let sources = first + last
+    self.init(sources, order: Array(sources.indices), from: first.count, RepeatMemory(), in: 0...UInt64.max, &damage)
+  }
+
+  /// - Parameters:
+  ///   - order: of the sources; a record counts where it stands first.
+  ///   - start: only what stands from this place of the order on need be known.
+  private init(
+    _ sources: [any SpanSource], order: [Int], from start: Int, _ memory: RepeatMemory,
+    in window: ClosedRange<UInt64>, _ damage: inout DamageReport
+  ) {
+    masks = [[Int: RowMask]](repeating: [:], count: sources.count)
+    for (place, later) in order.enumerated() where place >= start {
+      masks[later] = damage.collect { try sources[later].repeatedRows() } ?? [:]
       for earlier in order[..<place] where sources[earlier].bounds.mayShareStarts(sources[later].bounds) {
-        for (stripe, mask) in snapshot.repeats.rows(of: sources[later], in: sources[earlier], window, &damage) {
+        for (stripe, mask) in memory.rows(of: sources[later], in: sources[earlier], window, &damage) {
           masks[later][stripe, default: RowMask(count: mask.count)].formUnion(mask)
         }
       }
     }
-    snapshot.repeats.forget(allBut: Set(sources.compactMap(\.contentNumber)))
   }
 }
 

@@ -50,7 +50,8 @@ struct SeriesTable {
     }
   }
 
-  private mutating func place(of texts: [[UInt8]]) throws -> Int {
+  /// The place of a series, which is made when it is new.
+  mutating func place(of texts: [[UInt8]]) throws -> Int {
     if let known = places[texts] { return known }
     guard labels.count < Self.maximumCount else {
       throw TracestoreError(

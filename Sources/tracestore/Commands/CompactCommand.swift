@@ -9,7 +9,8 @@ struct CompactCommand: AsyncParsableCommand {
     discussion: """
       Without --all, the merges that a running store would make by itself. With --all, everything becomes as few \
       segments as can be, cut along time; their bytes then depend on the stored spans alone. Damaged segments are left as \
-      they are and named. The store must not be open for writing elsewhere.
+      they are and named. Where there are few spans, those of all times may come into one segment, which retention \
+      drops as a whole. The store must not be open for writing elsewhere.
       """)
 
   @OptionGroup var location: StoreLocation

@@ -9,7 +9,8 @@ struct MetricsCommand: AsyncParsableCommand {
     commandName: "metrics", abstract: "Show latencies, call rates and error rates, computed from the spans.",
     discussion: """
       Points stand at multiples of the step. A latency covers the spans that start in the step, a rate those that start \
-      in the rate window before the point. Every distinct span counts once.
+      in the rate window before the point. Every distinct span counts once. Spans that have expired are series of their \
+      own, by the hour.
       """)
 
   enum Measure: String, ExpressibleByArgument, CaseIterable {
@@ -101,6 +102,7 @@ extension MetricFamily {
     var members: [(key: String, value: JSONValue)] = [
       ("name", .string(name)), ("type", .string("GAUGE")), ("help", .string(help)),
       ("metrics", .array(metrics.map(\.json))), ("errorBound", .double(errorBound)),
+      ("expiredRows", .string(expiredRows.rawValue)),
     ]
     if summary.isTruncated { members.append(("truncated", .bool(true))) }
     return .object(members)

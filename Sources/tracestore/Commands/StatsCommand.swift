@@ -34,6 +34,7 @@ extension StoreStatistics {
     .object([
       ("spans", .count(spanCount)), ("traces", .count(traceCount)), ("partialRecords", .count(partialRecordCount)),
       ("unsealedRecords", .count(unsealedRecordCount)), ("segmentBytes", .number(segmentByteCount)),
+      ("metricsSegments", .count(metricsSegmentCount)), ("metricsBytes", .number(metricsSegmentByteCount)),
       ("logBytes", .number(logByteCount)), ("bytesPerSpan", rounded(perSpan(segmentByteCount))),
       ("memoryBytes", .count(memoryByteCount)), ("memoryBudgetBytes", .count(memoryBudgetByteCount)),
       (
@@ -81,6 +82,11 @@ extension StoreStatistics {
     output.writeLine(
       "write-ahead log: \(Figure.bytes(logByteCount)), \(Figure.count(unsealedRecordCount, "record")) not in a segment yet"
     )
+    if metricsSegmentCount > 0 {
+      output.writeLine(
+        "hourly figures of expired spans: \(Figure.bytes(metricsSegmentByteCount)) in \(Figure.count(metricsSegmentCount, "file"))"
+      )
+    }
     printSegments()
     printColumns()
     printServices()

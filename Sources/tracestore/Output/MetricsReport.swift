@@ -18,10 +18,14 @@ struct MetricsReport {
         + Style.dim(
           " from \(Figure.time(Timestamp(nanoseconds: start))) to \(Figure.time(query.end)), every \(Figure.duration(query.stepNanoseconds))"
         ))
-    guard let first = family.metrics.first else {
+    sayWhatHasExpired()
+    guard let longest = family.metrics.map(\.labels).max(by: { $0.count < $1.count }) else {
       return output.writeLine("no calls in this window: look at another with --end and --lookback, or at --all-kinds")
     }
-    let names = first.labels.map { $0.name == "service_name" ? "SERVICE" : $0.name.uppercased() }
+    let names = longest.map {
+      $0.name == "service_name"
+        ? "SERVICE" : $0.name == MetricsQuery.expiredLabel.name ? "ROWS" : $0.name.uppercased()
+    }
     let figures = ["MIN", "MEAN", "MAX", "LAST"]
     var table = TextTable(
       names + figures + [""], right: Set(names.count..<(names.count + figures.count)))
@@ -30,6 +34,7 @@ struct MetricsReport {
       let mean = values.reduce(0, +) / Double(max(1, values.count))
       table.add(
         metric.labels.map { DisplayWidth.cut(Sanitized.line($0.value), to: 40) }
+          + Array(repeating: "", count: names.count - metric.labels.count)
           + [values.min() ?? 0, mean, values.max() ?? 0, values.last ?? 0].map(text) + [chart(metric.points)])
     }
     table.print()
@@ -42,8 +47,18 @@ struct MetricsReport {
     }
     if family.errorBound > 0 {
       output.writeLine(
-        "Quantiles are within \(Figure.decimal(family.errorBound * 100, fractionDigits: 2)) %; --exact makes them exact."
+        "Quantiles are within \(Figure.decimal(family.errorBound * 100, fractionDigits: 2)) %; --exact makes those of stored spans exact."
       )
+    }
+  }
+
+  private func sayWhatHasExpired() {
+    switch family.expiredRows {
+    case .none: break
+    case .hourly: StandardOutput.shared.writeLine("Spans that have expired are told of by whole hours.")
+    case .leftOut:
+      StandardOutput.shared.writeLine(
+        "Spans that have expired are left out: nothing is kept of them that a filter or an attribute could look at.")
     }
   }
 

@@ -3,6 +3,7 @@ import TraceIngest
 import TraceInspect
 import TraceManifest
 import TraceModel
+import TraceSegment
 import TraceWAL
 
 extension FuzzTarget {
@@ -62,5 +63,20 @@ extension FuzzTarget {
     precondition(writer.current.files.count == version.files.count, "a writer finds other files than a reader")
     _ = writer.allocateFileNumber()
     writer.close()
+  }
+
+  /// A metrics segment: what decodes is written as the same figures again, and merges with itself.
+  func metrics(_ bytes: [UInt8]) throws {
+    let path = "/store/metrics-0000000000000001.seg"
+    _ = try Inspector(fileSystem: fileSystem([(path, bytes)])).explain(path)
+    let figures = try HourlyFigures(bytes, path: path)
+    let again = try HourlyFigures(figures.encoded(), path: path)
+    precondition(again == figures, "figures that change when they are written")
+    var twice = figures
+    twice.merge(figures)
+    precondition(twice.cellCount == figures.cellCount, "hours that a merge makes")
+    for cells in figures.series.values {
+      for cell in cells.values { _ = cell.finish(0.5) }
+    }
   }
 }

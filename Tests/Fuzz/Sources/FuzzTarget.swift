@@ -11,7 +11,7 @@ enum FuzzTarget: String, CaseIterable {
   // What people ask for.
   case pattern, filterText, filterJSON
   // From a store.
-  case log, position, manifest, segment
+  case log, position, manifest, segment, metrics
   // Parts of a segment alone, so that a short input reaches deep.
   case page, integers, texts, list, filter, chunks
 
@@ -31,6 +31,7 @@ enum FuzzTarget: String, CaseIterable {
       case .position: try position(bytes.array)
       case .manifest: try manifest(bytes.array)
       case .segment: try segment(bytes.array)
+      case .metrics: try metrics(bytes.array)
       case .page: try page(bytes)
       case .integers: try integers(bytes)
       case .texts: try texts(bytes)

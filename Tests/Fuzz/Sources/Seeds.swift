@@ -40,6 +40,7 @@ struct Seeds {
     try segments(requests)
     try log(requests)
     try manifest()
+    try metrics()
     try columns()
     try patterns()
     try filters()
@@ -134,6 +135,23 @@ struct Seeds {
     let manifest = try memory.contents(
       ofFile: "/store/\(StoreLayout.manifestFileName(1))", maximumByteCount: 1 << 16)
     try add(.manifest, "one", current + manifest)
+  }
+
+  private func metrics() throws {
+    var figures = HourlyFigures()
+    for call in 0..<40 as Range<UInt64> {
+      let series = HourlyFigures.Series(
+        service: Array("service \(call % 3)".utf8), operation: Array("operation \(call % 5)".utf8),
+        kind: Int32(call % 4))
+      [call / 7 * HourlyFigures.hourNanoseconds].withUnsafeBufferPointer { starts in
+        [call << (call % 50)].withUnsafeBufferPointer { durations in
+          [UInt8(call % 2)].withUnsafeBufferPointer { errors in
+            figures.update(series, starts: starts, durations: durations, errors: errors)
+          }
+        }
+      }
+      if call % 8 == 7 { try add(.metrics, "\(call)", figures.encoded()) }
+    }
   }
 
   /// One for each part of the syntax.

@@ -1,0 +1,43 @@
+import TraceFiles
+
+/// What a writer does to its segments by itself, each on a thread of its own that gives way to all others.
+final class Maintenance: Sendable {
+  let merges: MergeLoop
+  let retention: RetentionLoop
+  private let turn: MaintenanceTurn
+
+  init(turn: MaintenanceTurn, merges: MergeLoop, retention: RetentionLoop) {
+    self.turn = turn
+    self.merges = merges
+    self.retention = retention
+  }
+
+  /// - Parameter mergesByItself: false leaves merges to those who ask for them.
+  func start(mergesByItself: Bool) throws -> [WorkerThread] {
+    var threads: [WorkerThread] = []
+    if mergesByItself {
+      threads.append(try WorkerThread(name: "tracestore-merge", isBackground: true) { [merges] in merges.run() })
+    }
+    if retention.isNeeded {
+      threads.append(
+        try WorkerThread(name: "tracestore-retain", isBackground: true) { [retention] in retention.run() })
+    }
+    return threads
+  }
+
+  /// A segment was sealed.
+  func wake() {
+    merges.wake()
+    retention.wake()
+  }
+
+  /// Ends the loops; what is under way is given up and leaves nothing behind.
+  func requestEnd() {
+    turn.close()
+    merges.requestEnd()
+    retention.requestEnd()
+  }
+
+  /// Waits until nothing is under way. To be called after `requestEnd()`.
+  func waitForEnd() { turn.waitForEnd() }
+}

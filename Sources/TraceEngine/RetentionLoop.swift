@@ -1,0 +1,119 @@
+import TraceFiles
+import TraceIngest
+import TraceMaintenance
+import TraceManifest
+import TraceQuery
+import TraceSegment
+import TraceSource
+
+/// Decides when segments are looked at whose time may be over, after each seal and now and then, and drops them a few at a
+/// time.
+final class RetentionLoop: Sendable {
+  private let state = Monitor((hasNews: true, isClosed: false))
+  private let expirer: Expirer
+  private let ingestor: Ingestor
+  private let manifest: ManifestStore
+  private let rules: RetentionRules
+  private let turn: MaintenanceTurn
+  private let clock: @Sendable () -> UInt64
+  private let observe: @Sendable (StoreEvent) -> Void
+
+  /// Time passes without anybody's telling: a short age is looked after more often.
+  private let pauseNanoseconds: UInt64
+  private static let pauses: ClosedRange<UInt64> = 1_000_000_000...60_000_000_000
+
+  init(
+    expirer: Expirer, ingestor: Ingestor, manifest: ManifestStore, rules: RetentionRules, turn: MaintenanceTurn,
+    clock: @escaping @Sendable () -> UInt64, observe: @escaping @Sendable (StoreEvent) -> Void
+  ) {
+    self.expirer = expirer
+    self.ingestor = ingestor
+    self.manifest = manifest
+    self.rules = rules
+    self.turn = turn
+    self.clock = clock
+    self.observe = observe
+    let ages = [rules.maximumAgeNanoseconds, rules.maximumMetricsAgeNanoseconds].compactMap { $0 }.filter { $0 > 0 }
+    pauseNanoseconds = min(max((ages.min() ?? .max) / 16, Self.pauses.lowerBound), Self.pauses.upperBound)
+  }
+
+  /// Whether anything ever goes by itself.
+  var isNeeded: Bool { rules != RetentionRules() }
+
+  /// A segment was sealed.
+  func wake() {
+    state.withLock { $0.hasNews = true }
+    state.wakeAll()
+  }
+
+  func requestEnd() {
+    state.withLock { $0.isClosed = true }
+    state.wakeAll()
+  }
+
+  /// Runs on a thread of its own until the store is closed.
+  func run() {
+    while true {
+      let isDue = { (state: inout (hasNews: Bool, isClosed: Bool)) in state.hasNews || state.isClosed }
+      let isClosed = state.withLock(waitingAtMost: pauseNanoseconds, until: isDue) { state, _ in
+        state.hasNews = false
+        return state.isClosed
+      }
+      if isClosed { return }
+      do { _ = try retain(rules) } catch {
+        // What failed is tried again after the next pause: a full disk recovers by itself.
+        if turn.isClosed { return }
+        observe(.expiryFailed(error as? TracestoreError ?? TracestoreError(.inputOutput, "\(error)")))
+      }
+    }
+  }
+
+  /// Records that go by one edit: what bounds the memory for their figures and the time for which nothing is sealed.
+  private static let batchRecordCount = 1 << 20
+
+  /// Drops what is due. Blocks, and waits for a merge that is under way.
+  func retain(_ rules: RetentionRules) throws -> ExpiryResult {
+    try turn.perform {
+      var due = rules.expired(manifest.current.files(of: .segment), nowNanoseconds: clock())[...]
+      var result = ExpiryResult()
+      repeat {
+        if turn.isClosed { throw StoreFailure.closed }
+        var recordCount = 0
+        let batch = due.prefix { segment in
+          defer { recordCount += segment.recordCount }
+          return recordCount == 0 || recordCount + segment.recordCount <= Self.batchRecordCount
+        }
+        due = due.dropFirst(batch.count)
+        result.add(try expire(Array(batch), rules))
+      } while !due.isEmpty
+      return result
+    }
+  }
+
+  private func expire(_ batch: [ManifestFile], _ rules: RetentionRules) throws -> ExpiryResult {
+    let numbers = Set(batch.map(\.key.number))
+    let result = try ingestor.withoutSeals { live in
+      var figures = HourlyFigures()
+      var damage: [String] = []
+      if rules.keepsMetrics, !batch.isEmpty {
+        let expiring = live.segments.filter { numbers.contains($0.number) }
+        let staying: [any SpanSource] = live.memtables + live.segments.filter { !numbers.contains($0.number) }
+        (figures, damage) = try ExpiringCalls.figures(of: expiring, besides: staying)
+        for number in numbers.subtracting(expiring.map(\.number)).sorted() {
+          damage.append("segment \(number) cannot be opened, so that no figures are left of its spans")
+        }
+      }
+      var result = try expirer.expire(batch, keeping: figures, rules, nowNanoseconds: clock())
+      result.damage += damage
+      return result
+    }
+    for place in result.damage { observe(.damaged(place)) }
+    if !result.segments.isEmpty {
+      observe(
+        .expired(
+          segmentCount: result.segments.count, recordCount: result.segments.reduce(0) { $0 + $1.recordCount },
+          byteCount: result.segments.reduce(0) { $0 + $1.byteCount }))
+    }
+    return result
+  }
+}

@@ -1,0 +1,45 @@
+import TraceBytes
+import TraceFiles
+package import TraceSegment
+
+// Metrics segments lie beside segments, and are published and removed like them.
+extension SegmentFiles {
+  /// Writes hourly figures as a metrics segment under a number of its own, durably. The entry says what the file itself
+  /// knows; arrival is the caller's.
+  ///
+  /// - Throws: what the file system throws; the temporary file is removed then, which gives a full disk its room back.
+  package func write(_ figures: HourlyFigures) throws -> ManifestFile {
+    let bytes = figures.encoded()
+    var file = ManifestFile(
+      key: ManifestFileKey(kind: .metricsSegment, number: manifest.allocateFileNumber()))
+    try fileSystem.replaceFile(StoreLayout.fileName(file.key), in: directory, with: bytes)
+    file.byteCount = UInt64(bytes.count)
+    file.footerHash = Hash128(of: bytes)
+    file.rowCount = UInt64(figures.cellCount)
+    if let times = figures.times {
+      (file.minimumStartNanoseconds, file.maximumStartNanoseconds) = (times.lowerBound, times.upperBound)
+    }
+    // An older version finds its spans without it.
+    file.isMustUnderstand = false
+    return file
+  }
+
+  /// Opens the metrics segment that an entry names; its bytes are looked at when they are read.
+  package func openMetrics(_ file: ManifestFile) throws -> MetricsSegment {
+    let path = joinedPath(directory, StoreLayout.fileName(file.key))
+    return MetricsSegment(
+      file: try openFile(file), number: file.key.number, path: path, byteCount: file.byteCount,
+      times: file.minimumStartNanoseconds...max(file.minimumStartNanoseconds, file.maximumStartNanoseconds),
+      hash: file.footerHash)
+  }
+
+  /// The metrics segments of a version. What is wrong with one is no reason to do without the others: it is left out,
+  /// and `damage` has a sentence for it.
+  ///
+  /// - Parameter known: those that are open already, by number.
+  package func openAllMetrics(
+    _ version: ManifestVersion, known: [UInt64: MetricsSegment] = [:]
+  ) throws -> (segments: [MetricsSegment], damage: [String]) {
+    try openAll(version.files(of: .metricsSegment)) { try known[$0.key.number] ?? openMetrics($0) }
+  }
+}
