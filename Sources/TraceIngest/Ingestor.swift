@@ -63,6 +63,8 @@ package final class Ingestor: Sendable {
     var segments: [Segment]
     /// Figures of those that have expired.
     var metrics: [MetricsSegment]
+    /// How often segments have gone without others that took up their records.
+    var expiryCount = 0
     /// Why sealing does not get on; cleared by the next success.
     var sealFailure: TracestoreError?
     var failedSealCount = 0
@@ -239,6 +241,7 @@ package final class Ingestor: Sendable {
     state.withLock { state in
       state.segments = added + state.segments.filter { !removed.contains($0.number) }
       state.metrics = state.metrics.filter { !removed.contains($0.number) } + addedMetrics
+      if added.isEmpty { state.expiryCount += 1 }
     }
   }
 
@@ -283,7 +286,8 @@ package final class Ingestor: Sendable {
   package func sources() -> LiveSources {
     state.withLock { state in
       let memtables = [state.sealing, state.active].compactMap { $0?.source() }.filter { !$0.isEmpty }
-      return LiveSources(memtables: memtables, segments: state.segments, metrics: state.metrics)
+      return LiveSources(
+        memtables: memtables, segments: state.segments, metrics: state.metrics, expiryCount: state.expiryCount)
     }
   }
 

@@ -6,4 +6,6 @@ package struct LiveSources: Sendable {
   package var memtables: [MemtableSource] = []
   package var segments: [Segment] = []
   package var metrics: [MetricsSegment] = []
+  /// How often segments have gone without others that took up their records; nil where that is not known.
+  package var expiryCount: Int?
 }

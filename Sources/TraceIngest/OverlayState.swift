@@ -38,6 +38,8 @@ struct OverlayState {
   private var segments: [UInt64: KnownSegment] = [:]
   private var slices: [ListedSlice] = []
   private var nextSliceNumber: UInt64 = 0
+  /// Of `LiveSources` that were looked at last.
+  private var expiryCount: Int?
 
   init(cache: BlockCache, maximumSliceKeyCount: Int) {
     self.cache = cache
@@ -58,8 +60,9 @@ struct OverlayState {
   /// The spans of a pass, about. A first search settles what it finds in passes, each over a range of traces.
   private static let passRecordCount = 1 << 15
 
-  mutating func update(_ sources: OverlaySources) {
-    forget(sources)
+  /// - Parameter expiryCount: of `LiveSources`.
+  mutating func update(_ sources: OverlaySources, expiryCount: Int?) {
+    forget(sources, expiryCount: expiryCount)
     let new = sources.segments.filter { segments[$0.number] == nil }
     let old = sources.segments.filter { segments[$0.number] != nil && $0.hasPartials }
     for segment in new { segments[segment.number] = KnownSegment() }
@@ -88,16 +91,17 @@ struct OverlayState {
     }
   }
 
-  /// Lets go of sources that are gone. A segment goes when others have taken up its records, which are looked at with
-  /// these; when none has, everything is looked at again.
-  private mutating func forget(_ sources: OverlaySources) {
+  /// Lets go of sources that are gone. When others have taken up the records of a segment, these are looked at with the
+  /// others; when its records may have expired, everything is looked at again.
+  private mutating func forget(_ sources: OverlaySources, expiryCount: Int?) {
+    defer { self.expiryCount = expiryCount }
     let liveMemtables = Set(sources.memtables.map { ObjectIdentifier($0.memtable) })
     // An address may be used again.
     memtables = memtables.filter { liveMemtables.contains($0.key) && $0.value.memtable != nil }
     let live = Set(sources.segments.map(\.number))
     if segments.keys.allSatisfy(live.contains) { return }
     segments = segments.filter { live.contains($0.key) }
-    if segments.count == live.count { removeAll() }
+    if expiryCount == nil || expiryCount != self.expiryCount { removeAll() }
   }
 
   /// Forgets everything.

@@ -53,7 +53,7 @@ package final class PartialOverlay: Sendable {
         cache.reserve(byteCount: 0)
         return Spans(sources: records, metrics: live.metrics)
       }
-      state.update(sources)
+      state.update(sources, expiryCount: live.expiryCount)
       cache.reserve(byteCount: state.byteCount)
       let damage = JoinDamage()
       return Spans(

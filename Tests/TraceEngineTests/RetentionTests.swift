@@ -90,6 +90,35 @@ import TracestoreTesting
     try await store.close()
   }
 
+  /// What is known of a span between two searches must not outlive its records.
+  @Test(arguments: [false, true])
+  func `a span that has lost its end is open again, also when something was sealed meanwhile`(isSealed: Bool)
+    async throws
+  {
+    let clock = TestClock()
+    let store = try await TraceStore.inMemory(options: Self.options(clock))
+    let start = Timestamp(nanoseconds: Self.epoch + 7)
+    func job(_ attributes: [Attribute], end: Timestamp = .zero) -> TraceData {
+      let span = SpanRecord(
+        traceID: TraceID(high: 900, low: 1), spanID: SpanID(1), name: "job", start: start, end: end,
+        attributes: attributes)
+      return TraceData(resourceSpans: [ResourceSpans(scopeSpans: [ScopeSpans(spans: [span])])])
+    }
+    func states() async throws -> [SpanState] {
+      let query = TraceQuery(operationName: "job", limit: 10)
+      return try await store.findSpans(query).collect().elements.map(\.state)
+    }
+    _ = try await store.writeTraces(job([Attribute("step", 1)], end: Timestamp(nanoseconds: start.nanoseconds + 50)))
+    try await store.seal()
+    _ = try await store.writeTraces(job([Attribute("step", 1)]))
+    try await Self.write(4..<5, to: store, clock)
+    #expect(try await states().map(\.phase) == [.final])
+    try await store.retain(RetentionPolicy(maximumAgeNanoseconds: 2 * Self.hour))
+    if isSealed { try await Self.write(5..<6, to: store, clock) }
+    #expect(try await states().map(\.phase) == [.abandoned])
+    try await store.close()
+  }
+
   @Test func `an open store looks after its retention by itself and says so`() async throws {
     let clock = TestClock()
     let expired = Mutex(0)
