@@ -209,6 +209,9 @@ package final class Ingestor: Sendable {
     let sealed = try sealTurn.withLock { _ in
       let segments = state.withLock { $0.segments }
       let sealed = try sealer.seal(memtable, live: segments)
+      // The segment stands, so its part of the log goes, before anybody who waits for the seal is told. Files that cannot
+      // be removed now go after the next seal, or when the store is opened.
+      if let sequences = memtable.sequences { _ = try? log.trim(below: sequences.upperBound &+ 1) }
       state.withLock { state in
         if let segment = sealed.segment { state.segments.append(segment) }
         state.sealing = nil
@@ -218,8 +221,6 @@ package final class Ingestor: Sendable {
     }
     state.wakeAll()
     observe(.sealed(rowCount: sealed.rowCount, droppedCount: sealed.droppedCount, byteCount: sealed.byteCount))
-    // The segment stands: log files that cannot be removed now go after the next seal, or when the store is opened.
-    if let sequences = memtable.sequences { _ = try? log.trim(below: sequences.upperBound &+ 1) }
   }
 
   /// Writes everything that was appended before the call into segments. Blocks.
