@@ -48,6 +48,21 @@ package struct DurationHistogram: Hashable, Sendable {
     count += other.count
   }
 
+  /// Adds what `appendBuckets` gave.
+  package mutating func merge(_ buckets: ArraySlice<BucketCount>) {
+    guard let first = buckets.first, let last = buckets.last else { return }
+    extend(to: Int(first.bucket)...Int(last.bucket))
+    let base = firstBucket
+    var added: UInt64 = 0
+    counts.withUnsafeMutableBufferPointer { counts in
+      for entry in buckets {
+        counts[Int(entry.bucket) &- base] &+= UInt64(entry.count)
+        added &+= UInt64(entry.count)
+      }
+    }
+    count += added
+  }
+
   /// Takes out what was merged or updated before.
   ///
   /// - Precondition: `other` is a part of this histogram.

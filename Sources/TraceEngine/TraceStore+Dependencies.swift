@@ -14,8 +14,8 @@ extension TraceStore: DependencyReader {
   /// A call belongs to the window that the start of its called span lies in. What a call is, and how peers without spans
   /// are named, stands in the article "ServiceGraph".
   ///
-  /// - Cost: the sums of a stripe are kept once its columns were read. What is not in a segment yet, and traces that
-  ///   several segments have parts of, are paired anew each time.
+  /// - Cost: spans are read once, and sums of them kept in the cache. Stripes that the window cuts are added up call by
+  ///   call. What is not in a segment yet, and traces that several segments have parts of, are paired anew each time.
   public func serviceGraph(_ query: DependencyQuery) async throws -> ServiceGraph {
     guard query.start <= query.end else {
       throw TracestoreError(.invalidArgument, "The window of the service graph ends before it starts.")

@@ -89,6 +89,7 @@ package struct EdgeTally: Sendable {
     sums[place(of: key)].add(calls, errorCount: errorCount)
   }
   package mutating func add(_ other: EdgeSums, to key: EdgeKey) { sums[place(of: key)].add(other) }
+  package mutating func update(_ key: EdgeKey, _ body: (inout EdgeSums) -> Void) { body(&sums[place(of: key)]) }
 }
 
 /// Texts by code, in the order in which they came.

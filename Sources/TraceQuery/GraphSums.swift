@@ -1,5 +1,6 @@
 import TraceGraph
 import TraceSegment
+import TraceSource
 import TracestoreV2
 
 /// Sums by edge over the names of all sources.
@@ -14,6 +15,14 @@ struct GraphSums {
 
   mutating func add(_ other: GraphSums) { add(other.tally, other.names.names) }
 
+  mutating func add(_ packed: PackedTally, _ otherNames: [[UInt8]]) {
+    var codes = CodeMap(otherNames)
+    packed.add(to: &tally) { codes.key($0, &names) }
+  }
+
+  /// What the sums are over, and the sums as they are kept.
+  func packed() -> (names: [[UInt8]], tally: PackedTally) { (names.names, PackedTally(tally)) }
+
   /// Adds those calls of a stripe that start in the window.
   mutating func add(_ calls: StripeCalls, in window: ClosedRange<UInt64>?, leavingOut isLeftOut: [Bool]) {
     var codes = CodeMap(calls.names)
@@ -22,8 +31,19 @@ struct GraphSums {
     }
   }
 
-  mutating func add(_ span: CallSpan, from caller: [UInt8], to callee: [UInt8], _ connection: Connection) {
-    tally.add(Call(span, from: names.code(of: caller), to: names.code(of: callee), connection))
+  /// Adds a consumer: one call of each producer that its links name.
+  ///
+  /// - Parameter producer: the service of the producer span behind a link; nil when there is none.
+  mutating func add(_ named: NamedConsumer, producer: (LinkTarget) -> [UInt8]?) {
+    let (span, targets) = (named.consumer.span, named.consumer.targets)
+    let callee = names.code(of: named.service)
+    var isPaired = false
+    for target in targets.count > 1 ? Array(Set(targets)) : targets {
+      guard let caller = producer(target) else { continue }
+      isPaired = true
+      tally.add(Call(span, from: names.code(of: caller), to: callee, .messaging))
+    }
+    if !isPaired, span.parentID != 0 { tally.add(Call(span, from: callee, to: callee, .unpairedCallee)) }
   }
 
   func graph(includesSelfCalls: Bool) -> ServiceGraph {

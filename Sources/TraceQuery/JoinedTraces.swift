@@ -96,39 +96,41 @@ struct FoundProducer: Sendable {
 
 /// The producers that links point to.
 struct FoundProducers: Sendable {
-  private(set) var byTarget: [LinkTarget: FoundProducer] = [:]
+  private var byTarget: [LinkTarget: FoundProducer] = [:]
 
-  mutating func add(_ target: LinkTarget, _ producer: FoundProducer) {
+  init() {}
+
+  /// Those that are wanted of many.
+  init(_ wanted: Set<LinkTarget>, among producers: [(target: LinkTarget, producer: FoundProducer)]) {
+    for (target, producer) in producers where wanted.contains(target) { add(target, producer) }
+  }
+
+  mutating func add(_ other: FoundProducers) {
+    for (target, producer) in other.byTarget { add(target, producer) }
+  }
+
+  private mutating func add(_ target: LinkTarget, _ producer: FoundProducer) {
     if let known = byTarget[target], !producer.precedes(known) { return }
     byTarget[target] = producer
   }
+
+  func service(of target: LinkTarget) -> [UInt8]? { byTarget[target]?.service }
 }
 
 /// Finds the services of producers that links point to.
 struct ProducerFinder {
-  private let snapshot: QuerySnapshot
+  /// Where producers may be that are not known yet.
+  private let sources: [any SpanSource]
   private var names = NameTable()
-  private var seen: Set<TraceID> = []
   private var known: [LinkTarget: FoundProducer?] = [:]
 
-  init(_ snapshot: QuerySnapshot) { self.snapshot = snapshot }
-
-  /// - Parameter found: whatever has their ids.
-  mutating func add(_ found: FoundProducers) {
-    for (target, producer) in found.byTarget { known[target] = .some(producer) }
-  }
-
-  func knows(_ target: LinkTarget) -> Bool { known[target] != nil }
-
-  /// Traces of which every producer that links point to was added.
-  mutating func rule(out traces: [TraceID]) { seen.formUnion(traces) }
+  init(_ sources: [any SpanSource]) { self.sources = sources }
 
   /// The service of the producer span that a link points to; nil when there is no such span.
   mutating func service(of target: LinkTarget, _ damage: inout DamageReport) -> [UInt8]? {
     if let known = known[target] { return known?.service }
-    if seen.contains(target.trace) { return nil }
     var best: FoundProducer?
-    for source in snapshot.recordSources {
+    for source in sources {
       for located in damage.collect({ try source.rows(of: target.trace) }) ?? [] {
         damage.salvage(located) { fragment in
           let ids = try fragment.stripe.spanIDs(fragment.rows)

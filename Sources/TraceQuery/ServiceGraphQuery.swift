@@ -6,9 +6,10 @@ package import TracestoreV2
 
 /// The calls of a window, counted from the spans that are there.
 ///
-/// Traces that stand whole in one stripe of a segment come from the sums that are kept beside the stripe
-/// (`StripeCalls`). All others are joined from their fragments, repeated records dropped, and paired anew: those of
-/// memtables, and those that several segments have a part of.
+/// Traces that stand whole in one stripe of a segment come from the sums that are kept for groups of stripes
+/// (`GroupCalls`), or, where the window cuts a group or memory has a part of its traces, from the calls that are kept
+/// beside each stripe (`StripeCalls`). All others are joined from their fragments, repeated records dropped, and paired
+/// anew: those of memtables, and those that several segments have a part of.
 package struct ServiceGraphQuery: Sendable {
   let query: DependencyQuery
   let snapshot: QuerySnapshot
@@ -19,8 +20,10 @@ package struct ServiceGraphQuery: Sendable {
   /// Both ends included; nil for an empty window.
   private let window: ClosedRange<UInt64>?
 
-  /// Threads that sum up stripes, at most: the sums of each are added once more in the end.
-  private static let groupCount = 4
+  /// Groups whose calls are in memory at once.
+  private static let waveCount = 8
+  /// Threads that add up sums, at most: what each has is added once more in the end.
+  private static let adderCount = 4
 
   package init(_ query: DependencyQuery, in snapshot: QuerySnapshot, parallel: @escaping SegmentParallelism) {
     self.query = query
@@ -36,24 +39,10 @@ package struct ServiceGraphQuery: Sendable {
   package func run() -> ServiceGraph {
     guard let window else { return ServiceGraph() }
     var damage = DamageReport(snapshot.damage)
-    let loose = looseTraces(&damage)
-    let stripes = touchedStripes(window, loose, &damage)
-    let calls = concurrently(parallel, stripes.count) { index in Result { try stripes[index].stripe.calls() } }
-    let groupCount = min(stripes.count, Self.groupCount)
-    let groups = concurrently(parallel, groupCount) { index in
-      var group = StripeGroup()
-      for place in stride(from: index, to: stripes.count, by: groupCount) {
-        add(calls[place], of: stripes[place], window, to: &group)
-      }
-      return group
-    }
-    var sums = GraphSums()
-    var joined = loose
-    for group in groups {
-      damage.add(group.damage)
-      joined.formUnion(group.joined)
-      sums.add(group.sums)
-    }
+    var joined = looseTraces(&damage)
+    let (groups, unread) = touchedGroups(window, Array(joined), &damage)
+    let calls = calls(of: groups, window, &damage)
+    for own in calls { joined.formUnion(own.leftOut) }
     let traces = Array(joined)
     let chunkCount = min(traces.count, 64)
     let chunks = concurrently(parallel, chunkCount) { index in
@@ -61,11 +50,12 @@ package struct ServiceGraphQuery: Sendable {
       for place in stride(from: index, to: traces.count, by: chunkCount) { chunk.add(traces[place]) }
       return chunk
     }
+    var sums = sum(of: calls)
     for chunk in chunks {
       damage.add(chunk.damage)
       chunk.add(to: &sums)
     }
-    resolveLinks(groups.flatMap(\.linked) + chunks.flatMap(\.linked), groups, joined, &sums, &damage)
+    addLinked(calls.flatMap(\.linked) + chunks.flatMap(\.linked), calls, joined, unread, to: &sums, &damage)
     var graph = sums.graph(includesSelfCalls: query.includesSelfCalls)
     graph.summary.damage = damage.messages
     return graph
@@ -80,126 +70,93 @@ package struct ServiceGraphQuery: Sendable {
     return traces
   }
 
-  /// A stripe with spans in the window.
-  struct TouchedStripe: Sendable {
-    var stripe: SegmentStripe
-    var segment: Segment
-    /// Traces of memtables that the segment has spans of.
-    var loose: Set<TraceID>
+  /// The groups with spans in the window, and the segments that have others.
+  private func touchedGroups(
+    _ window: ClosedRange<UInt64>, _ loose: [TraceID], _ damage: inout DamageReport
+  ) -> (groups: [StripeGroup], unread: [Segment]) {
+    var groups: [StripeGroup] = []
+    var unread: [Segment] = []
+    for segment in segments {
+      let own = StripeGroup.groups(of: segment, in: window, loose: loose, &damage)
+      groups += own.groups
+      if !own.isAll { unread.append(segment) }
+    }
+    return (groups, unread)
   }
 
-  private func touchedStripes(
-    _ window: ClosedRange<UInt64>, _ loose: Set<TraceID>, _ damage: inout DamageReport
-  ) -> [TouchedStripe] {
-    var touched: [TouchedStripe] = []
-    for segment in segments {
-      let stripes = damage.collect { try segment.spanStripes() } ?? []
-      let own = stripes.filter {
-        $0.rowCount > 0 && $0.bounds.minimumStart <= window.upperBound && $0.bounds.maximumStart >= window.lowerBound
+  // MARK: Groups
+
+  private func calls(
+    of groups: [StripeGroup], _ window: ClosedRange<UInt64>, _ damage: inout DamageReport
+  ) -> [GroupCalls] {
+    // What cannot be compared is made anew, and then says why.
+    var calls = groups.map { try? $0.kept(among: segments) }
+    let missing = calls.indices.filter { calls[$0] == nil }
+    for first in stride(from: 0, to: missing.count, by: Self.waveCount) {
+      let wave = missing[first..<min(missing.count, first + Self.waveCount)]
+      for (place, made) in zip(wave, make(wave.map { groups[$0] }, window)) {
+        damage.add(made.damage)
+        calls[place] = made.calls
       }
-      if own.isEmpty { continue }
-      let held = damage.collect { try loose.filter { try segment.mayHold($0) } } ?? loose
-      touched += own.map { TouchedStripe(stripe: $0, segment: segment, loose: held) }
     }
-    return touched
+    return calls.compactMap(\.self)
   }
 
-  // MARK: Stripes
+  private func make(
+    _ groups: [StripeGroup], _ window: ClosedRange<UInt64>
+  ) -> [(calls: GroupCalls, damage: DamageReport)] {
+    let stripes = groups.flatMap { group in group.stripes.map { (stripe: $0, isKept: group.needsCallsAgain) } }
+    let calls = concurrently(parallel, stripes.count) { index in
+      Result { try stripes[index].stripe.calls(isKept: stripes[index].isKept) }
+    }
+    var firsts = [0]
+    for group in groups { firsts.append(firsts[firsts.count - 1] + group.stripes.count) }
+    let ends = firsts
+    return concurrently(parallel, groups.count) { [segments] index in
+      let group = groups[index]
+      let tally = GroupTally(calls[ends[index]..<ends[index + 1]], of: group, window, among: segments)
+      let made = GroupCalls(tally, comparedWith: segments)
+      if group.isWhole, tally.damage.messages.isEmpty { group.keep(made) }
+      return (made, tally.damage)
+    }
+  }
 
-  private func add(
-    _ calls: Result<StripeCalls, any Error>, of touched: TouchedStripe, _ window: ClosedRange<UInt64>,
-    to group: inout StripeGroup
-  ) {
-    guard let calls = group.damage.collect({ try calls.get() }) else { return }
-    var isJoined: [Bool] = []
-    func join(_ ordinal: Int) {
-      if isJoined.isEmpty { isJoined = [Bool](repeating: false, count: calls.traces.count) }
-      if isJoined[ordinal] { return }
-      isJoined[ordinal] = true
-      group.joined.append(calls.traces[ordinal])
+  private func sum(of calls: [GroupCalls]) -> GraphSums {
+    let count = min(calls.count, Self.adderCount)
+    let parts = concurrently(parallel, count) { index in
+      var sums = GraphSums()
+      for place in stride(from: index, to: calls.count, by: count) { sums.add(calls[place].tally, calls[place].names) }
+      return sums
     }
-    for segment in segments {
-      // A segment that cannot be asked is named by whoever reads it; here its traces count as far as they stand.
-      let shared = group.damage.collect { try touched.stripe.sharedOrdinals(calls, with: segment) } ?? []
-      for ordinal in shared { join(Int(ordinal)) }
-    }
-    if !touched.loose.isEmpty {
-      for (ordinal, trace) in calls.traces.enumerated() where touched.loose.contains(trace) { join(ordinal) }
-    }
-    let bounds = touched.stripe.bounds
-    let isWhole = window.contains(bounds.minimumStart) && window.contains(bounds.maximumStart)
-    group.calls.append(calls)
-    group.sums.add(calls, in: isWhole ? nil : window, leavingOut: isJoined)
-    for (ordinal, consumer) in calls.linked
-    where window.contains(consumer.span.start) && (isJoined.isEmpty || !isJoined[Int(ordinal)]) {
-      group.linked.append(NamedConsumer(service: calls.names[Int(consumer.span.service)], consumer: consumer))
-    }
+    var sums = GraphSums()
+    for part in parts { sums.add(part) }
+    return sums
   }
 
   // MARK: Links
 
-  /// Consumers whose links name producers, wherever these are: one call for each of them.
-  private func resolveLinks(
-    _ consumers: [NamedConsumer], _ groups: [StripeGroup], _ joined: Set<TraceID>, _ sums: inout GraphSums,
-    _ damage: inout DamageReport
+  /// Adds consumers whose links name producers, wherever these are.
+  ///
+  /// - Parameters:
+  ///   - joined: traces whose producers may be in any source.
+  ///   - unread: segments that may have producers of other traces than `calls` have.
+  private func addLinked(
+    _ consumers: [NamedConsumer], _ calls: [GroupCalls], _ joined: Set<TraceID>, _ unread: [Segment],
+    to sums: inout GraphSums, _ damage: inout DamageReport
   ) {
     if consumers.isEmpty { return }
     let wanted = Set(consumers.lazy.flatMap(\.consumer.targets))
-    var producers = ProducerFinder(snapshot)
-    for found in concurrently(parallel, groups.count, { groups[$0].producers(of: wanted, joined) }) {
-      producers.add(found)
-    }
-    // Links to spans that are no producers, or not there, would each be looked for in all sources.
-    let open = Set(wanted.lazy.filter { !producers.knows($0) }.map(\.trace)).subtracting(joined)
-    if !open.isEmpty {
-      for traces in concurrently(parallel, groups.count, { groups[$0].traces(among: open) }) {
-        producers.rule(out: traces)
-      }
-    }
-    for named in consumers {
-      let span = named.consumer.span
-      var isPaired = false
-      let targets = named.consumer.targets
-      for target in targets.count > 1 ? Array(Set(targets)) : targets {
-        guard let producer = producers.service(of: target, &damage) else { continue }
-        isPaired = true
-        sums.add(span, from: producer, to: named.service, .messaging)
-      }
-      if !isPaired, span.parentID != 0 { sums.add(span, from: named.service, to: named.service, .unpairedCallee) }
-    }
-  }
-}
-
-/// A consumer and the name of its service.
-struct NamedConsumer: Sendable {
-  var service: [UInt8]
-  var consumer: LinkedConsumer
-}
-
-/// What some stripes give.
-private struct StripeGroup: Sendable {
-  var sums = GraphSums()
-  /// Of the stripes that could be read.
-  var calls: [StripeCalls] = []
-  var linked: [NamedConsumer] = []
-  /// Traces that are left out here.
-  var joined: [TraceID] = []
-  var damage = DamageReport()
-
-  /// In traces that stand whole in one of the stripes.
-  func producers(of targets: Set<LinkTarget>, _ joined: Set<TraceID>) -> FoundProducers {
     var found = FoundProducers()
-    for calls in calls {
-      for producer in calls.producers {
-        let target = LinkTarget(trace: calls.traces[Int(producer.ordinal)], spanID: producer.spanID)
-        if targets.contains(target), !joined.contains(target.trace) {
-          found.add(target, FoundProducer(start: producer.start, service: calls.names[Int(producer.service)]))
-        }
+    for own in concurrently(parallel, calls.count, { FoundProducers(wanted, among: calls[$0].producers) }) {
+      found.add(own)
+    }
+    var everywhere = ProducerFinder(snapshot.recordSources)
+    var elsewhere = ProducerFinder(unread)
+    for named in consumers {
+      sums.add(named) { target in
+        if joined.contains(target.trace) { return everywhere.service(of: target, &damage) }
+        return found.service(of: target) ?? elsewhere.service(of: target, &damage)
       }
     }
-    return found
   }
-
-  /// Those of the traces that the stripes have spans of.
-  func traces(among wanted: Set<TraceID>) -> [TraceID] { calls.flatMap { $0.traces.filter(wanted.contains) } }
 }

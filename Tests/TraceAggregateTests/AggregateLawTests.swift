@@ -50,6 +50,17 @@ private func quantile(_ q: Double, _ durations: [UInt64]) -> Double {
   return Double(sorted[lower]) + Double(sorted[lower + 1] - sorted[lower]) * (place - Double(lower))
 }
 
+/// Merged as lists of buckets.
+private func unpacked(_ parts: [[UInt64]]) -> DurationHistogram {
+  var merged = DurationHistogram()
+  for part in parts {
+    var buckets: [BucketCount] = []
+    histogram(part).appendBuckets(to: &buckets)
+    merged.merge(buckets[...])
+  }
+  return merged
+}
+
 private let quantiles = [0, 0.001, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1]
 
 @Suite struct AggregateLawTests {
@@ -82,6 +93,7 @@ private let quantiles = [0, 0.001, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1]
       }
       let whole = histogram(all.shuffled(using: &source))
       #expect(merged == whole, "seed \(seed)")
+      #expect(unpacked(parts) == whole, "seed \(seed)")
       #expect(mergedFigures.callCount == UInt64(all.count), "seed \(seed)")
       #expect(mergedFigures.durationSum == all.reduce(0) { $0 + UInt128($1) }, "seed \(seed)")
       #expect(mergedFigures.durations == all.min().flatMap { least in all.max().map { least...$0 } }, "seed \(seed)")
@@ -99,6 +111,16 @@ private let quantiles = [0, 0.001, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1]
       #expect(leftFigures.durationSum == figures(all).durationSum, "seed \(seed)")
       if !parts[0].isEmpty { #expect(leftFigures.durations == nil) }
     }
+  }
+
+  @Test func `a bucket of more durations than two bytes count is kept in several parts`() {
+    let many = histogram([UInt64](repeating: 7, count: 200_000) + [9])
+    var buckets: [BucketCount] = []
+    many.appendBuckets(to: &buckets)
+    #expect(buckets.count == 5)
+    var merged = DurationHistogram()
+    merged.merge(buckets[...])
+    #expect(merged == many)
   }
 
   @Test func `an estimate is within its bound, and a second pass makes it exact`() {

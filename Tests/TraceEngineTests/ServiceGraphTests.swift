@@ -5,24 +5,13 @@ import TracestoreTesting
 
 /// The service graph against the definition over all records.
 @Suite struct ServiceGraphTests {
-  private static func isNear(_ ours: DependencyLink, _ theirs: DependencyLink) -> Bool {
-    guard let left = ours.latency, let right = theirs.latency else { return ours == theirs }
-    func isNear(_ left: UInt64, _ right: UInt64) -> Bool { max(left, right) - min(left, right) <= right / 64 }
-    var same = ours
-    same.latency = right
-    return same == theirs && left.sumNanoseconds == right.sumNanoseconds
-      && left.maximumNanoseconds == right.maximumNanoseconds
-      && isNear(left.medianNanoseconds, right.medianNanoseconds)
-      && isNear(left.percentile95Nanoseconds, right.percentile95Nanoseconds)
-  }
-
   private static func compare(
     _ store: TraceStore, _ reference: ReferenceStore, _ query: DependencyQuery, _ place: Comment
   ) async throws {
     let ours = try await store.serviceGraph(query)
     let theirs = reference.serviceGraph(query)
     #expect(ours.links.count == theirs.links.count, place)
-    for (left, right) in zip(ours.links, theirs.links) where !isNear(left, right) {
+    for (left, right) in zip(ours.links, theirs.links) where !left.isNear(right) {
       Issue.record("\(place): \(left) is not \(right)")
     }
     #expect(ours.unpaired == theirs.unpaired, place)

@@ -58,6 +58,16 @@ import Testing
     #expect(cache.statistics.residentByteCount <= 10_000)
   }
 
+  @Test func `a block that is replaced is not found again`() {
+    let cache = BlockCache(maximumByteCount: 1000)
+    _ = cache.block(key(1, 0)) { Block(100) }
+    let second = Block(30)
+    cache.replace(key(1, 0), by: second)
+    let found: Block? = cache.find(key(1, 0))
+    #expect(found === second)
+    #expect(cache.statistics.residentByteCount == 30 && cache.statistics.blockCount == 1)
+  }
+
   @Test func `a block larger than the cache is given and not kept`() {
     let cache = BlockCache(maximumByteCount: 50)
     let block = cache.block(key(1, 0)) { Block(60) }

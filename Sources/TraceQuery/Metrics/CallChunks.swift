@@ -239,16 +239,26 @@ struct CallChunks {
     }
     let columns = try scan.attributes.map { try stripe.texts(of: $0.key, $0.levels, in: wanted) }
     attributeCodes = [UInt32](repeating: 0, count: stripe.rowCount)
-    attributeTexts = []
-    var places: [[UInt32]: UInt32] = [:]
-    wanted.forEachSet { row in
-      let codes = columns.map { $0.codes[row] }
-      let place = places[codes] ?? UInt32(attributeTexts.count)
-      if Int(place) == attributeTexts.count {
-        places[codes] = place
-        attributeTexts.append(zip(columns, codes).map { $0.texts[Int($1)] })
+    // By one column after the other: a group and a code make a new group.
+    for column in columns {
+      let texts = attributeTexts
+      var groups: [[[UInt8]]] = []
+      var places: [UInt64: UInt32] = [:]
+      var last: (key: UInt64, place: UInt32)?
+      wanted.forEachSet { row in
+        let key = UInt64(attributeCodes[row]) << 32 | UInt64(column.codes[row])
+        // Neighbouring rows are of one operation, which mostly has one text.
+        if last?.key != key {
+          let place = places[key] ?? UInt32(groups.count)
+          if Int(place) == groups.count {
+            places[key] = place
+            groups.append(texts[Int(attributeCodes[row])] + [column.texts[Int(column.codes[row])]])
+          }
+          last = (key, place)
+        }
+        if let last { attributeCodes[row] = last.place }
       }
-      attributeCodes[row] = place
+      attributeTexts = groups
     }
   }
 
@@ -260,7 +270,7 @@ struct CallChunks {
     guard let first = codes.first else { return }
     if codes.allSatisfy({ $0 == first }) { return body(run, first) }
     // Stable, so that the starts of a group still ascend.
-    let order = codes.indices.sorted { codes[$0] != codes[$1] ? codes[$0] < codes[$1] : $0 < $1 }
+    let order = codes.indices.map { UInt64(codes[$0]) << 32 | UInt64($0) }.sorted().map { Int($0 & 0xffff_ffff) }
     let rows = order.map { UInt32(truncatingIfNeeded: run.rows[$0]) }
     let starts = order.map { run.starts[$0] }
     let durations = run.durations.isEmpty ? [] : order.map { run.durations[$0] }

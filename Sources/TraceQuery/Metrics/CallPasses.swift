@@ -168,7 +168,7 @@ struct CallPasses {
         own.set(rows)
         try predicate.filter(&own, in: stripe)
         if own.isEmpty { return }
-        mask = own
+        if !own.isFull { mask = own }
       }
       if let repeated = repeats[place.source, stripe.index] {
         var own = mask ?? RowMask(count: stripe.rowCount, filled: true)

@@ -196,7 +196,8 @@ package final class BlockCache: Sendable {
     return winner
   }
 
-  private func find<Block: CachedBlock>(_ key: Key) -> Block? {
+  /// The block at `key`, if it is held and of this type.
+  func find<Block: CachedBlock>(_ key: Key) -> Block? {
     state.withLock { state in
       guard let index = state.indexByKey[key], let held = state.slots[index].block as? Block else {
         state.statistics.missCount += 1
@@ -209,6 +210,12 @@ package final class BlockCache: Sendable {
   }
 
   package func holds(_ key: Key) -> Bool { state.withLock { $0.indexByKey[key] != nil } }
+
+  /// Holds a block in place of the one that stood there.
+  func replace(_ key: Key, by block: some CachedBlock) {
+    removeBlock(key)
+    _ = self.block(key) { block }
+  }
 
   /// Forgets a block.
   package func removeBlock(_ key: Key) {

@@ -206,18 +206,11 @@ package final class Segment: SpanSource {
     inStripesThat passes: (StripeBounds) -> Bool, _ body: (TraceID) throws -> Void
   ) throws {
     for stripe in try spanStripes() where passes(stripe.bounds) {
-      let (highs, lows) = try stripe.reading { loaded, _ in
-        let count = loaded.head.traceCount
-        return (
-          try loaded.integers(ChunkID.traceHigh, count: count).decodeAll(),
-          try loaded.integers(ChunkID.traceLow, count: count).decodeAll()
-        )
-      }
-      for (high, low) in zip(highs, lows) { try body(TraceID(high: high, low: low)) }
+      for trace in try stripe.traceIDs() { try body(trace) }
     }
   }
 
-  private func traceFilter() throws -> FilterBlock {
+  func traceFilter() throws -> FilterBlock {
     if let known = resident.withLock({ $0.traceFilter }) { return known }
     let buffer = try core.requiredSection(.traceFilter)
     let filter = try core.naming(.traceFilter) { try FilterBlock(buffer.bytes) }

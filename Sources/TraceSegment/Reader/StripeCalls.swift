@@ -136,17 +136,20 @@ struct CallCollector {
 
 extension SegmentStripe {
   /// The calls of the stripe, from the cache or by reading its columns.
-  package func calls() throws -> StripeCalls {
+  ///
+  /// - Parameter isKept: whether they are put into the cache when they are not there.
+  package func calls(isKept: Bool) throws -> StripeCalls {
     // No block of the file begins one byte into a stripe.
-    try core.cache.block(BlockCache.Key(fileNumber: core.number, offset: summary.offset + 1)) {
-      // Stripes that are in memory are used; others do not push out what searches keep there.
-      let loaded = isCached ? try load() : try read()
-      defer { core.cache.recount(cacheKey) }
-      return try core.cache.withScratch { scratch in
-        let reader = try StripeCallReader(core, loaded, scratch)
-        return try reader.calls()
-      }
-    }
+    let key = BlockCache.Key(fileNumber: core.number, offset: summary.offset + 1)
+    if isKept { return try core.cache.block(key, load: makeCalls) }
+    return try core.cache.find(key) ?? makeCalls()
+  }
+
+  private func makeCalls() throws -> StripeCalls {
+    // Stripes that are in memory are used; others do not push out what searches keep there.
+    let loaded = isCached ? try load() : try read()
+    defer { core.cache.recount(cacheKey) }
+    return try core.cache.withScratch { try StripeCallReader(core, loaded, $0).calls() }
   }
 
   /// The traces of `calls` that have final spans outside of this stripe: in another segment, or, for `own`, in another
@@ -156,17 +159,46 @@ extension SegmentStripe {
     // Only a trace that is too large for one stripe stands in several, and has them for itself.
     if isOwn, calls.traces.count != 1 { return [] }
     return try calls.shared(with: segment.number) {
-      try calls.traces.indices.filter { ordinal in
-        try segment.finalStripeCount(of: calls.traces[ordinal]) > (isOwn ? 1 : 0)
+      try segment.mayHold(among: calls.traces).filter { ordinal in
+        try segment.finalStripes(of: calls.traces[ordinal]).count > (isOwn ? 1 : 0)
       }.map { UInt32($0) }
     }
   }
 }
 
+/// What was computed of a stripe and those that follow it, kept in the cache beside it. A block takes the place of the
+/// one before.
+extension SegmentStripe {
+  // No block of the file begins three bytes into a stripe.
+  private var summaryKey: BlockCache.Key { BlockCache.Key(fileNumber: core.number, offset: summary.offset + 3) }
+
+  package func keptSummary<Block: CachedBlock>() -> Block? { core.cache.find(summaryKey) }
+  package func keep(summary block: some CachedBlock) { core.cache.replace(summaryKey, by: block) }
+}
+
+extension SegmentStripe {
+  /// By ordinal.
+  package func traceIDs() throws -> [TraceID] {
+    try reading { loaded, _ in
+      let count = loaded.head.traceCount
+      return zip(
+        try loaded.integers(ChunkID.traceHigh, count: count).decodeAll(),
+        try loaded.integers(ChunkID.traceLow, count: count).decodeAll()
+      ).map { TraceID(high: $0, low: $1) }
+    }
+  }
+}
+
 extension Segment {
-  /// In how many stripes a trace has final spans. Costs a probe of the resident filter when it is not here.
-  package func finalStripeCount(of trace: TraceID) throws -> Int {
-    guard try mayHold(trace) else { return 0 }
-    return try rows(of: trace).count { $0.stripe is SegmentStripe }
+  /// The places of those traces that the resident filter does not rule out.
+  package func mayHold(among traces: [TraceID]) throws -> [Int] {
+    guard totals.traceCount > 0 || totals.partialCount > 0 else { return [] }
+    let filter = try traceFilter()
+    return traces.indices.filter { filter.contains(TraceKey.hash(traces[$0])) }
+  }
+
+  /// The stripes in which a trace has final spans.
+  package func finalStripes(of trace: TraceID) throws -> [Int] {
+    try rows(of: trace).compactMap { ($0.stripe as? SegmentStripe)?.index }
   }
 }

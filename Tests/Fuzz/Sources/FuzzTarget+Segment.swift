@@ -48,7 +48,7 @@ extension FuzzTarget {
       for trace in traces.prefix(8) { try attempt { _ = try segment.rows(of: trace) } }
     }
     try attempt { try count(stripe) }
-    try attempt { _ = try (stripe as? SegmentStripe)?.calls() }
+    try attempt { _ = try (stripe as? SegmentStripe)?.calls(isKept: true) }
     try attempt { _ = try stripe.spanIDs(rows) }
     try attempt { _ = try stripe.summaryRows(rows) }
     _ = try stripe.records(rows)

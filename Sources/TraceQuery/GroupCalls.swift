@@ -1,0 +1,125 @@
+import Synchronization
+import TraceGraph
+import TraceModel
+import TraceSegment
+import TraceSource
+
+/// What the calls of a group of stripes come to, but for the traces that other sources have a part of: these are joined
+/// from all their parts, for each question.
+///
+/// Leaving out a trace that stands nowhere else any more is right too, so that what is kept stays true until another
+/// segment comes that has a part of a trace counted here.
+final class GroupCalls: CachedBlock {
+  /// A producer span, which links of other traces may point to.
+  typealias Producer = (target: LinkTarget, producer: FoundProducer)
+
+  let names: [[UInt8]]
+  let tally: PackedTally
+  /// Traces with spans elsewhere, of which nothing is counted.
+  let leftOut: Set<TraceID>
+  /// Consumers whose links name spans of traces that are not counted here.
+  let linked: [NamedConsumer]
+  let producers: [Producer]
+  /// Numbers of segments that have no part of a trace that is counted.
+  private let compared: Mutex<Set<UInt64>>
+
+  init(_ tally: GroupTally, comparedWith segments: [Segment]) {
+    (names, self.tally) = tally.sums.packed()
+    leftOut = tally.leftOut
+    linked = tally.linked
+    producers = tally.producers
+    compared = Mutex(Set(segments.map(\.number)))
+  }
+
+  func isComparedWith(_ number: UInt64) -> Bool { compared.withLock { $0.contains(number) } }
+
+  /// - Parameter segments: others are forgotten.
+  func compared(with number: UInt64, among segments: [Segment]) {
+    compared.withLock { compared in
+      compared.formIntersection(segments.map(\.number))
+      compared.insert(number)
+    }
+  }
+
+  var residentByteCount: Int {
+    256 + names.reduce(0) { $0 + $1.count + 32 } + tally.byteCount + leftOut.count * 32 + linked.count * 256
+      + producers.count * MemoryLayout<Producer>.stride + compared.withLock { $0.count } * 16
+  }
+}
+
+/// Adds up the calls of a group, stripe by stripe.
+struct GroupTally {
+  private(set) var sums = GraphSums()
+  private(set) var leftOut: Set<TraceID> = []
+  private(set) var linked: [NamedConsumer] = []
+  private(set) var producers: [GroupCalls.Producer] = []
+  private(set) var damage = DamageReport()
+
+  /// - Parameters:
+  ///   - calls: of each stripe.
+  ///   - segments: all of the snapshot.
+  init(
+    _ calls: ArraySlice<Result<StripeCalls, any Error>>, of group: StripeGroup, _ window: ClosedRange<UInt64>,
+    among segments: [Segment]
+  ) {
+    let loose = Set(group.loose)
+    var read: [StripeCalls] = []
+    for (stripe, calls) in zip(group.stripes, calls) {
+      guard let calls = damage.collect({ try calls.get() }) else { continue }
+      read.append(calls)
+      var isLeftOut: [Bool] = []
+      func leave(out ordinal: Int) {
+        if isLeftOut.isEmpty { isLeftOut = [Bool](repeating: false, count: calls.traces.count) }
+        isLeftOut[ordinal] = true
+        leftOut.insert(calls.traces[ordinal])
+      }
+      for segment in segments {
+        // A segment that cannot be asked is named by whoever reads it; here its traces count as far as they stand.
+        for ordinal in damage.collect({ try stripe.sharedOrdinals(calls, with: segment) }) ?? [] {
+          leave(out: Int(ordinal))
+        }
+      }
+      if !loose.isEmpty {
+        for (ordinal, trace) in calls.traces.enumerated() where loose.contains(trace) { leave(out: ordinal) }
+      }
+      let isWhole = window.contains(stripe.bounds.minimumStart) && window.contains(stripe.bounds.maximumStart)
+      sums.add(calls, in: isWhole ? nil : window, leavingOut: isLeftOut)
+      func isCounted(_ ordinal: UInt32) -> Bool { isLeftOut.isEmpty || !isLeftOut[Int(ordinal)] }
+      for (ordinal, consumer) in calls.linked where isCounted(ordinal) && window.contains(consumer.span.start) {
+        linked.append(NamedConsumer(service: calls.names[Int(consumer.span.service)], consumer: consumer))
+      }
+      for producer in calls.producers where isCounted(producer.ordinal) {
+        producers.append(
+          (
+            LinkTarget(trace: calls.traces[Int(producer.ordinal)], spanID: producer.spanID),
+            FoundProducer(start: producer.start, service: calls.names[Int(producer.service)])
+          ))
+      }
+    }
+    settleLinks(read)
+  }
+
+  /// Counts consumers all of whose links name spans of traces that are counted here.
+  private mutating func settleLinks(_ read: [StripeCalls]) {
+    if linked.isEmpty { return }
+    let wanted = Set(linked.lazy.flatMap(\.consumer.targets))
+    let wantedTraces = Set(wanted.lazy.map(\.trace)).subtracting(leftOut)
+    let here = Set(read.lazy.flatMap(\.traces).filter(wantedTraces.contains))
+    let found = FoundProducers(wanted, among: producers)
+    let consumers = linked
+    linked = []
+    for named in consumers {
+      if named.consumer.targets.allSatisfy({ here.contains($0.trace) }) {
+        sums.add(named) { found.service(of: $0) }
+      } else {
+        linked.append(named)
+      }
+    }
+  }
+}
+
+/// A consumer and the name of its service.
+struct NamedConsumer: Sendable {
+  var service: [UInt8]
+  var consumer: LinkedConsumer
+}

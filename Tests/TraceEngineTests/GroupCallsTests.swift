@@ -1,0 +1,126 @@
+import Testing
+import TraceFiles
+import TraceIngest
+import TraceModel
+import TraceOTLP
+import TraceQuery
+import TraceSegment
+import TraceSource
+import TracestoreTesting
+import TracestoreV2
+
+/// Sums of calls that are kept with segments, while other sources come and go.
+@Suite struct GroupCallsTests {
+  /// Sources over one cache, and what was written to each.
+  private struct Sources {
+    var all: [any SpanSource] = []
+    var batches: [[TraceData]] = []
+    let files = CountingFileSystem(SimulatedFileSystem(isDurabilityTracked: false))
+
+    /// Segments, then two memtables, of batches that repeat and share traces.
+    init(seed: UInt64, cacheByteCount: Int) throws {
+      var random = SeededRandom(seed: seed)
+      let cache = BlockCache(maximumByteCount: cacheByteCount)
+      let calls = randomCalls(seed: seed, count: 60)
+      let sourceCount = 6
+      for number in 0..<sourceCount {
+        let memtable = Memtable(endZeroMeansOpen: true)
+        // Some batches stand in two sources; parts of a trace come in several batches.
+        let own = calls.indices.filter { $0 % sourceCount == number || random.isOneIn(12) }.map { calls[$0] }
+        for batch in own { try memtable.append(batch) }
+        batches.append(own)
+        guard number < 4 else {
+          all.append(memtable.source())
+          continue
+        }
+        let view = memtable.source().view
+        let selection = try SealSelection(view, live: [])
+        let path = "segment \(number)"
+        _ = try SegmentWriter.write(
+          view, rows: selection.rows, partialRows: selection.partialRows,
+          options: SegmentOptions(stripeRowCount: 16 + random.below(20)), to: try files.open(path, .create))
+        all.append(
+          try Segment.open(file: files.open(path, .read), number: UInt64(number + 1), path: path, cache: cache))
+      }
+    }
+
+    func graph(of chosen: [Int], _ query: DependencyQuery) -> ServiceGraph {
+      ServiceGraphQuery(
+        query, in: QuerySnapshot(sources: chosen.map { all[$0] }, storeFingerprint: 0),
+        parallel: { count, body in (0..<count).forEach(body) }
+      ).run()
+    }
+
+    func reference(of chosen: [Int]) async throws -> ReferenceStore {
+      let store = ReferenceStore()
+      for source in chosen { for batch in batches[source] { _ = try await store.writeTraces(batch) } }
+      return store
+    }
+  }
+
+  /// - Parameter seed: one of four has a cache in which nothing stays.
+  @Test(arguments: 1...8 as ClosedRange<UInt64>)
+  func `sources that come and go leave no wrong sum behind`(_ seed: UInt64) async throws {
+    var random = SeededRandom(seed: seed &+ 77)
+    let sources = try Sources(seed: seed, cacheByteCount: seed % 4 == 0 ? 0 : 64 << 20)
+    var chosen = [0]
+    for turn in 0..<24 {
+      let changed = random.below(sources.all.count)
+      chosen = chosen.contains(changed) ? chosen.filter { $0 != changed } : (chosen + [changed]).sorted()
+      let reference = try await sources.reference(of: chosen)
+      for query in [DependencyQuery(includesSelfCalls: true), Self.window(&random)] {
+        let graph = sources.graph(of: chosen, query)
+        let expected = reference.serviceGraph(query)
+        #expect(graph.links.count == expected.links.count, "seed \(seed), turn \(turn) of \(chosen), \(query)")
+        for (left, right) in zip(graph.links, expected.links) {
+          #expect(left.isNear(right), "seed \(seed), turn \(turn) of \(chosen), \(query)")
+        }
+        #expect(graph.unpaired == expected.unpaired, "seed \(seed), turn \(turn) of \(chosen), \(query)")
+        #expect(graph.summary == ResultSummary(), "seed \(seed), turn \(turn)")
+      }
+    }
+  }
+
+  @Test func `a question that was answered reads no stripe again, and neither does one after a segment went`() throws {
+    let sources = try Sources(seed: 3, cacheByteCount: 64 << 20)
+    let segments = [0, 1, 2, 3]
+    let query = DependencyQuery()
+    let first = sources.graph(of: segments, query)
+    _ = sources.graph(of: [0, 1, 3], query)
+    sources.files.reset()
+    #expect(sources.graph(of: segments, query) == first)
+    #expect(!first.links.isEmpty)
+    #expect(sources.files.snapshot().total().readCount == 0)
+  }
+
+  private static func window(_ random: inout SeededRandom) -> DependencyQuery {
+    let start = 1_767_225_600_000_000_000 + UInt64(random.below(40)) * 1_000_000_000
+    return DependencyQuery(
+      start: Timestamp(nanoseconds: start),
+      end: Timestamp(nanoseconds: start + UInt64(1 + random.below(40)) * 1_000_000_000), includesSelfCalls: true)
+  }
+}
+
+extension Memtable {
+  fileprivate func append(_ data: TraceData) throws {
+    let batch = SpanBatch()
+    try OTLP.encode(data).withUnsafeBytes { bytes in
+      try OTLPBatchDecoder.decode(bytes, into: batch)
+      publish(try append(batch, arrivalNanoseconds: 1))
+    }
+  }
+}
+
+extension DependencyLink {
+  /// Whether two links differ by no more than quantiles of a histogram do.
+  func isNear(_ other: DependencyLink) -> Bool {
+    guard let left = latency, let right = other.latency else { return self == other }
+    func isNear(_ left: UInt64, _ right: UInt64) -> Bool { max(left, right) - min(left, right) <= right / 64 }
+    var same = self
+    same.latency = right
+    return same == other && left.sumNanoseconds == right.sumNanoseconds
+      && left.maximumNanoseconds == right.maximumNanoseconds
+      && isNear(left.medianNanoseconds, right.medianNanoseconds)
+      && isNear(left.percentile95Nanoseconds, right.percentile95Nanoseconds)
+  }
+}
