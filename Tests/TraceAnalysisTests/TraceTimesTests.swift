@@ -59,7 +59,7 @@ import TracestoreV2
     let most = UInt64.max
     let middle = UInt64(1) << 62
     let times = Self.times([Self.span(1, 1, most), Self.span(2, parent: 1, middle, most - 5), Self.span(3, 5, most)])
-    #expect(times.selfNanoseconds == [middle + 4, most - 5 - middle, most - 5])
+    #expect(times.selfNanoseconds == [middle + 4, most - 5, most - 5 - middle])
     #expect(times.totalNanoseconds == .max)
   }
 
