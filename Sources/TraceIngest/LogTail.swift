@@ -54,7 +54,7 @@ package struct LogTail {
       do {
         var reader = try WALReader(
           fileSystem: fileSystem, directory: directory, storeID: manifest.current.settings.storeID, mode: .published,
-          from: cursor)
+          from: cursor, mayBeTrimmed: attempt < 7)
         defer { cursor = reader.cursor }
         return try body(&reader)
       } catch let error as TracestoreError
