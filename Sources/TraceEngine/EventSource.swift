@@ -10,6 +10,7 @@ import TraceWAL
 final class EventSource: Sendable {
   private struct State: Sendable {
     var tail: LogTail
+    var told: ToldSpans
     var ready: [TraceEvent] = []
     var nextReady = 0
     var pending: PendingTraces
@@ -32,7 +33,8 @@ final class EventSource: Sendable {
     self.predicate = predicate
     self.options = options
     isZeroEndOpen = core.manifest.current.settings.isZeroEndOpen
-    state = Monitor(State(tail: tail, pending: PendingTraces(options)))
+    state = Monitor(
+      State(tail: tail, told: ToldSpans(from: tail.nextSequence), pending: PendingTraces(options)))
   }
 
   func next() async throws -> TraceEvent? {
@@ -49,31 +51,87 @@ final class EventSource: Sendable {
     }
   }
 
-  /// Reads requests until there is an event; false when there is none to read.
+  /// Reads until there is an event; false when there is nothing to read.
   private func fill(_ state: inout State) throws -> Bool {
     state.ready.removeAll(keepingCapacity: true)
     state.nextReady = 0
     var events: [TraceEvent] = []
-    // Taken out, so that it is changed in place.
+    // Taken out, so that they are changed in place.
     var pending = PendingTraces(options)
+    var told = ToldSpans(from: 0)
     swap(&pending, &state.pending)
-    defer { state.pending = pending }
-    try state.tail.forEachRequest { record in
-      let data = try OTLP.decode(record.payload())
-      data.forEachSpan { resource, scope, span in
-        guard !span.isPartial(isZeroEndOpen: isZeroEndOpen) else { return }
-        let found = FoundSpan(resource: resource, scope: scope, span: span)
-        let isMatch = predicate.matches(resource: resource, scope: scope, span: span)
-        if isMatch, options.includesSpans { events.append(.span(found)) }
-        if options.includesTraces { pending.add(found, isMatch: isMatch, at: record.arrivalNanoseconds) }
+    swap(&told, &state.told)
+    defer { (state.pending, state.told) = (pending, told) }
+    if told.isFull, !state.tail.isInSegment {
+      told.forget(below: try core.manifest.refresh().walTrimmedBelow, next: state.tail.nextSequence)
+    }
+    func tell(_ found: FoundSpan, arrivalNanoseconds: UInt64) {
+      let isMatch = predicate.matches(resource: found.resource, scope: found.scope, span: found.span)
+      if isMatch, options.includesSpans { events.append(.span(found)) }
+      if options.includesTraces { pending.add(found, isMatch: isMatch, at: arrivalNanoseconds) }
+    }
+    try state.tail.forEachPiece(knownFrom: told.firstSequence) { piece in
+      switch piece {
+      case .request(let record):
+        try OTLP.decode(record.payload()).forEachSpan { resource, scope, span in
+          guard !span.isPartial(isZeroEndOpen: isZeroEndOpen) else { return }
+          told.add(span, sequence: record.sequence)
+          tell(
+            FoundSpan(resource: resource, scope: scope, span: span), arrivalNanoseconds: record.arrivalNanoseconds)
+        }
+      case .sealed(let records, let arrivalNanoseconds):
+        for record in records where !record.isPartial && !told.contains(record.span) {
+          tell(
+            FoundSpan(resource: record.resource, scope: record.scope, span: record.span),
+            arrivalNanoseconds: arrivalNanoseconds)
+        }
       }
-      return events.isEmpty
+      return events.isEmpty && !told.isFull
     }
     for trace in pending.takeComplete(now: core.options.clock()) { events.append(.trace(trace)) }
     let lost = LostEvents(requestCount: state.tail.takeLost(), traceCount: pending.takeLost())
     if lost.requestCount > 0 || lost.traceCount > 0 { events.insert(.lost(lost), at: 0) }
     state.ready = events
     return !events.isEmpty
+  }
+}
+
+/// What has been told of requests that may not be in a segment yet, so that it is not told again from there.
+struct ToldSpans: Sendable {
+  /// As many as a memtable holds by default: 8 MB.
+  private static let maximumCount = 1 << 18
+
+  /// All that was told of the requests from this one on is known.
+  private(set) var firstSequence: UInt64
+  /// The request of each, by a hash of what tells it from all others.
+  private var sequences: [Int: UInt64] = [:]
+
+  init(from sequence: UInt64) { firstSequence = sequence }
+
+  var isFull: Bool { sequences.count >= Self.maximumCount }
+
+  private static func key(_ span: SpanRecord) -> Int {
+    var hasher = Hasher()
+    hasher.combine(span.traceID)
+    hasher.combine(span.spanID)
+    hasher.combine(span.kind)
+    hasher.combine(span.start)
+    hasher.combine(span.end)
+    return hasher.finalize()
+  }
+
+  mutating func add(_ span: SpanRecord, sequence: UInt64) { sequences[Self.key(span)] = sequence }
+
+  func contains(_ span: SpanRecord) -> Bool { sequences[Self.key(span)] != nil }
+
+  /// Makes room: requests below `sequence` are in segments. When that is not enough, all are forgotten.
+  mutating func forget(below sequence: UInt64, next: UInt64) {
+    sequences = sequences.filter { $0.value >= sequence }
+    firstSequence = max(firstSequence, sequence)
+    if sequences.count > Self.maximumCount / 2 {
+      sequences = [:]
+      firstSequence = next
+    }
   }
 }
 

@@ -17,8 +17,9 @@ public struct CompletedTrace: Sendable {
 
 /// How much a listener missed. Spans that are lost here are stored like all others.
 public struct LostEvents: Hashable, Sendable {
-  /// Requests that went from the log into a segment before the listener came to them; writes that failed in between are
-  /// counted with them.
+  /// Requests that went from the log into a segment before the listener came to them, and that cannot be told of from
+  /// there either, or not without telling of others twice. Writes that failed in between, and requests whose spans were
+  /// all stored before, are counted with them.
   public var requestCount: UInt64
   /// Traces that were given up before they were complete, because too many spans were waiting.
   public var traceCount: Int
@@ -49,9 +50,10 @@ public struct EventOptions: Sendable {
 
 /// Events as they come, pulled by whoever listens. Single-use: all iterators share one position.
 ///
-/// Nothing is buffered ahead: what was not asked for yet waits in the store's log. A listener that is slower than a whole
-/// memtable is written and sealed misses what the log has been trimmed of, and is told how much. Memory: the events of
-/// one request, and the spans of traces that are not complete.
+/// Nothing is buffered ahead: what was not asked for yet waits in the store's log, and then in the segment that takes its
+/// place. Who is so slow that segments have been merged meanwhile misses these requests, and is told how many. Memory: the
+/// events of one request or of 512 rows of a segment, the spans of traces that are not complete, and up to 8 MB to know
+/// what it has been told of.
 ///
 /// Ends when the store is closed; throws `CancellationError` when its task is cancelled.
 public struct TraceEvents: AsyncSequence, Sendable {

@@ -9,7 +9,8 @@ extension TraceStore {
   ///
   /// Works on a store that is open for writing and, beside its writer, on one that is open for reading. Events are read
   /// back from the log, so writing costs nothing more however many listen, and nothing is told of that was not
-  /// acknowledged. A span that is sent again is told of again. Each listener reads and decodes for itself.
+  /// acknowledged; from a segment where the log has gone. A span that is sent again is told of again, unless it comes
+  /// from a segment. Each listener reads and decodes for itself.
   ///
   /// - Parameters:
   ///   - filter: which spans count; a trace counts with one of them. Nil for all.
@@ -23,8 +24,9 @@ extension TraceStore {
     return TraceEvents(
       source: try await core.readers.run {
         var tail = LogTail(
-          fileSystem: core.fileSystem, logDirectory: joinedPath(core.directory, StoreLayout.walDirectoryName),
-          manifest: core.manifest)
+          fileSystem: core.fileSystem, directory: core.directory,
+          logDirectory: joinedPath(core.directory, StoreLayout.walDirectoryName), manifest: core.manifest,
+          cache: core.cache)
         try tail.skipToEnd()
         return EventSource(core, predicate, options, tail)
       })

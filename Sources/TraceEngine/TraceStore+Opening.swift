@@ -175,12 +175,15 @@ struct StoreOpening {
       fileSystem: fileSystem, directory: logDirectory, storeID: settings.storeID,
       minimumSequence: manifest.current.walTrimmedBelow,
       readingAll: { reader in
-        let counts = try replay.appendAll(of: &reader, parallel: Concurrency.perform) { memtable in
+        let seal = { @Sendable (memtable: Memtable) in
           // One frame has its turn at a time, so that nobody else looks at the list meanwhile.
           let live = sealed.withLock { $0 }
           if let segment = try sealer.seal(memtable, live: live).segment { sealed.withLock { $0.append(segment) } }
         }
+        let counts = try replay.appendAll(of: &reader, parallel: Concurrency.perform, seal: seal)
         spanCount = counts.rowCount
+        // Behind a new file, what a crash has left out of the log would look like damage.
+        if reader.gaps.contains(where: { !$0.isDamage }) { try replay.sealRest(seal) }
         return counts.frameCount
       })
     segments = sealed.withLock { $0 }

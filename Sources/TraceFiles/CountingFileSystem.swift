@@ -85,6 +85,7 @@ package final class CountingFileSystem: FileSystem {
   package func link(_ path: String, to target: String) throws { try base.link(path, to: target) }
   package func kind(of path: String) throws -> FileKind? { try base.kind(of: path) }
   package func lock(_ path: String) throws -> any FileLock { try base.lock(path) }
+  package func isLocked(_ path: String) throws -> Bool { try base.isLocked(path) }
   package func space(at path: String) throws -> FileSystemSpace { try base.space(at: path) }
   package var bootIdentity: UInt64 { base.bootIdentity }
 }

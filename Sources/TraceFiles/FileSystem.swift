@@ -97,6 +97,9 @@ package protocol FileSystem: Sendable {
   /// in this process or another, has it.
   func lock(_ path: String) throws -> any FileLock
 
+  /// Whether somebody holds the lock on a file now. Nobody does when the file is missing.
+  func isLocked(_ path: String) throws -> Bool
+
   func space(at path: String) throws -> FileSystemSpace
 
   /// A value that changes when the machine restarts, so that unsynced files from before can be told apart;

@@ -109,8 +109,15 @@ package struct RealFileSystem: FileSystem {
 
   package func lock(_ path: String) throws -> any FileLock {
     let descriptor = try openDescriptor(path, O_RDWR | O_CREAT, operation: "open the lock")
-    if flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+    var attemptCount = 1
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       let number = errno
+      if number == EWOULDBLOCK, attemptCount < 10 {
+        // Perhaps somebody only looks whether it is taken.
+        attemptCount += 1
+        usleep(1000)
+        continue
+      }
       closeDescriptor(descriptor)
       guard number == EWOULDBLOCK else { throw systemFailure("lock", path, number) }
       throw TracestoreError(
@@ -118,6 +125,15 @@ package struct RealFileSystem: FileSystem {
         cause: SystemError(number))
     }
     return RealFileLock(descriptor: descriptor, path: path)
+  }
+
+  package func isLocked(_ path: String) throws -> Bool {
+    guard try kind(of: path) != nil else { return false }
+    let descriptor = try openDescriptor(path, O_RDONLY, operation: "open the lock")
+    defer { closeDescriptor(descriptor) }
+    if flock(descriptor, LOCK_SH | LOCK_NB) == 0 { return false }
+    guard errno == EWOULDBLOCK else { throw systemFailure("look at the lock", path, errno) }
+    return true
   }
 
   package func space(at path: String) throws -> FileSystemSpace {

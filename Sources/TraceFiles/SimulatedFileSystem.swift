@@ -191,6 +191,14 @@ package final class SimulatedFileSystem: FileSystem {
     }
   }
 
+  package func isLocked(_ path: String) throws -> Bool {
+    try state.withLock { state in
+      try state.begin(.inspect, path)
+      guard case .file(let id)? = state.entry(path) else { return false }
+      return state.locks.contains(id)
+    }
+  }
+
   package func space(at path: String) throws -> FileSystemSpace {
     try state.withLock { state in
       try state.begin(.inspect, path)

@@ -76,7 +76,7 @@ package final class LogFollower: Sendable {
   /// Takes up what was written since. New segments are opened; the log is read by the next query.
   package func refresh() throws {
     try state.withLock { state in
-      try Self.retryingExpired { try takeUpManifest(&state) }
+      try Self.retryingExpired { _ in try takeUpManifest(&state) }
       state.isLogRead = false
     }
   }
@@ -121,7 +121,7 @@ package final class LogFollower: Sendable {
         try readingLog(&state, decodeLog)
         return sources(&state)
       }
-      let found = try readingLog(&state) { try scanLog(&$0, for: traces) }
+      let found = try readingLog(&state) { try scanLog(&$0, $1, for: traces) }
       state.scanCount += 1
       var live = sources(&state)
       if !found.isEmpty { live.memtables.append(found) }
@@ -148,16 +148,16 @@ package final class LogFollower: Sendable {
 
   // MARK: Reading the log
 
-  private func reader(_ state: State) throws -> WALReader? {
+  private func reader(_ state: State, mayBeTrimmed: Bool) throws -> WALReader? {
     guard try fileSystem.exists(logDirectory) else { return nil }
     return try WALReader(
       fileSystem: fileSystem, directory: logDirectory, storeID: manifest.current.settings.storeID, mode: .published,
-      from: state.cursor)
+      from: state.cursor, mayBeTrimmed: mayBeTrimmed)
   }
 
   /// Decodes what follows the cursor into the memtable.
-  private func decodeLog(_ state: inout State) throws {
-    if let reader = try reader(state) {
+  private func decodeLog(_ state: inout State, mayBeTrimmed: Bool) throws {
+    if let reader = try reader(state, mayBeTrimmed: mayBeTrimmed) {
       let memtable = state.memtable
       let pass = LogPass(reader) { frame in
         try frame.decode()
@@ -176,9 +176,11 @@ package final class LogFollower: Sendable {
   }
 
   /// The rows of the traces in what follows the cursor. The cursor stays.
-  private func scanLog(_ state: inout State, for traces: [TraceID]) throws -> MemtableSource {
+  private func scanLog(
+    _ state: inout State, _ mayBeTrimmed: Bool, for traces: [TraceID]
+  ) throws -> MemtableSource {
     let memtable = Memtable(endZeroMeansOpen: manifest.current.settings.isZeroEndOpen)
-    if let reader = try reader(state) {
+    if let reader = try reader(state, mayBeTrimmed: mayBeTrimmed) {
       let patterns = traces.map { TraceIDPattern($0) }
       let pass = LogPass(reader) { frame in
         guard patterns.contains(where: { $0.occurs(in: frame.payload) }) else { return false }
@@ -198,9 +200,13 @@ package final class LogFollower: Sendable {
   }
 
   /// Runs `body` until the log stands still under it.
-  private func readingLog<Result>(_ state: inout State, _ body: (inout State) throws -> Result) throws -> Result {
-    try Self.retryingExpired {
-      do { return try body(&state) } catch let error as TracestoreError where error.code == .snapshotExpired {
+  private func readingLog<Result>(
+    _ state: inout State, _ body: (_ state: inout State, _ mayBeTrimmed: Bool) throws -> Result
+  ) throws -> Result {
+    try Self.retryingExpired { mayBeTrimmed in
+      do { return try body(&state, mayBeTrimmed) } catch let error as TracestoreError
+        where error.code == .snapshotExpired
+      {
         // The writer sealed and trimmed meanwhile: the rows are in segments that a newer manifest names.
         state.trimmedBelow = 0
         try takeUpManifest(&state)
@@ -209,15 +215,16 @@ package final class LogFollower: Sendable {
     }
   }
 
-  /// A writer may seal between two looks at its files; each retry begins with its newer manifest.
-  private static func retryingExpired<Result>(_ body: () throws -> Result) throws -> Result {
+  /// A writer may seal between two looks at its files; each retry begins with its newer manifest. What is gone for the
+  /// last one was not sealed.
+  private static func retryingExpired<Result>(_ body: (_ mayBeTrimmed: Bool) throws -> Result) throws -> Result {
     for _ in 0..<8 {
-      do { return try body() } catch let error as TracestoreError
+      do { return try body(true) } catch let error as TracestoreError
         where error.code == .snapshotExpired || error.code == .notFound
       {
         continue
       }
     }
-    return try body()
+    return try body(false)
   }
 }

@@ -48,6 +48,11 @@ package struct LogReplay {
   /// Up to here one thread reads alone: starting others would take longer.
   private static let serialByteCount = 1 << 20
 
+  /// Hands the rows of the memtable to `seal`, if there are any.
+  package mutating func sealRest(_ seal: (Memtable) throws -> Void) throws {
+    if memtable.rowCount > 0 { try begin(seal) }
+  }
+
   private mutating func append(_ frame: FrameWorkspace, seal: (Memtable) throws -> Void) throws -> Int {
     if memtable.rowCount > 0, !memtable.hasRoom(for: frame.batch) { try begin(seal) }
     let count = try memtable.append(frame)

@@ -13,9 +13,17 @@ package struct VerificationReport: Sendable {
   package var pageCount = 0
   package var damages: [InspectedDamage] = []
   /// Files of the store that its manifest does not count. They are no damage: nothing reads them, and they go when the
-  /// store is next opened for writing, unless a writer is at work on them now.
+  /// store is next opened for writing. While it is, there are none: what is not counted yet is what the writer works on.
   package var orphans: [OrphanFile] = []
   package var isNewerFormat = false
+
+  /// Takes up what was found in a part of the store.
+  mutating func add(_ other: VerificationReport) {
+    fileCount += other.fileCount
+    pageCount += other.pageCount
+    isNewerFormat = isNewerFormat || other.isNewerFormat
+    damages += other.damages.filter { !damages.contains($0) }
+  }
 
   mutating func note(_ error: any Error, file: String, at offset: UInt64) {
     if let known = error as? TracestoreError, known.code == .unsupportedFormat { isNewerFormat = true }
@@ -69,25 +77,55 @@ package struct StoreVerifier: Sendable {
     }
     defer { manifest.close() }
     report.pageCount += 2
-    for file in manifest.current.files { verify(file, isDeep: isDeep, &report) }
-    verifyLog(manifest, isDeep: isDeep, &report)
     do {
-      // Of the last refresh, so that what a writer has published meanwhile is not taken for an orphan.
-      for name in try manifest.leftovers() {
-        let path = joinedPath(directory, name)
-        guard let file = try? fileSystem.open(path, .read) else { continue }
-        defer { file.close() }
-        report.orphans.append(OrphanFile(path: path, byteCount: try file.byteCount()))
-      }
+      try verifyFiles(manifest, isDeep: isDeep, &report)
+      verifyPosition(manifest, &report)
+      verifyLog(manifest, isDeep: isDeep, &report)
+      report.orphans = try orphans(manifest)
     } catch {
       report.note(error, file: directory, at: 0)
     }
     return report
   }
 
-  private func verify(_ entry: ManifestFile, isDeep: Bool, _ report: inout VerificationReport) {
+  /// The files of the manifest. One that a writer has merged away meanwhile is no damage: what it held is in the files
+  /// that a newer manifest names.
+  private func verifyFiles(_ manifest: ManifestStore, isDeep: Bool, _ report: inout VerificationReport) throws {
+    var seen: Set<ManifestFileKey> = []
+    var isOutdated = true
+    while isOutdated {
+      isOutdated = false
+      for entry in manifest.current.files where seen.insert(entry.key).inserted {
+        let found = verify(entry, isDeep: isDeep)
+        if try !found.damages.isEmpty && manifest.refresh().file(entry.key) == nil {
+          isOutdated = true
+        } else {
+          report.add(found)
+        }
+      }
+    }
+  }
+
+  /// What a crash or a writer that has failed left behind.
+  private func orphans(_ manifest: ManifestStore) throws -> [OrphanFile] {
+    let before = try manifest.leftovers()
+    // A writer has removed those of its predecessors when it opened the store; it makes files before it names them.
+    if try before.isEmpty || fileSystem.isLocked(joinedPath(directory, StoreLayout.lockFileName)) { return [] }
+    // One that was at work on them before and has ended since has named them.
+    try manifest.refresh()
+    let after = try Set(manifest.leftovers())
+    return try before.filter(after.contains).compactMap { name in
+      let path = joinedPath(directory, name)
+      guard let file = try? fileSystem.open(path, .read) else { return nil }
+      defer { file.close() }
+      return OrphanFile(path: path, byteCount: try file.byteCount())
+    }
+  }
+
+  private func verify(_ entry: ManifestFile, isDeep: Bool) -> VerificationReport {
+    var report = VerificationReport()
     let path = joinedPath(directory, StoreLayout.fileName(entry.key))
-    report.fileCount += 1
+    report.fileCount = 1
     do {
       let file = try fileSystem.open(path, .read)
       defer { file.close() }
@@ -115,7 +153,7 @@ package struct StoreVerifier: Sendable {
         }
         report.pageCount += 1
       }
-      guard entry.key.kind == .segment else { return }
+      guard entry.key.kind == .segment else { return report }
       let segment = try Segment.open(
         file: file, number: entry.key.number, path: path,
         cache: BlockCache(maximumByteCount: Inspector.cacheByteCount), expectedFooterHash: entry.footerHash)
@@ -136,6 +174,27 @@ package struct StoreVerifier: Sendable {
     } catch {
       report.note(error, file: path, at: 0)
     }
+    return report
+  }
+
+  private func verifyPosition(_ manifest: ManifestStore, _ report: inout VerificationReport) {
+    let log = joinedPath(directory, StoreLayout.walDirectoryName)
+    let path = joinedPath(log, WALFormat.positionFileName)
+    do {
+      guard try fileSystem.exists(path) else { return }
+      let positions = try WALPositions.read(
+        fileSystem: fileSystem, directory: log, storeID: manifest.current.settings.storeID)
+      report.fileCount += 1
+      report.pageCount += 2
+      for slot in positions.damagedSlots {
+        let offset = UInt64(slot * WALPosition.slotByteCount)
+        report.note(
+          TracestoreError(.corrupt, "slot \(slot) does not match its checksum", path: path, offset: offset), file: path,
+          at: offset)
+      }
+    } catch {
+      report.note(error, file: path, at: 0)
+    }
   }
 
   private func verifyLog(_ manifest: ManifestStore, isDeep: Bool, _ report: inout VerificationReport) {
@@ -144,25 +203,28 @@ package struct StoreVerifier: Sendable {
     for attempt in 1...8 {
       do {
         guard try fileSystem.kind(of: log) == .directory else { return }
-        var pageCount = 0
-        let fileCount = try fileSystem.contents(ofDirectory: log).count { WALFormat.fileNumber($0) != nil }
+        var found = VerificationReport()
+        found.fileCount = try fileSystem.contents(ofDirectory: log).count { WALFormat.fileNumber($0) != nil }
         let version = try manifest.refresh()
         var reader = try WALReader(
           fileSystem: fileSystem, directory: log, storeID: version.settings.storeID, mode: .everything,
-          from: WALCursor(minimumSequence: version.walTrimmedBelow))
+          from: WALCursor(minimumSequence: version.walTrimmedBelow), mayBeTrimmed: attempt < 8)
         while let record = try reader.next() {
-          pageCount += 1
-          let payload = try record.payload()
-          // What no reader of this version opens is not well, whole as it may be.
-          try record.checkIsRequest()
-          if isDeep { _ = try OTLP.decode(payload) }
+          found.pageCount += 1
+          do {
+            let payload = try record.payload()
+            // What no reader of this version opens is not well, whole as it may be.
+            try record.checkIsRequest()
+            if isDeep { _ = try OTLP.decode(payload) }
+          } catch {
+            found.note(error, file: record.path, at: record.offset)
+          }
         }
-        report.fileCount += fileCount
-        report.pageCount += pageCount
         for gap in reader.gaps where gap.isDamage {
-          report.note(
+          found.note(
             TracestoreError(.corrupt, gap.reason, path: gap.path, offset: gap.offset), file: gap.path, at: gap.offset)
         }
+        report.add(found)
         return
       } catch let error as TracestoreError
         where attempt < 8 && (error.code == .notFound || error.code == .snapshotExpired)

@@ -30,9 +30,7 @@ package struct WALPosition: Hashable, Sendable {
     return writer.bytes
   }
 
-  /// Nil unless the slot is whole and of this store and boot. A slot with the boot identity 0 was written where
-  /// restarts cannot be told apart.
-  static func decode(_ bytes: UnsafeRawBufferPointer, storeID: StoreID?, bootIdentity: UInt64?) -> WALPosition? {
+  static func decode(_ bytes: UnsafeRawBufferPointer, storeID: StoreID?, bootIdentity: UInt64?) -> Slot {
     var reader = ByteReader(bytes)
     guard bytes.count == slotByteCount,
       let edition = try? reader.readUInt64(), let sequence = try? reader.readUInt64(),
@@ -40,35 +38,89 @@ package struct WALPosition: Hashable, Sendable {
       let first = try? reader.readUInt64(), let second = try? reader.readUInt64(),
       let boot = try? reader.readUInt64(), let version = try? reader.readUInt32(),
       let checksum = try? reader.readUInt32(),
-      checksum == CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[..<60])),
-      version == WALFormat.version, storeID.map({ $0 == StoreID(first: first, second: second) }) ?? true,
+      checksum == CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[..<60]))
+    else { return bytes.allSatisfy { $0 == 0 } ? .empty : .invalid }
+    guard version == WALFormat.version, storeID.map({ $0 == StoreID(first: first, second: second) }) ?? true,
       boot == 0 || bootIdentity == nil || boot == bootIdentity
-    else { return nil }
-    return WALPosition(edition: edition, sequence: sequence, fileNumber: number, offset: offset)
+    else { return .foreign }
+    return .valid(
+      WALPosition(edition: edition, sequence: sequence, fileNumber: number, offset: offset), isOfThisBoot: boot != 0)
   }
 
-  /// The newest valid slot, or nil when there is none.
+  enum Slot {
+    /// Zeros, or nothing.
+    case empty
+    /// Its bytes are not what was written.
+    case invalid
+    /// Of another store or format, or from before a restart: an unsynced slot may be old then.
+    case foreign
+    /// Where restarts cannot be told apart, the boot identity is 0.
+    case valid(WALPosition, isOfThisBoot: Bool)
+  }
+}
+
+/// What `wal.position` says.
+package struct WALPositions: Hashable, Sendable {
+  /// The newest valid slot.
+  package private(set) var newest: WALPosition?
+  /// Whether the machine has run since `newest` was written: then everything that it covers has been written, and nothing
+  /// of it can have been lost with unsynced pages.
+  package private(set) var isOfThisBoot = false
+  /// The slots that have been damaged, 0 and 1. A power cut may leave one slot torn and the other from before it, and an
+  /// empty slot where nothing was published twice; neither is damage.
+  package private(set) var damagedSlots: [Int] = []
+
+  /// What a reader may be limited by. With a damaged slot, which may have been the newer one, that is not known.
+  var limit: WALPosition? { damagedSlots.isEmpty ? newest : nil }
+
+  /// Whatever it covers and cannot be read has been damaged.
+  package var acknowledged: WALPosition? { isOfThisBoot ? newest : nil }
+
+  init(_ bytes: [UInt8], storeID: StoreID?, bootIdentity: UInt64?) {
+    let slots = (0..<2).map { index in
+      let slot = bytes.dropFirst(index * WALPosition.slotByteCount).prefix(WALPosition.slotByteCount)
+      return slot.withUnsafeBytes { WALPosition.decode($0, storeID: storeID, bootIdentity: bootIdentity) }
+    }
+    var invalid: [Int] = []
+    var empty: [Int] = []
+    for (index, slot) in slots.enumerated() {
+      switch slot {
+      case .valid(let position, let isOfThisBoot) where position.edition > newest?.edition ?? 0:
+        newest = position
+        self.isOfThisBoot = isOfThisBoot
+      case .invalid: invalid.append(index)
+      case .empty: empty.append(index)
+      case .valid, .foreign: break
+      }
+    }
+    if isOfThisBoot || invalid.count == 2 { damagedSlots = invalid }
+    if isOfThisBoot, let newest, newest.edition > 1 { damagedSlots += empty }
+  }
+
+  /// Reads the file; without one there is no slot.
   package static func read(
     fileSystem: any FileSystem, directory: String, storeID: StoreID?
-  ) throws -> WALPosition? {
+  ) throws -> WALPositions {
     let file: any File
     do {
       file = try fileSystem.open(joinedPath(directory, WALFormat.positionFileName), .read)
     } catch let error as TracestoreError where error.code == .notFound {
-      return nil
+      return WALPositions([], storeID: storeID, bootIdentity: nil)
     }
     defer { file.close() }
-    return try slots(of: file, storeID: storeID, bootIdentity: fileSystem.bootIdentity)
+    var bytes = try WALPositions.bytes(of: file)
+    while true {
+      let positions = WALPositions(bytes, storeID: storeID, bootIdentity: fileSystem.bootIdentity)
+      if positions.damagedSlots.isEmpty { return positions }
+      // A slot that is being written just now is whole at the next look; what stays wrong is wrong.
+      let again = try WALPositions.bytes(of: file)
+      if again == bytes { return positions }
+      bytes = again
+    }
   }
 
-  static func slots(of file: any File, storeID: StoreID?, bootIdentity: UInt64?) throws -> WALPosition? {
-    var newest: WALPosition?
-    for index in 0..<2 {
-      let bytes = try file.bytes(at: UInt64(index * slotByteCount), byteCount: slotByteCount)
-      let slot = bytes.withUnsafeBytes { decode($0, storeID: storeID, bootIdentity: bootIdentity) }
-      if let slot, slot.edition > newest?.edition ?? 0 { newest = slot }
-    }
-    return newest
+  static func bytes(of file: any File) throws -> [UInt8] {
+    try file.bytes(at: 0, byteCount: 2 * WALPosition.slotByteCount)
   }
 }
 
@@ -85,7 +137,8 @@ final class WALPositionFile: @unchecked Sendable {
     self.storeID = storeID
     bootIdentity = fileSystem.bootIdentity
     // Editions go on even after a restart, so that a reader that kept one never sees it go back.
-    edition = try WALPosition.slots(of: file, storeID: storeID, bootIdentity: nil)?.edition ?? 0
+    let positions = WALPositions(try WALPositions.bytes(of: file), storeID: storeID, bootIdentity: nil)
+    edition = positions.newest?.edition ?? 0
     if try file.byteCount() < 2 * UInt64(WALPosition.slotByteCount) {
       try file.truncate(to: 2 * UInt64(WALPosition.slotByteCount))
     }

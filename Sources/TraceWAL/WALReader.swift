@@ -26,8 +26,8 @@ package struct WALGap: Hashable, Sendable {
   package var reason: String
   /// The last frame before the gap.
   package var previousSequence: UInt64
-  /// Whether a later frame proves that what stood here had been synced: then it is damage. Otherwise it may be what
-  /// a crash left of writes that nobody was promised.
+  /// Whether a later frame, a later file or the published position proves that what stood here was there once: then it
+  /// is damage. Otherwise it may be what a crash left of writes that nobody was promised.
   package var isDamage: Bool
 }
 
@@ -48,7 +48,7 @@ package struct WALReader {
   package enum Mode: Hashable, Sendable {
     /// Everything valid, past any gap; for the holder of the writer lock and for tools.
     case everything
-    /// Up to the writer's published position; without one, up to the first invalid frame of the last file.
+    /// Up to the writer's published position; when it is not known, up to the first invalid frame of the last file.
     case published
   }
 
@@ -63,7 +63,11 @@ package struct WALReader {
   let fileSystem: any FileSystem
   let directory: String
   let mode: Mode
-  let position: WALPosition?
+  private let mayBeTrimmed: Bool
+  /// What has been acknowledged since the machine was started: what it covers and is not found is damage.
+  let acknowledged: WALPosition?
+  /// Where the reading ends at the latest.
+  private let limit: WALPosition?
   var sources: [Source] = []
   /// Files whose creation a crash has cut short; they hold nothing.
   var unfinishedFiles: [String] = []
@@ -86,21 +90,25 @@ package struct WALReader {
   /// - Parameters:
   ///   - storeID: files of another store are refused as `corrupt`; nil takes the id of the first readable header.
   ///   - cursor: where to begin; the start of the log by default.
+  ///   - mayBeTrimmed: whether a writer may have trimmed the log since the manifest was read that the cursor comes from.
+  ///     Frames that are gone are `snapshotExpired` then, and the manifest is to be read again; otherwise, and for who
+  ///     has done that to no avail, they are damage.
   ///
-  /// Throws `snapshotExpired` in the mode `published` when frames from the cursor on have been trimmed: read the
-  /// manifest again. Reads one header a file.
+  /// Reads one header a file.
   package init(
-    fileSystem: any FileSystem, directory: String, storeID: StoreID?, mode: Mode, from cursor: WALCursor = WALCursor()
+    fileSystem: any FileSystem, directory: String, storeID: StoreID?, mode: Mode, from cursor: WALCursor = WALCursor(),
+    mayBeTrimmed: Bool = false
   ) throws {
     self.fileSystem = fileSystem
     self.directory = directory
     self.mode = mode
+    self.mayBeTrimmed = mayBeTrimmed
     self.cursor = cursor
     seenSequence = cursor.fileNumber > 0 ? cursor.minimumSequence &- min(cursor.minimumSequence, 1) : 0
     // The position comes first: what is published then is in the files listed after it.
-    position =
-      mode == .published
-      ? try WALPosition.read(fileSystem: fileSystem, directory: directory, storeID: storeID) : nil
+    let positions = try WALPositions.read(fileSystem: fileSystem, directory: directory, storeID: storeID)
+    acknowledged = positions.acknowledged
+    limit = mode == .published ? positions.limit : nil
     self.storeID = storeID ?? StoreID(first: 0, second: 0)
     try listSources(storeID: storeID)
     try chooseStart()
@@ -124,7 +132,40 @@ package struct WALReader {
       case .invalid(let reason, let end)?: try handleInvalid(reason: reason, end: end)
       }
     }
+    try settleAcknowledged()
     return nil
+  }
+
+  /// At the end: everything that was acknowledged has been seen, or is named as damage.
+  private mutating func settleAcknowledged() throws {
+    guard let acknowledged else { return }
+    guard acknowledged.sequence > knownSequence else { return markDamage(upTo: acknowledged.sequence) }
+    // A writer trims a file once it has begun the next one.
+    let now = try WALPositions.read(fileSystem: fileSystem, directory: directory, storeID: storeID).newest
+    if mayBeTrimmed, now?.fileNumber != acknowledged.fileNumber {
+      throw TracestoreError(
+        .snapshotExpired, "the log was trimmed while it was read; read the manifest again", path: directory)
+    }
+    let source =
+      sources.last { $0.fileNumber == acknowledged.fileNumber }
+      ?? Source(
+        fileNumber: acknowledged.fileNumber,
+        path: joinedPath(directory, WALFormat.fileName(acknowledged.fileNumber)), byteCount: 0, header: nil)
+    noteMissing(upTo: acknowledged.sequence, source, at: source.byteCount)
+  }
+
+  /// What is known to precede what is read next, or to be in segments.
+  private var knownSequence: UInt64 {
+    max(seenSequence, cursor.minimumSequence &- min(cursor.minimumSequence, 1))
+  }
+
+  /// The log held all frames up to `sequence` before the place that has been reached: what has not been seen of them is
+  /// damage, and a gap of its own unless one stands right here.
+  private mutating func noteMissing(upTo sequence: UInt64, _ source: Source, at offset: UInt64) {
+    if sequence > knownSequence, gaps.last?.previousSequence != seenSequence {
+      addGap(source, offset..<offset, "frames from \(knownSequence &+ 1) to \(sequence) are missing")
+    }
+    markDamage(upTo: sequence)
   }
 
   private var isLastSource: Bool { sourceIndex + 1 >= sources.count }
@@ -133,20 +174,19 @@ package struct WALReader {
     guard var current = scanner else { return }
     let start = current.offset
     let source = sources[sourceIndex]
-    let stopsHere = mode == .published && position == nil && isLastSource
-    if !stopsHere, try current.resynchronize(afterInvalidEnd: end) {
+    let isAcknowledged = acknowledged.map { (source.fileNumber, start) < ($0.fileNumber, $0.offset) } ?? false
+    let isTail = isLastSource && !isAcknowledged && limit == nil
+    if !(isTail && mode == .published), try current.resynchronize(afterInvalidEnd: end) {
       addGap(source, start..<current.offset, reason)
       scanner = current
       return
     }
-    // The position's limit lies behind an acknowledged frame, so an invalid frame before it is damage as well.
-    if isLastSource, position == nil {
+    if isTail {
       tail = WALTail(
         path: source.path, fileNumber: source.fileNumber, offset: start, byteCount: current.limit - start,
         reason: reason)
     } else {
       addGap(source, start..<current.limit, reason)
-      if position != nil { markDamage(upTo: .max) }
       cursor.offset = current.limit
     }
     closeSource()
@@ -179,7 +219,7 @@ package struct WALReader {
       do {
         for name in try fileSystem.contents(ofDirectory: directory) {
           guard let number = WALFormat.fileNumber(name) else { continue }
-          if let position, number > position.fileNumber { continue }
+          if let limit, number > limit.fileNumber { continue }
           try addSource(number, joinedPath(directory, name), &isKnown)
         }
         return
@@ -229,7 +269,7 @@ package struct WALReader {
       lastSequences[sources[sourceIndex].fileNumber] = next.previousSequence
       sourceIndex += 1
     }
-    if mode == .published, sourceIndex < sources.count, let header = sources[sourceIndex].header,
+    if mayBeTrimmed, sourceIndex < sources.count, let header = sources[sourceIndex].header,
       header.previousSequence >= cursor.minimumSequence
     {
       throw TracestoreError(
@@ -247,8 +287,8 @@ package struct WALReader {
       return
     }
     let source = sources[sourceIndex]
-    var limit = source.byteCount
-    if let position, position.fileNumber == source.fileNumber { limit = min(limit, position.offset) }
+    var end = source.byteCount
+    if let limit, limit.fileNumber == source.fileNumber { end = min(end, limit.offset) }
     var start = UInt64(WALFormat.fileHeaderByteCount)
     if cursor.fileNumber == source.fileNumber {
       start = max(start, cursor.offset)
@@ -260,7 +300,7 @@ package struct WALReader {
     do {
       scanner = WALFileScanner(
         file: try fileSystem.open(source.path, .read), path: source.path, fileNumber: source.fileNumber,
-        salt: WALFormat.salt(storeID, source.fileNumber), limit: limit, offset: start, lastSequence: seenSequence)
+        salt: WALFormat.salt(storeID, source.fileNumber), limit: end, offset: start, lastSequence: seenSequence)
     } catch let error as TracestoreError where error.code == .notFound && mode == .published {
       throw TracestoreError(
         .snapshotExpired, "a log file was trimmed while it was read; read the manifest again", path: source.path,
@@ -275,15 +315,7 @@ package struct WALReader {
       gaps[gaps.count - 1].isDamage = true
       return
     }
-    let needed = max(seenSequence, cursor.minimumSequence &- min(cursor.minimumSequence, 1))
-    if header.previousSequence > needed {
-      if let last = gaps.last, last.previousSequence == seenSequence {
-        markDamage(upTo: header.previousSequence)
-      } else {
-        addGap(source, 0..<0, "frames from \(needed &+ 1) to \(header.previousSequence) are missing")
-        gaps[gaps.count - 1].isDamage = true
-      }
-    }
+    noteMissing(upTo: header.previousSequence, source, at: 0)
     seenSequence = max(seenSequence, header.previousSequence)
   }
 

@@ -23,7 +23,9 @@ package struct WALRecoveryReport: Sendable {
 
 package enum WALRecovery {
   /// Gives every valid frame from `minimumSequence` on to `body`, in order, then cuts an incomplete tail off the last
-  /// file and removes files whose creation was cut short. Creates the directory when it is missing.
+  /// file, syncs it, and removes files whose creation was cut short. Creates the directory when it is missing.
+  ///
+  /// What is kept and what is cut never depends on the published position; it only says what is damage.
   ///
   /// The caller holds the writer lock. Doing it again gives the same frames. Errors of `body` pass through and
   /// leave the log as it was.
@@ -57,12 +59,15 @@ package enum WALRecovery {
     let frameCount = try readAll(&reader)
     var byteCounts: [UInt64: UInt64] = [:]
     for source in reader.sources { byteCounts[source.fileNumber] = source.byteCount }
-    if let tail = reader.tail {
-      let file = try fileSystem.open(tail.path, .update)
+    if let last = reader.sources.last {
+      let file = try fileSystem.open(last.path, .update)
       defer { file.close() }
-      try file.truncate(to: tail.offset)
+      if let tail = reader.tail {
+        try file.truncate(to: tail.offset)
+        byteCounts[tail.fileNumber] = tail.offset
+      }
+      // Its writer may have been killed before it synced. What follows in the log says that this was durable.
       try file.sync()
-      byteCounts[tail.fileNumber] = tail.offset
     }
     if !reader.unfinishedFiles.isEmpty {
       for path in reader.unfinishedFiles { try fileSystem.remove(path) }
@@ -71,6 +76,9 @@ package enum WALRecovery {
     var lastSequence = minimumSequence &- min(minimumSequence, 1)
     for sequence in reader.lastSequences.values { lastSequence = max(lastSequence, sequence) }
     for source in reader.sources { lastSequence = max(lastSequence, source.header?.previousSequence ?? 0) }
+    // No number is given twice, also when what had it is lost: readers go by them, and the loss stays to be seen.
+    lastSequence = max(lastSequence, reader.acknowledged?.sequence ?? 0)
+    let lastFileNumber = max(reader.sources.last?.fileNumber ?? 0, reader.acknowledged?.fileNumber ?? 0)
     // Where a file's own last sequence is unknown, it counts as holding everything.
     let files = reader.sources.map { source in
       WALRecoveryReport.ClosedFile(
@@ -79,6 +87,6 @@ package enum WALRecovery {
     }
     return WALRecoveryReport(
       lastSequence: lastSequence, frameCount: frameCount, gaps: reader.gaps, tail: reader.tail, files: files,
-      nextFileNumber: (reader.sources.last?.fileNumber ?? 0) &+ 1)
+      nextFileNumber: lastFileNumber &+ 1)
   }
 }

@@ -107,10 +107,13 @@ private func checkContract(_ fileSystem: any FileSystem, _ directory: String) th
 
   let lockPath = joinedPath(directory, "LOCK")
   do {
+    #expect(try !fileSystem.isLocked(lockPath) && !fileSystem.exists(lockPath))
     let lock = try fileSystem.lock(lockPath)
+    #expect(try fileSystem.isLocked(lockPath))
     #expect(code { _ = try fileSystem.lock(lockPath) } == .locked)
     withExtendedLifetime(lock) {}
   }
+  #expect(try !fileSystem.isLocked(lockPath))
   let lock = try fileSystem.lock(lockPath)
   #expect(lock.path == lockPath)
   let space = try fileSystem.space(at: directory)

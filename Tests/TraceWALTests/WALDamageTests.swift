@@ -125,7 +125,7 @@ private func surviving(_ fileSystem: SimulatedFileSystem) -> Result<
     let first = try bytes(fileSystem, logPath(1))
     let second = try bytes(fileSystem, logPath(2))
     try fileSystem.overwrite(logPath(2), with: Array(second.prefix(64)) + first.dropFirst(64))
-    let recovered = try recover(fileSystem)
+    let recovered = try recover(fileSystem.crashClone(keeping: .keepAll))
     #expect(recovered.sequences == [1, 2, 3, 4, 5])
     #expect(recovered.report.tail?.offset == 64)
     #expect {
@@ -233,9 +233,11 @@ private func surviving(_ fileSystem: SimulatedFileSystem) -> Result<
     for offset in 64..<120 { holed[offset] = 0 }
     try writer.close()
     try fileSystem.overwrite(logPath(1), with: holed)
-    let recovered = try recover(fileSystem)
+    let recovered = try recover(fileSystem.crashClone(keeping: .keepAll))
     #expect(recovered.sequences == [2, 3])
     #expect(recovered.report.gaps.map(\.isDamage) == [false])
+    // No power cut has come in between: the position says that they were there.
+    #expect(try recover(fileSystem).report.gaps.map(\.isDamage) == [true])
   }
 
   @Test func anErrorWhileReadingIsAnErrorAndNotAnEnd() throws {

@@ -65,20 +65,23 @@ import TraceWAL
     let path = joinedPath(directory, WALFormat.positionFileName)
     let original = try bytes(fileSystem, path)
     let newest = try #require(
-      try WALPosition.read(fileSystem: fileSystem, directory: directory, storeID: storeID))
+      try WALPositions.read(fileSystem: fileSystem, directory: directory, storeID: storeID).newest)
     #expect(newest.sequence == 4 && newest.fileNumber == 1)
     for offset in original.indices {
       var changed = original
       changed[offset] ^= 0x10
       try fileSystem.overwrite(path, with: changed)
-      let read = try WALPosition.read(fileSystem: fileSystem, directory: directory, storeID: storeID)
+      let read = try WALPositions.read(fileSystem: fileSystem, directory: directory, storeID: storeID)
       let isNewest = UInt64(offset / 64) == newest.edition & 1
-      #expect(read?.sequence == (isNewest ? 3 : 4))
+      #expect(read.newest?.sequence == (isNewest ? 3 : 4))
+      #expect(read.damagedSlots == [offset / 64])
+      // Which slot was the newer one cannot be told any more, so the frames say how far the log goes.
+      #expect(try readPublished(fileSystem).payloads.count == 4)
     }
     for byteCount in original.indices {
       try fileSystem.overwrite(path, with: Array(original.prefix(byteCount)))
-      let read = try WALPosition.read(fileSystem: fileSystem, directory: directory, storeID: storeID)
-      #expect(read == nil || read?.sequence == 3 || read?.sequence == 4)
+      let read = try WALPositions.read(fileSystem: fileSystem, directory: directory, storeID: storeID)
+      #expect(read.newest == nil || read.newest?.sequence == 3 || read.newest?.sequence == 4)
     }
   }
 
@@ -93,6 +96,23 @@ import TraceWAL
     try restarted.overwrite(path, with: old)
     #expect(try readPublished(restarted).payloads.count == 3)
     try writer.close()
+  }
+
+  @Test func slotsFromBeforeARestartAreNotCalledDamageWhateverTheyHold() throws {
+    let fileSystem = SimulatedFileSystem()
+    let writer = try openWriter(fileSystem)
+    for index in 1...3 { try writer.appendAndWait(frame(index)) }
+    try writer.close()
+    let path = joinedPath(directory, WALFormat.positionFileName)
+    for offset in 0..<128 {
+      let restarted = fileSystem.crashClone(keeping: .keepAll)
+      var torn = try bytes(restarted, path)
+      torn[offset] ^= 1
+      try restarted.overwrite(path, with: torn)
+      let read = try WALPositions.read(fileSystem: restarted, directory: directory, storeID: storeID)
+      #expect(read.newest == nil && read.damagedSlots.isEmpty)
+      #expect(try readPublished(restarted).payloads.count == 3)
+    }
   }
 
   @Test func framesTrimmedAwayAskForTheManifestAgain() throws {

@@ -53,10 +53,11 @@ func openWriter(
 }
 
 func readPublished(
-  _ fileSystem: any FileSystem, from cursor: WALCursor = WALCursor()
+  _ fileSystem: any FileSystem, from cursor: WALCursor = WALCursor(), mayBeTrimmed: Bool = true
 ) throws -> (payloads: [[UInt8]], cursor: WALCursor, gaps: [WALGap]) {
   var reader = try WALReader(
-    fileSystem: fileSystem, directory: directory, storeID: storeID, mode: .published, from: cursor)
+    fileSystem: fileSystem, directory: directory, storeID: storeID, mode: .published, from: cursor,
+    mayBeTrimmed: mayBeTrimmed)
   var payloads: [[UInt8]] = []
   while let record = try reader.next() { payloads.append(try record.payload()) }
   return (payloads, reader.cursor, reader.gaps)

@@ -41,7 +41,7 @@ extension FuzzTarget {
   func position(_ bytes: [UInt8]) throws {
     let slots = Array(bytes.prefix(128))
     let files = try fileSystem([(Self.positionPath, slots), (Self.logPath, Array(bytes.dropFirst(128)))])
-    _ = try WALPosition.read(fileSystem: files, directory: Self.logDirectory, storeID: nil)
+    _ = try WALPositions.read(fileSystem: files, directory: Self.logDirectory, storeID: nil)
     _ = try Inspector(fileSystem: files).explain(Self.positionPath)
     var reader = try WALReader(
       fileSystem: files, directory: Self.logDirectory, storeID: Self.storeID, mode: .published)
