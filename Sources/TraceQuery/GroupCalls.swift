@@ -41,6 +41,8 @@ final class GroupCalls: CachedBlock {
     }
   }
 
+  static let passCount = 128
+
   var residentByteCount: Int {
     256 + names.reduce(0) { $0 + $1.count + 32 } + tally.byteCount + leftOut.count * 32 + linked.count * 256
       + producers.count * MemoryLayout<Producer>.stride + compared.withLock { $0.count } * 16

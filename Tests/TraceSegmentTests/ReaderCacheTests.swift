@@ -68,6 +68,29 @@ import Testing
     #expect(cache.statistics.residentByteCount == 30 && cache.statistics.blockCount == 1)
   }
 
+  @Test func `what is costly to make outlasts walks over what is read once and twice`() {
+    final class Costly: CachedBlock {
+      static let passCount = 32
+      let residentByteCount = 100
+    }
+    let cache = BlockCache(maximumByteCount: 1000)
+    let costly = (0..<4 as Range<UInt64>).map { offset in cache.block(key(9, offset)) { Costly() } }
+    for walk in 0..<20 {
+      for offset in 0..<30 as Range<UInt64> {
+        _ = cache.block(key(1, offset)) { Block(90) }
+        _ = cache.block(key(2, offset % 3)) { Block(90) }
+      }
+      for (offset, block) in costly.enumerated() {
+        let held: Costly? = cache.find(key(9, UInt64(offset)))
+        #expect(held === block, "walk \(walk)")
+      }
+    }
+    // Nobody asks for them any more.
+    for offset in 0..<20_000 as Range<UInt64> { _ = cache.block(key(3, offset % 50)) { Block(90) } }
+    #expect((0..<4 as Range<UInt64>).allSatisfy { !cache.holds(key(9, $0)) })
+    #expect(cache.statistics.residentByteCount <= 1000)
+  }
+
   @Test func `a block larger than the cache is given and not kept`() {
     let cache = BlockCache(maximumByteCount: 50)
     let block = cache.block(key(1, 0)) { Block(60) }

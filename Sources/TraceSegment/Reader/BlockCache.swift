@@ -4,6 +4,13 @@ import Synchronization
 package protocol CachedBlock: AnyObject, Sendable {
   /// Bytes of memory held now. It may grow while parts are decoded; `BlockCache.recount(_:)` makes it known.
   var residentByteCount: Int { get }
+  /// How often a known block is passed by after it was last asked for before it goes. More than one for what takes much
+  /// longer to make than a stripe to read: such a block is known from the beginning.
+  static var passCount: Int { get }
+}
+
+extension CachedBlock {
+  package static var passCount: Int { 1 }
 }
 
 /// Bounded memory for the blocks of all open segments. Thread-safe.
@@ -11,8 +18,8 @@ package protocol CachedBlock: AnyObject, Sendable {
 /// A search that finds little walks over more than the cache holds, and must not drive out what others ask for again and
 /// again. So a block is new until it is asked for once more, some loads after its own (a search comes back to what it
 /// has just loaded; that says nothing), and from then on known. New blocks go before known ones as long as they have
-/// more than their share of the memory, in the order in which they came; known ones go by the clock rule, and become
-/// new again when nobody asks for them while the memory changes hands many times.
+/// more than their share of the memory, in the order in which they came; known ones go by the clock rule, what is costly
+/// to make after more rounds, and become new again when nobody asks for them while the memory changes hands many times.
 ///
 /// A block that a caller holds stays alive after it was evicted; the bound is on what the cache itself keeps.
 package final class BlockCache: Sendable {
@@ -44,8 +51,8 @@ package final class BlockCache: Sendable {
     /// How many blocks had been loaded when this one was or, of a known one, when it was last asked for.
     var loadCount: Int
     var isKnown = false
-    /// Of known blocks: asked for since the hand came by.
-    var isRecent = false
+    /// Of known blocks: how often the hand passes by before they go.
+    var passCount = 0
   }
 
   /// Loads after its own from which on a question counts as another one.
@@ -71,7 +78,7 @@ package final class BlockCache: Sendable {
     /// Notes that a block was asked for.
     mutating func touch(_ index: Int) {
       if slots[index].isKnown {
-        slots[index].isRecent = true
+        slots[index].passCount = slots[index].block.map { type(of: $0).passCount } ?? 0
       } else {
         guard statistics.missCount - slots[index].loadCount >= BlockCache.loadCountOfSearch else { return }
         slots[index].isKnown = true
@@ -122,15 +129,15 @@ package final class BlockCache: Sendable {
       }
     }
 
-    /// The next known block that was not asked for since the hand came by.
+    /// The next known block that nobody has asked for for so long as it is passed by.
     ///
     /// - Precondition: there is one that is known.
     private mutating func nextKnown() -> Int {
       while true {
         knownHand = knownHand + 1 < slots.count ? knownHand + 1 : 0
         if slots[knownHand].block == nil || !slots[knownHand].isKnown { continue }
-        if !slots[knownHand].isRecent { return knownHand }
-        slots[knownHand].isRecent = false
+        if slots[knownHand].passCount == 0 { return knownHand }
+        slots[knownHand].passCount -= 1
       }
     }
 
@@ -142,7 +149,7 @@ package final class BlockCache: Sendable {
         statistics.missCount - slot.loadCount > BlockCache.loadCountOfAge * slots.count
       else { return }
       slots[agingHand].isKnown = false
-      slots[agingHand].isRecent = false
+      slots[agingHand].passCount = 0
       newByteCount += slot.byteCount
       newBlockCount += 1
     }
@@ -183,12 +190,13 @@ package final class BlockCache: Sendable {
     let loaded = try load()
     let (winner, dropped) = state.withLock { state -> (Block, [any CachedBlock]) in
       if let index = state.indexByKey[key], let held = state.slots[index].block as? Block { return (held, []) }
-      let slot = Slot(key: key, block: loaded, byteCount: 0, loadCount: state.statistics.missCount)
+      var slot = Slot(key: key, block: loaded, byteCount: 0, loadCount: state.statistics.missCount)
+      if Block.passCount > 1 { (slot.isKnown, slot.passCount) = (true, Block.passCount) }
       let index = state.freeSlots.popLast() ?? state.slots.count
       if index < state.slots.count { state.slots[index] = slot } else { state.slots.append(slot) }
       state.indexByKey[key] = index
       state.statistics.blockCount += 1
-      state.newBlockCount += 1
+      if !slot.isKnown { state.newBlockCount += 1 }
       state.resize(index, to: loaded.residentByteCount)
       return (loaded, state.shrink())
     }

@@ -50,6 +50,7 @@ private final class CellBlock: CachedBlock {
   init(_ cells: StripeCells?) { self.cells = cells }
 
   var residentByteCount: Int { cells?.residentByteCount ?? 64 }
+  static let passCount = 32
 }
 
 extension SegmentStripe {
