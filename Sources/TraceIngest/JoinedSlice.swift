@@ -50,7 +50,7 @@ final class JoinedSlice: Sendable {
 
   func joined(_ sources: OverlaySources, _ cache: BlockCache) throws -> JoinedSpans {
     try cache.block(cacheKey) {
-      let joined = try JoinedSpans(self, sources)
+      let joined = try JoinedSpans(keys, sources)
       known.withLock { $0 = joined.stripe.bounds }
       return joined
     }
@@ -69,22 +69,26 @@ final class JoinedSpans: CachedBlock {
   /// A sentence for each place that could not be read.
   let damage: [String]
   let residentByteCount: Int
+  /// The records of a slice stand all over their segments.
+  static let passCount = 8
 
   /// Spans whose records are in memory at a time. Fewer would decompress more often what their records stand in.
   private static let batchCount = 1 << 10
 
-  fileprivate init(_ slice: JoinedSlice, _ sources: OverlaySources) throws {
+  /// - Parameter keys: distinct, ascending.
+  init(_ keys: [SpanKey], _ sources: OverlaySources) throws {
+    let all = keys
     let table = Memtable(endZeroMeansOpen: false, isSmall: true)
     var (ends, owners): ([UInt32], [UInt32]) = ([], [])
-    ends.reserveCapacity(slice.keys.count)
-    owners.reserveCapacity(slice.keys.count)
+    ends.reserveCapacity(all.count)
+    owners.reserveCapacity(all.count)
     var damage: [String] = []
     func note(_ segment: UInt64, _ error: any Error) {
       let sentence = "\(error)"
       if !damage.contains(sentence) { damage.append(sentence) }
     }
-    for first in stride(from: 0, to: slice.keys.count, by: Self.batchCount) {
-      let keys = Array(slice.keys[first..<min(first + Self.batchCount, slice.keys.count)])
+    for first in stride(from: 0, to: all.count, by: Self.batchCount) {
+      let keys = Array(all[first..<min(first + Self.batchCount, all.count)])
       let found = sources.places(of: keys, damaged: note)
       let dominated = sources.dominated(found, 0..<keys.count)
       let records = sources.records(

@@ -30,9 +30,30 @@ final class JoinedSource: SpanSource {
 
   // MARK: Lists
 
+  /// Spans that are joined at a time for a list.
+  private static let listedCount = 1 << 12
+
+  /// Calls `body` with stripes that hold every span once. What the cache does not hold is joined in the order of ids, in
+  /// which records stand: slices are cut along starts, and each would unpack nearly all records anew.
+  private func forEachStripe(_ body: (any SpanStripe, RowMask) throws -> Void) throws {
+    var missing: [JoinedStripe] = []
+    for stripe in joinedStripes {
+      if stripe.isCached { try body(stripe, stripe.allRows) } else { missing.append(stripe) }
+    }
+    guard let any = missing.first, missing.count > 1 else {
+      for stripe in missing { try body(stripe, stripe.allRows) }
+      return
+    }
+    let keys = missing.flatMap(\.liveKeys).sorted()
+    for first in stride(from: 0, to: keys.count, by: Self.listedCount) {
+      let spans = try any.joined(Array(keys[first..<min(first + Self.listedCount, keys.count)]))
+      try body(spans.stripe, RowMask(count: spans.stripe.rowCount, filled: true))
+    }
+  }
+
   func forEachService(_ body: (String, Int) -> Void) throws {
     var counts: [[UInt8]: Int] = [:]
-    for stripe in joinedStripes {
+    try forEachStripe { stripe, _ in
       for service in try stripe.services(Array(0..<stripe.rowCount)) {
         counts[Array(service.name.utf8), default: 0] += service.count
       }
@@ -46,7 +67,7 @@ final class JoinedSource: SpanSource {
       var kind: Int32
     }
     var counts: [Key: Int] = [:]
-    for stripe in joinedStripes {
+    try forEachStripe { stripe, _ in
       for operation in try stripe.operations(Array(0..<stripe.rowCount)) {
         if let service, !service.utf8.elementsEqual(operation.service.utf8) { continue }
         counts[Key(name: Array(operation.name.utf8), kind: operation.kind.rawValue), default: 0] += operation.count
@@ -56,11 +77,11 @@ final class JoinedSource: SpanSource {
   }
 
   func forEachAttributeKey(_ body: (AttributeKeyCount) -> Void) throws {
-    for stripe in joinedStripes { try stripe.forEachAttributeKey(in: stripe.allRows, body) }
+    try forEachStripe { stripe, rows in try stripe.forEachAttributeKey(in: rows, body) }
   }
 
   func forEachEnvelope(_ body: (SpanEnvelope) -> Void) throws {
-    for stripe in joinedStripes { try stripe.forEachEnvelope(in: stripe.allRows, body) }
+    try forEachStripe { stripe, rows in try stripe.forEachEnvelope(in: rows, body) }
   }
 
   func forEachAttributeValue(
@@ -73,9 +94,11 @@ final class JoinedSource: SpanSource {
     }
     let levels = ColumnLevel.allCases.filter { own in level.map { $0 == own } ?? true }
     let own = levels.filter { $0 != .resource && $0 != .scope }
-    for stripe in joinedStripes where !own.isEmpty {
-      let isMore = try stripe.forEachAttributeValue(key: Array(key.utf8), own, in: stripe.allRows, limit: limit, add)
-      isCut = isCut || isMore
+    if !own.isEmpty {
+      try forEachStripe { stripe, rows in
+        let isMore = try stripe.forEachAttributeValue(key: Array(key.utf8), own, in: rows, limit: limit, add)
+        isCut = isCut || isMore
+      }
     }
     if levels.count > own.count {
       var envelopes: Set<SpanEnvelope> = []

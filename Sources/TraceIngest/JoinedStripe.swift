@@ -30,6 +30,15 @@ final class JoinedStripe: SpanStripe {
   var bounds: StripeBounds { slice.bounds }
   var isCached: Bool { cache.holds(slice.cacheKey) }
   var allRows: RowMask { RowMask(count: rowCount, filled: true) }
+  /// Without those that newer records have taken elsewhere.
+  var liveKeys: [SpanKey] { slice.keys.indices.filter { !superseded[$0] }.map { slice.keys[$0] } }
+
+  /// Spans joined by themselves, beside the cache.
+  func joined(_ keys: [SpanKey]) throws -> JoinedSpans {
+    let joined = try JoinedSpans(keys, sources)
+    damage.add(joined.damage)
+    return joined
+  }
 
   /// The cache may let go of the spans between two questions, so that one question asks once.
   private func joined() throws -> JoinedSpans {
