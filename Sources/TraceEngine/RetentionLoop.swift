@@ -60,12 +60,21 @@ final class RetentionLoop: Sendable {
         return state.isClosed
       }
       if isClosed { return }
+      sealWhatAges()
       do { _ = try retain(rules) } catch {
         // What failed is tried again after the next pause: a full disk recovers by itself.
         if turn.isClosed { return }
         observe(.expiryFailed(error as? TracestoreError ?? TracestoreError(.inputOutput, "\(error)")))
       }
     }
+  }
+
+  /// Spans age in segments: a store that fills slowly would keep them in memory for longer than their age.
+  private func sealWhatAges() {
+    guard let window = rules.mergeWindowNanoseconds, let oldest = ingestor.oldestArrivalNanoseconds else { return }
+    let now = clock()
+    // When this fails the sealer says so, and tries again.
+    if now > oldest, now - oldest > window { try? ingestor.sealAll() }
   }
 
   /// Records that go by one edit: what bounds the memory for their figures and the time for which nothing is sealed.
@@ -91,11 +100,15 @@ final class RetentionLoop: Sendable {
   }
 
   private func expire(_ batch: [ManifestFile], _ rules: RetentionRules) throws -> ExpiryResult {
+    // Metrics segments go whatever is in memory: nothing has to wait.
+    if batch.isEmpty {
+      return try expirer.expire([], keeping: HourlyFigures(), rules, nowNanoseconds: clock())
+    }
     let numbers = Set(batch.map(\.key.number))
     let result = try ingestor.withoutSeals { live in
       var figures = HourlyFigures()
       var damage: [String] = []
-      if rules.keepsMetrics, !batch.isEmpty {
+      if rules.keepsMetrics {
         let expiring = live.segments.filter { numbers.contains($0.number) }
         let staying: [any SpanSource] = live.memtables + live.segments.filter { !numbers.contains($0.number) }
         (figures, damage) = try ExpiringCalls.figures(of: expiring, besides: staying)

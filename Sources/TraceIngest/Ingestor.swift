@@ -260,6 +260,12 @@ package final class Ingestor: Sendable {
   /// How many requests have been logged: what tells whether the store is being written to.
   package var requestCount: UInt64 { log.statistics.frameCount }
 
+  /// When the first row of the memtable that is being filled arrived; nil when there is none.
+  package var oldestArrivalNanoseconds: UInt64? {
+    let active = state.withLock { $0.active }
+    return active.rowCount > 0 ? active.arrivals.minimum : nil
+  }
+
   /// Whether `sealAll` would leave a segment of a useful size.
   package func hasRows(atLeast count: Int) -> Bool { state.withLock { $0.active }.rowCount >= count }
 

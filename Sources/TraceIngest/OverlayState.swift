@@ -91,17 +91,19 @@ struct OverlayState {
     }
   }
 
-  /// Lets go of sources that are gone. When others have taken up the records of a segment, these are looked at with the
-  /// others; when its records may have expired, everything is looked at again.
+  /// Lets go of sources that are gone. When others have taken up their records, these are looked at with the others; when
+  /// records may have expired, everything is looked at again: also when the segment that took them up came and went
+  /// between two searches.
   private mutating func forget(_ sources: OverlaySources, expiryCount: Int?) {
     defer { self.expiryCount = expiryCount }
     let liveMemtables = Set(sources.memtables.map { ObjectIdentifier($0.memtable) })
+    let liveSegments = Set(sources.segments.map(\.number))
     // An address may be used again.
-    memtables = memtables.filter { liveMemtables.contains($0.key) && $0.value.memtable != nil }
-    let live = Set(sources.segments.map(\.number))
-    if segments.keys.allSatisfy(live.contains) { return }
-    segments = segments.filter { live.contains($0.key) }
-    if expiryCount == nil || expiryCount != self.expiryCount { removeAll() }
+    let staying = memtables.filter { liveMemtables.contains($0.key) && $0.value.memtable != nil }
+    let isWhole = staying.count == memtables.count && segments.keys.allSatisfy(liveSegments.contains)
+    if expiryCount.map({ $0 != self.expiryCount }) ?? !isWhole { return removeAll() }
+    memtables = staying
+    segments = segments.filter { liveSegments.contains($0.key) }
   }
 
   /// Forgets everything.

@@ -60,8 +60,8 @@ package struct CompactionPolicy: Sendable {
       $0.level == Self.unmergedLevel && $0.recordCount < segmentRowCount * 3 / 4 && !excluded.contains($0.key.number)
     }
     guard let agingWindowNanoseconds else { return inputs(ofAlike: small) }
-    for agesByArrival in [false, true] {
-      let groups = Dictionary(grouping: small.filter { $0.agesByArrival == agesByArrival }) {
+    for aging in ManifestFile.Aging.allCases {
+      let groups = Dictionary(grouping: small.filter { $0.aging == aging }) {
         $0.agingNanoseconds / agingWindowNanoseconds
       }
       for (_, group) in groups.sorted(by: { $0.key < $1.key }) {

@@ -63,6 +63,12 @@ package struct RetentionRules: Hashable, Sendable {
     return !isBeyond && Self.isOver(end - 1, maximumMetricsAgeNanoseconds, nowNanoseconds)
   }
 
+  /// The last instant of an hour that begins there.
+  private static func endOfHour(at start: UInt64) -> UInt64 {
+    let (end, isBeyond) = start.addingReportingOverflow(HourlyFigures.hourNanoseconds - 1)
+    return isBeyond ? .max : end
+  }
+
   /// Metrics segments smaller than this are merged when so many have gathered.
   package static let mergedMetricsByteCount: UInt64 = 4 << 20
   package static let mergedMetricsCount = 8
@@ -77,7 +83,7 @@ package struct RetentionRules: Hashable, Sendable {
     let areMany = hasNew && small.count + 1 >= Self.mergedMetricsCount
     let due = segments.filter {
       areMany && $0.byteCount < Self.mergedMetricsByteCount
-        || Self.isOver($0.minimumStartNanoseconds, age, nowNanoseconds)
+        || Self.isOver(Self.endOfHour(at: $0.minimumStartNanoseconds), age, nowNanoseconds)
     }
     var byteCount: UInt64 = 0
     return Array(
@@ -90,9 +96,18 @@ package struct RetentionRules: Hashable, Sendable {
 
 extension ManifestFile {
   /// The time from which a segment ages: its newest start, or its newest arrival.
-  package var agingNanoseconds: UInt64 { agesByArrival ? maximumArrivalNanoseconds : maximumStartNanoseconds }
+  package var agingNanoseconds: UInt64 { aging == .byStart ? maximumStartNanoseconds : maximumArrivalNanoseconds }
 
-  /// A newest start of zero and one after everything had arrived are the work of a broken clock. Merges keep segments of
-  /// either kind apart: only then does what they make age from the newest of its inputs.
-  var agesByArrival: Bool { maximumStartNanoseconds == 0 || maximumStartNanoseconds > maximumArrivalNanoseconds }
+  /// What makes a segment age. A newest start of zero and one after everything had arrived are the work of a broken clock,
+  /// and the newest arrival counts.
+  enum Aging: CaseIterable {
+    case byStart, withoutStart, afterArrival
+  }
+
+  /// Merges keep segments of each kind apart: only then is what they make of the same kind, and ages from the newest of its
+  /// inputs.
+  var aging: Aging {
+    if maximumStartNanoseconds == 0 { return .withoutStart }
+    return maximumStartNanoseconds > maximumArrivalNanoseconds ? .afterArrival : .byStart
+  }
 }

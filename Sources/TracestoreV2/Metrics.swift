@@ -149,7 +149,7 @@ public enum ExpiredRows: String, Hashable, Sendable {
   /// step and rate window are rounded up to hours, and hours that the window cuts are left out.
   case hourly
   /// The window reaches into their hours, and nothing is kept of them that a filter or a group by an attribute could
-  /// look at.
+  /// look at; or no hour lies whole in the window.
   case leftOut
 }
 

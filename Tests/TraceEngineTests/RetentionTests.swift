@@ -90,32 +90,37 @@ import TracestoreTesting
     try await store.close()
   }
 
-  /// What is known of a span between two searches must not outlive its records.
-  @Test(arguments: [false, true])
-  func `a span that has lost its end is open again, also when something was sealed meanwhile`(isSealed: Bool)
-    async throws
-  {
+  /// What is known of a span between two searches must not outlive its records, whether its end stood in a segment or
+  /// in memory at the first, and whatever is sealed meanwhile.
+  @Test(arguments: [false, true], [false, true])
+  func `a span that has lost its end is open again`(isEndSealed: Bool, isMoreSealed: Bool) async throws {
     let clock = TestClock()
     let store = try await TraceStore.inMemory(options: Self.options(clock))
     let start = Timestamp(nanoseconds: Self.epoch + 7)
-    func job(_ attributes: [Attribute], end: Timestamp = .zero) -> TraceData {
+    func job(end: Timestamp) -> TraceData {
       let span = SpanRecord(
         traceID: TraceID(high: 900, low: 1), spanID: SpanID(1), name: "job", start: start, end: end,
-        attributes: attributes)
+        attributes: [Attribute("step", 1)])
       return TraceData(resourceSpans: [ResourceSpans(scopeSpans: [ScopeSpans(spans: [span])])])
     }
-    func states() async throws -> [SpanState] {
+    func phases() async throws -> [SpanState.Phase] {
       let query = TraceQuery(operationName: "job", limit: 10)
-      return try await store.findSpans(query).collect().elements.map(\.state)
+      return try await store.findSpans(query).collect().elements.map(\.state.phase)
     }
-    _ = try await store.writeTraces(job([Attribute("step", 1)], end: Timestamp(nanoseconds: start.nanoseconds + 50)))
-    try await store.seal()
-    _ = try await store.writeTraces(job([Attribute("step", 1)]))
+    let end = job(end: Timestamp(nanoseconds: start.nanoseconds + 50))
+    if isEndSealed {
+      _ = try await store.writeTraces(end)
+      try await store.seal()
+    }
+    _ = try await store.writeTraces(job(end: .zero))
     try await Self.write(4..<5, to: store, clock)
-    #expect(try await states().map(\.phase) == [.final])
-    try await store.retain(RetentionPolicy(maximumAgeNanoseconds: 2 * Self.hour))
-    if isSealed { try await Self.write(5..<6, to: store, clock) }
-    #expect(try await states().map(\.phase) == [.abandoned])
+    if !isEndSealed { _ = try await store.writeTraces(end) }
+    #expect(try await phases() == [.final])
+    if !isEndSealed { try await store.seal() }
+    clock.set(hours: 8)
+    try await store.retain(RetentionPolicy(maximumByteCount: try await store.statistics().segmentByteCount - 1))
+    if isMoreSealed { try await Self.write(8..<9, to: store, clock) }
+    #expect(try await phases() == [.abandoned])
     try await store.close()
   }
 

@@ -44,11 +44,15 @@ package struct ExpiredHours: Sendable {
     var damage = DamageReport(family.summary.damage)
     var cells: [[UInt64: HourlyCell]] = []
     var table = SeriesTable(sourceCount: 0, groups: search.groups)
+    var hasCutHours = false
     for file in files {
       guard let figures = damage.collect({ try file.figures() }) else { continue }
       for (key, hours) in figures.series where isWanted(key) {
         for (hour, cell) in hours {
-          guard let bucket = Self.bucket(of: hour, window) else { continue }
+          guard let bucket = Self.bucket(of: hour, window) else {
+            hasCutHours = hasCutHours || Self.overlaps(hour, window)
+            continue
+          }
           let place = try table.place(of: search.groups.isEmpty ? [key.service] : [key.service, key.operation])
           if place == cells.count { cells.append([:]) }
           cells[place][bucket, default: HourlyCell()].merge(cell)
@@ -57,7 +61,10 @@ package struct ExpiredHours: Sendable {
       }
     }
     family.summary.damage = damage.messages
-    if cells.isEmpty { return }
+    if cells.isEmpty {
+      if hasCutHours { family.expiredRows = .leftOut }
+      return
+    }
     let (ranks, shown, hasOverflow) = table.ranks(maximumCount: search.query.maximumSeriesCount)
     var ranked = [[UInt64: HourlyCell]](repeating: [:], count: shown.count + (hasOverflow ? 1 : 0))
     for (place, rank) in ranks.enumerated() {
@@ -79,6 +86,12 @@ package struct ExpiredHours: Sendable {
     let query = search.query
     return (query.spanKinds.isEmpty || query.spanKinds.contains { $0.rawValue == series.kind })
       && (query.serviceNames.isEmpty || query.serviceNames.contains { $0.utf8.elementsEqual(series.service) })
+  }
+
+  private static func overlaps(_ hour: UInt64, _ window: MetricsWindow) -> Bool {
+    let start = hour * HourlyFigures.hourNanoseconds
+    let (last, isBeyond) = start.addingReportingOverflow(HourlyFigures.hourNanoseconds - 1)
+    return start <= window.starts.upperBound && (isBeyond ? .max : last) >= window.starts.lowerBound
   }
 
   /// The bucket of an hour that lies whole in the window.

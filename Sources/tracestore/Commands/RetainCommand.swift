@@ -55,7 +55,11 @@ struct RetainCommand: AsyncParsableCommand {
   private func retain(_ policy: RetentionPolicy) async throws -> TraceStore.RetentionReport {
     var options = StoreOptions()
     options.isCompactionAutomatic = false
-    return try await withTraceStore(at: location.path(), options: options) { try await $0.retain(policy) }
+    return try await withTraceStore(at: location.path(), options: options) { store in
+      // Spans age in segments.
+      try await store.seal()
+      return try await store.retain(policy)
+    }
   }
 }
 

@@ -58,7 +58,8 @@ struct MetricsReport {
     case .hourly: StandardOutput.shared.writeLine("Spans that have expired are told of by whole hours.")
     case .leftOut:
       StandardOutput.shared.writeLine(
-        "Spans that have expired are left out: nothing is kept of them that a filter or an attribute could look at.")
+        "Spans that have expired are left out: whole hours are kept of them, without attributes; ask without a filter, for longer."
+      )
     }
   }
 
