@@ -18,22 +18,22 @@ protocol ElementMaker: Sendable {
 // first elements, further ones a batch each, and the end costs none.
 extension StoreCore {
   /// The elements of the answer to a question, as they are asked for. The stream keeps `store` open.
+  ///
+  /// - Parameter traces: those that it is about; nil for all.
   func stream<Maker: ElementMaker>(
-    for store: TraceStore, _ answer: @escaping @Sendable (QuerySnapshot) throws -> Maker
+    of traces: [TraceID]? = nil, for store: TraceStore, _ answer: @escaping @Sendable (QuerySnapshot) throws -> Maker
   ) async throws -> ResultStream<Maker.Element> {
-    Self.stream(try await read { try Self.started(answer($0)) }, for: store)
+    Self.stream(try await read(of: traces) { try Self.started(answer($0)) }, for: store)
   }
 
   /// The chunks of traces, as they are asked for. The stream keeps `store` open.
   func chunks(
     of traces: [TraceID], _ options: ReadOptions, for store: TraceStore
   ) async throws -> ResultStream<TraceChunk> {
-    let started = try await readers.run { [self] in
-      let snapshot = try snapshot(of: traces)
-      return Self.started(
-        ChunkMaker(traces, in: snapshot, options, self.options.clock(), ResultSummary(damage: snapshot.damage)))
+    let now = self.options.clock()
+    return try await stream(of: traces, for: store) { snapshot in
+      ChunkMaker(traces, in: snapshot, options, now, ResultSummary(damage: snapshot.damage))
     }
-    return Self.stream(started, for: store)
   }
 
   private struct Started<Maker: ElementMaker>: Sendable {

@@ -112,8 +112,13 @@ final class StoreCore: Sendable {
   // MARK: Reading
 
   /// Runs a synchronous read on a reader thread, over what is visible now.
-  func read<Result: Sendable>(_ body: @escaping @Sendable (QuerySnapshot) throws -> Result) async throws -> Result {
+  ///
+  /// - Parameter traces: those that it is about; nil for all.
+  func read<Result: Sendable>(
+    of traces: [TraceID]? = nil, _ body: @escaping @Sendable (QuerySnapshot) throws -> Result
+  ) async throws -> Result {
     try await readers.run { [self] in
+      func makeSnapshot() throws -> QuerySnapshot { try traces.map(snapshot) ?? self.makeSnapshot() }
       guard case .follower(let follower) = origin else { return try body(try makeSnapshot()) }
       // What the writer merges away is gone for this process once it has closed it.
       for _ in 0..<Self.maximumRestartCount {
@@ -137,7 +142,7 @@ final class StoreCore: Sendable {
   private static let maximumRestartCount = 3
 
   /// What is visible now of a few traces; of others it may hold nothing.
-  func snapshot(of traces: [TraceID]) throws -> QuerySnapshot {
+  private func snapshot(of traces: [TraceID]) throws -> QuerySnapshot {
     let live = try sources(of: traces)
     return QuerySnapshot(
       sources: live.memtables + live.segments, storeFingerprint: storeFingerprint, damage: damage, repeats: repeats)

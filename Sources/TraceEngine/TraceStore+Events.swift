@@ -25,8 +25,7 @@ extension TraceStore {
       source: try await core.readers.run {
         var tail = LogTail(
           fileSystem: core.fileSystem, directory: core.directory,
-          logDirectory: joinedPath(core.directory, StoreLayout.walDirectoryName), manifest: core.manifest,
-          cache: core.cache)
+          logDirectory: joinedPath(core.directory, StoreLayout.walDirectoryName), manifest: core.manifest)
         try tail.skipToEnd()
         return EventSource(core, predicate, options, tail)
       })

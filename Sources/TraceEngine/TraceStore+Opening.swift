@@ -134,7 +134,7 @@ struct StoreOpening {
       turn: turn,
       merges: MergeLoop(
         compactor: compactor, turn: turn, requestCount: { ingestor.requestCount },
-        isPressed: { [overlay, options] in overlay.byteCount > options.memoryBudgetByteCount / 16 },
+        isPressed: { [overlay, options] in overlay.hiddenByteCount > options.memoryBudgetByteCount / 16 },
         observe: { observer?($0) }),
       retention: RetentionLoop(
         expirer: expirer, ingestor: ingestor, manifest: manifest, rules: rules, turn: turn, clock: options.clock,

@@ -48,12 +48,22 @@ final class JoinedSlice: Sendable {
     }
   }
 
-  func joined(_ sources: OverlaySources, _ cache: BlockCache) throws -> JoinedSpans {
-    try cache.block(cacheKey) {
-      let joined = try JoinedSpans(keys, sources)
-      known.withLock { $0 = joined.stripe.bounds }
+  /// The spans as sources of some moment have them. Newer sources may have more records of superseded keys; all moments
+  /// have the same of the others.
+  ///
+  /// - Parameter superseded: places of keys that newer records than those of the slice have taken elsewhere.
+  func joined(_ sources: OverlaySources, superseded: RowMask, _ cache: BlockCache) throws -> JoinedSpans {
+    let joined = try cache.block(cacheKey) {
+      let joined = try JoinedSpans(keys, sources, superseded: superseded)
+      // What could not be read may lie outside, and so may older records of spans that have newer ones.
+      if joined.damage.isEmpty, superseded.isEmpty { known.withLock { $0 = joined.stripe.bounds } }
       return joined
     }
+    if joined.superseded.isEmpty || keys.indices.allSatisfy({ !joined.superseded[$0] || superseded[$0] }) {
+      return joined
+    }
+    // A newer search has joined them; this one began before some of the records came.
+    return try JoinedSpans(keys, sources, superseded: superseded)
   }
 }
 
@@ -66,6 +76,8 @@ final class JoinedSpans: CachedBlock {
   private let ends: [UInt32]
   /// For each row, the place of its key.
   private let owners: [UInt32]
+  /// Places of keys that had newer records when the spans were joined.
+  let superseded: RowMask
   /// A sentence for each place that could not be read.
   let damage: [String]
   let residentByteCount: Int
@@ -76,7 +88,7 @@ final class JoinedSpans: CachedBlock {
   private static let batchCount = 1 << 10
 
   /// - Parameter keys: distinct, ascending.
-  init(_ keys: [SpanKey], _ sources: OverlaySources) throws {
+  init(_ keys: [SpanKey], _ sources: OverlaySources, superseded: RowMask) throws {
     let all = keys
     let table = Memtable(endZeroMeansOpen: false, isSmall: true)
     var (ends, owners): ([UInt32], [UInt32]) = ([], [])
@@ -104,6 +116,7 @@ final class JoinedSpans: CachedBlock {
     let source = table.source()
     self.source = source
     stripe = MemtableStripe(context: source.context, firstRow: 0, rowCount: source.rowCount, bounds: source.bounds)
+    self.superseded = superseded
     self.ends = ends
     self.owners = owners
     self.damage = damage

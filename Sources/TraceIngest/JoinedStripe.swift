@@ -35,14 +35,14 @@ final class JoinedStripe: SpanStripe {
 
   /// Spans joined by themselves, beside the cache.
   func joined(_ keys: [SpanKey]) throws -> JoinedSpans {
-    let joined = try JoinedSpans(keys, sources)
+    let joined = try JoinedSpans(keys, sources, superseded: RowMask(count: keys.count))
     damage.add(joined.damage)
     return joined
   }
 
   /// The cache may let go of the spans between two questions, so that one question asks once.
   private func joined() throws -> JoinedSpans {
-    let joined = try slice.joined(sources, cache)
+    let joined = try slice.joined(sources, superseded: superseded, cache)
     damage.add(joined.damage)
     return joined
   }

@@ -23,7 +23,6 @@ package struct LogTail {
   private let directory: String
   private let logDirectory: String
   private let manifest: ManifestStore
-  private let cache: BlockCache
   private var cursor = WALCursor()
   private var segments: [SealedRequests] = []
   /// The sequence of the frame that comes next when none is missing.
@@ -32,13 +31,12 @@ package struct LogTail {
   private var lostRequestCount: UInt64 = 0
 
   package init(
-    fileSystem: any FileSystem, directory: String, logDirectory: String, manifest: ManifestStore, cache: BlockCache
+    fileSystem: any FileSystem, directory: String, logDirectory: String, manifest: ManifestStore
   ) {
     self.fileSystem = fileSystem
     self.directory = directory
     self.logDirectory = logDirectory
     self.manifest = manifest
-    self.cache = cache
   }
 
   /// Passes over what is there.
@@ -169,9 +167,10 @@ package struct LogTail {
 
   private func open(_ entry: ManifestFile) throws -> [any SpanStripe] {
     let path = joinedPath(directory, StoreLayout.fileName(entry.key))
+    // Read once, from front to back: the store's cache is left to queries.
     return try Segment.open(
-      file: try fileSystem.open(path, .read), number: entry.key.number, path: path, cache: cache,
-      expectedFooterHash: entry.footerHash
+      file: try fileSystem.open(path, .read), number: entry.key.number, path: path,
+      cache: BlockCache(maximumByteCount: 8 << 20), expectedFooterHash: entry.footerHash
     ).stripes
   }
 }

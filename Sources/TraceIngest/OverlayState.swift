@@ -48,6 +48,9 @@ struct OverlayState {
 
   var damage: [String] { segments.sorted { $0.key < $1.key }.flatMap(\.value.damage) }
 
+  /// Of `byteCount`, what merges make less: bits for records that one record could stand for.
+  var hiddenByteCount: Int { segments.values.reduce(0) { $0 + $1.hidden.byteCount } }
+
   /// What is held from one search to the next, beside what the cache holds.
   var byteCount: Int {
     slices.reduce(0) { $0 + $1.slice.byteCount + $1.superseded.count / 8 }
@@ -337,7 +340,8 @@ struct OverlayState {
     for segment in sources.segments {
       let overlaid =
         segments[segment.number]?.overlaid ?? segments[segment.number]?.hidden.overlaying(segment) ?? segment
-      segments[segment.number]?.overlaid = overlaid
+      // Segments of which nothing is hidden are nobody's once their readers are done.
+      segments[segment.number]?.overlaid = overlaid is Segment ? nil : overlaid
       spans.append(overlaid)
     }
     if slices.isEmpty { return spans }

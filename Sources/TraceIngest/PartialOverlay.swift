@@ -62,6 +62,9 @@ package final class PartialOverlay: Sendable {
     }
   }
 
+  /// Of `byteCount`, what merges make less.
+  package var hiddenByteCount: Int { state.withLock { $0.hiddenByteCount } }
+
   /// Bytes that are held from one search to the next, beside joined spans, which the cache holds.
   package var byteCount: Int { state.withLock { $0.byteCount } }
 }

@@ -82,6 +82,8 @@ package final class BlockCache: Sendable {
       } else {
         guard statistics.missCount - slots[index].loadCount >= BlockCache.loadCountOfSearch else { return }
         slots[index].isKnown = true
+        let passCount = slots[index].block.map { type(of: $0).passCount } ?? 0
+        if passCount > 1 { slots[index].passCount = passCount }
         newByteCount -= slots[index].byteCount
         newBlockCount -= 1
       }
