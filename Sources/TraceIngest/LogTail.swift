@@ -1,7 +1,7 @@
 package import TraceFiles
 package import TraceManifest
 import TraceModel
-package import TraceSegment
+import TraceSegment
 package import TraceSource
 package import TraceWAL
 
