@@ -54,7 +54,7 @@ private func quantile(_ q: Double, _ durations: [UInt64]) -> Double {
 private func unpacked(_ parts: [[UInt64]]) -> DurationHistogram {
   var merged = DurationHistogram()
   for part in parts {
-    var buckets: [BucketCount] = []
+    var buckets: [PackedBucket] = []
     histogram(part).appendBuckets(to: &buckets)
     merged.merge(buckets[...])
   }
@@ -115,7 +115,7 @@ private let quantiles = [0, 0.001, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1]
 
   @Test func `a bucket of more durations than two bytes count is kept in several parts`() {
     let many = histogram([UInt64](repeating: 7, count: 200_000) + [9])
-    var buckets: [BucketCount] = []
+    var buckets: [PackedBucket] = []
     many.appendBuckets(to: &buckets)
     #expect(buckets.count == 5)
     var merged = DurationHistogram()

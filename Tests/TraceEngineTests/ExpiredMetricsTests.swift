@@ -157,6 +157,10 @@ import TracestoreTesting
     #expect(try await store.getCallRates(query).expiredRows == .leftOut)
     query.lookbackNanoseconds = 1
     #expect(try await store.getCallRates(query).expiredRows == .none, "its window reaches no hour of expired spans")
+    let half = MetricsQuery(
+      serviceNames: ["shop"], end: Timestamp(nanoseconds: RetentionTests.epoch + Self.hour * 5 / 6),
+      lookbackNanoseconds: Self.hour / 2, quantile: 0.5)
+    #expect(try await store.getLatencies(half).expiredRows == .leftOut, "its window holds no whole hour")
     query = Self.query()
     query.spanKinds = [.client]
     #expect(try await store.getCallRates(query).metrics.isEmpty)

@@ -139,6 +139,25 @@ import TracestoreTesting
     try await store.close()
   }
 
+  @Test func `a store that fills slowly seals before its spans have outstayed their age`() async throws {
+    let clock = TestClock()
+    let second: UInt64 = 1_000_000_000
+    let store = try await TraceStore.inMemory(
+      options: Self.options(clock, RetentionPolicy(maximumAgeNanoseconds: 16 * second)))
+    _ = try await store.writeTraces(Self.batch(0))
+    clock.set(Self.epoch + 3 * second)
+    try await Task.sleep(nanoseconds: 2 * second)
+    #expect(try await store.statistics().segments.isEmpty, "a quarter of the age has not passed")
+    clock.set(Self.epoch + 10 * second)
+    for _ in 0..<400 {
+      if try await !store.statistics().segments.isEmpty { break }
+      try await Task.sleep(nanoseconds: 25_000_000)
+    }
+    #expect(try await store.statistics().segments.map(\.spanCount) == [20])
+    #expect(try await Self.traces(store) == [0])
+    try await store.close()
+  }
+
   @Test func `queries that began before go on, in this process and in others`() async throws {
     let clock = TestClock()
     let files = SimulatedFileSystem()

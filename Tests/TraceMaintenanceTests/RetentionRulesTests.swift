@@ -1,6 +1,7 @@
 import Testing
-import TraceMaintenance
 import TraceManifest
+
+@testable import TraceMaintenance
 
 /// What goes and what stays, by entries alone.
 @Suite struct RetentionRulesTests {
@@ -91,6 +92,25 @@ import TraceManifest
     }
     #expect(mergeCount > 10, "without merges this tests little")
     #expect(live.count < 40)
+  }
+
+  /// Writing a file again that loses nothing would be done with each pass.
+  @Test(arguments: [1, 2, 4, 16, 96] as [UInt64])
+  func `metrics segments are written again only when an hour goes, and before it has outstayed its age by much`(
+    _ ageInQuarters: UInt64
+  ) {
+    let quarter = Self.hour / 4
+    let age = ageInQuarters * quarter
+    let rules = RetentionRules(maximumMetricsAgeNanoseconds: age)
+    var file = Self.file(1, start: 20 * Self.hour)
+    file.minimumStartNanoseconds = 10 * Self.hour
+    var first: UInt64?
+    for now in stride(from: 10 * Self.hour, through: 60 * Self.hour, by: Int(quarter / 3)) {
+      if rules.metricsToRewrite([file], hasNew: false, nowNanoseconds: now).isEmpty { continue }
+      first = first ?? now
+      #expect(rules.isExpired(hour: 10, nowNanoseconds: now), "\(now)")
+    }
+    #expect(first.map { $0 <= 11 * Self.hour + age * 5 / 4 + quarter } == true)
   }
 
   /// Starts and arrivals of all kinds, and what merges make of them.
