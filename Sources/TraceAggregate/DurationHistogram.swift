@@ -49,7 +49,7 @@ package struct DurationHistogram: Hashable, Sendable {
   }
 
   /// Adds what `appendBuckets` gave.
-  package mutating func merge(_ buckets: ArraySlice<BucketCount>) {
+  package mutating func merge(_ buckets: ArraySlice<PackedBucket>) {
     guard let first = buckets.first, let last = buckets.last else { return }
     extend(to: Int(first.bucket)...Int(last.bucket))
     let base = firstBucket

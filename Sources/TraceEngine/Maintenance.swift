@@ -31,7 +31,8 @@ final class Maintenance: Sendable {
     retention.wake()
   }
 
-  /// Ends the loops; what is under way is given up and leaves nothing behind.
+  /// Ends the loops. A merge that is under way is given up and leaves nothing behind; a retention pass ends with the
+  /// segments that it is at.
   func requestEnd() {
     turn.close()
     merges.requestEnd()

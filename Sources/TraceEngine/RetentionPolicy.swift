@@ -5,7 +5,7 @@ import TraceModel
 ///
 /// Segments go whole. A segment's age is that of its newest span, by its start, or by the newest arrival where starts make
 /// no sense (zero, or later than everything had arrived); older spans in it stay as long. Spans that are not in a segment
-/// yet stay.
+/// yet stay; an open store seals them when the first has waited for a quarter of the age.
 public struct RetentionPolicy: Hashable, Sendable {
   /// Segments whose newest span is older are dropped. A span may outstay it by the range of times in its segment, which
   /// merges keep to a quarter of the age.

@@ -13,7 +13,7 @@ package struct PackedTally: Sendable {
   }
 
   private var edges: [Edge] = []
-  private var buckets: [BucketCount] = []
+  private var buckets: [PackedBucket] = []
 
   package init(_ tally: EdgeTally) {
     edges.reserveCapacity(tally.edges.count)
@@ -28,7 +28,7 @@ package struct PackedTally: Sendable {
   }
 
   package var byteCount: Int {
-    edges.count * MemoryLayout<Edge>.stride + buckets.count * MemoryLayout<BucketCount>.stride
+    edges.count * MemoryLayout<Edge>.stride + buckets.count * MemoryLayout<PackedBucket>.stride
   }
 
   /// Adds all sums to those of another tally.

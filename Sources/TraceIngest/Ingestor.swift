@@ -248,7 +248,8 @@ package final class Ingestor: Sendable {
 
   /// Runs `body` with what is visible, while nothing is sealed: a seal drops rows that stand in a segment, and must not
   /// do so while `body` is about to drop the segment because the memtable has them. Every row that `body` sees outlives a
-  /// crash; what is written meanwhile is newer than what it does. Writes wait only when memtables are full.
+  /// crash; what is written meanwhile is newer than what it does. Writes wait when memtables are full, or when somebody asks
+  /// for a seal.
   package func withoutSeals<Result>(_ body: (LiveSources) throws -> Result) throws -> Result {
     try sealTurn.withLock { _ in
       let live = sources()

@@ -87,9 +87,8 @@ final class JoinedSpans: CachedBlock {
   /// Spans whose records are in memory at a time. Fewer would decompress more often what their records stand in.
   private static let batchCount = 1 << 10
 
-  /// - Parameter keys: distinct, ascending.
-  init(_ keys: [SpanKey], _ sources: OverlaySources, superseded: RowMask) throws {
-    let all = keys
+  /// - Parameter all: distinct, ascending.
+  init(_ all: [SpanKey], _ sources: OverlaySources, superseded: RowMask) throws {
     let table = Memtable(endZeroMeansOpen: false, isSmall: true)
     var (ends, owners): ([UInt32], [UInt32]) = ([], [])
     ends.reserveCapacity(all.count)

@@ -40,13 +40,13 @@ final class JoinedSource: SpanSource {
     for stripe in joinedStripes {
       if stripe.isCached { try body(stripe, stripe.allRows) } else { missing.append(stripe) }
     }
-    guard let any = missing.first, missing.count > 1 else {
+    guard missing.count > 1 else {
       for stripe in missing { try body(stripe, stripe.allRows) }
       return
     }
     let keys = missing.flatMap(\.liveKeys).sorted()
     for first in stride(from: 0, to: keys.count, by: Self.listedCount) {
-      let spans = try any.joined(Array(keys[first..<min(first + Self.listedCount, keys.count)]))
+      let spans = try missing[0].joined(Array(keys[first..<min(first + Self.listedCount, keys.count)]))
       try body(spans.stripe, RowMask(count: spans.stripe.rowCount, filled: true))
     }
   }

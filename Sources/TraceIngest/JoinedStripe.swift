@@ -73,13 +73,13 @@ final class JoinedStripe: SpanStripe {
     return match
   }
 
-  /// The rows of the table for rows that were given before. They are gone when newer records came and the spans had to
-  /// be joined again.
+  /// The rows of the table for rows that were given before. They are gone when the spans had to be joined again and a
+  /// record could not be read any more.
   private func tableRows(_ rows: [Int], in joined: JoinedSpans) throws -> [Int] {
     try rows.map { row in
       let own = joined.rows(of: row / slice.height)
       guard row % slice.height < own.count else {
-        throw TracestoreError(.snapshotExpired, "A span changed while it was searched for; ask again.")
+        throw TracestoreError(.snapshotExpired, "A span that was found could not be read again; ask again.")
       }
       return own.lowerBound + row % slice.height
     }
