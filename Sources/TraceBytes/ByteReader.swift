@@ -138,5 +138,22 @@ extension UnsafeRawBufferPointer {
   @inlinable public var array: [UInt8] { [UInt8](self) }
 
   /// Checked text: nil when the bytes are not UTF-8.
-  package var text: String? { String(validating: self, as: UTF8.self) }
+  package var text: String? {
+    // What is ASCII needs no repair, and is made without the generic way, which asks for metadata each time.
+    isASCII ? String(decoding: self, as: UTF8.self) : String(validating: self, as: UTF8.self)
+  }
+
+  private var isASCII: Bool {
+    var bits: UInt64 = 0
+    var place = 0
+    while place &+ 8 <= count {
+      bits |= loadUnaligned(fromByteOffset: place, as: UInt64.self)
+      place &+= 8
+    }
+    while place < count {
+      bits |= UInt64(self[place])
+      place &+= 1
+    }
+    return bits & 0x8080_8080_8080_8080 == 0
+  }
 }

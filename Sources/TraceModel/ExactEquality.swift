@@ -1,8 +1,16 @@
 // Equality of model values is equality of content: texts by their UTF-8 bytes, doubles by their bits. Swift compares
 // strings by canonical equivalence, under which two different service names could be one.
 
-@inline(__always)
-private func areEqual(_ left: String, _ right: String) -> Bool { left.utf8.elementsEqual(right.utf8) }
+private func areEqual(_ left: String, _ right: String) -> Bool {
+  guard left.utf8.count == right.utf8.count else { return false }
+  // Records that were read share the texts of their resources and scopes, which then are one place in memory.
+  let areEqual = left.utf8.withContiguousStorageIfAvailable { left in
+    right.utf8.withContiguousStorageIfAvailable { right in
+      left.baseAddress == right.baseAddress || left.elementsEqual(right)
+    }
+  }
+  return (areEqual ?? nil) ?? left.utf8.elementsEqual(right.utf8)
+}
 
 extension Attribute {
   public static func == (left: Attribute, right: Attribute) -> Bool {

@@ -93,8 +93,9 @@ extension SourceSpan {
 
   /// The span as a reader gets it.
   func visibleSpan(_ options: ReadOptions) -> SpanRecord {
+    guard !options.isRaw, span.attributes.contains(where: { ControlKey.isHidden($0.key) }) else { return span }
     var span = span
-    if !options.isRaw { span.attributes.removeAll { ControlKey.isHidden($0.key) } }
+    span.attributes.removeAll { ControlKey.isHidden($0.key) }
     return span
   }
 

@@ -10,7 +10,7 @@ import TraceSource
     let shapes = StripeShapes([[], [0], [0, 1], [1, 0, 0], [2, 1, 2]])
     let codes = (0..<count).map { _ in UInt32(random.below(shapes.count)) }
     let map = ShapeMap(codes: ShapeCodes(codes), shapes: shapes)
-    var tallies: [ShapeMap.Tally] = []
+    var counter = SlotCounter(entryCount: 4)
     for entry in 0..<4 as Range<UInt32> {
       // The plain way: the values of the entry in element order.
       var owners: [Int] = []
@@ -23,9 +23,13 @@ import TraceSource
       for (index, owner) in owners.enumerated() where random.chance(30) { #expect(cursor.element(of: index) == owner) }
       #expect(cursor.element(of: owners.count) == nil)
       for element in 0..<count {
-        map.tallyBefore(element, into: &tallies)
-        let index = map.denseIndex(of: element, entry: entry, prefix: prefix, talliesBefore: tallies)
-        #expect(index == owners.firstIndex { $0 >= element } ?? owners.count)
+        var indices: [Int] = []
+        counter.begin(element, of: map)
+        for slot in shapes.entries(Int(codes[element])) where slot == entry {
+          indices.append(Int(prefix[element >> ShapeMap.blockShift]) + counter.next(slot))
+        }
+        counter.end(element, of: map)
+        #expect(indices == owners.indices.filter { owners[$0] == element })
       }
     }
   }

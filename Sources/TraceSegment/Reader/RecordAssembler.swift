@@ -12,8 +12,9 @@ struct RecordAssembler {
   private let strings: StringTable
   private let runs: RunDirectory
   private let times: StripeTimes
-  private var attributeColumns: [UInt32: AttributeColumn] = [:]
-  private var tallies: [ShapeMap.Tally] = []
+  /// For each key catalogue entry, once it was asked for.
+  private var attributeColumns: [AttributeColumn?]
+  private var counter: SlotCounter
 
   init(_ core: SegmentCore, _ loaded: LoadedStripe, _ scratch: ReadScratch) throws {
     self.core = core
@@ -22,6 +23,8 @@ struct RecordAssembler {
     strings = try core.strings()
     runs = try loaded.runs(scratch)
     times = try StripeTimes(loaded)
+    attributeColumns = [AttributeColumn?](repeating: nil, count: loaded.catalogue.count)
+    counter = SlotCounter(entryCount: loaded.catalogue.count)
   }
 
   /// The records of ascending rows inside the stripe.
@@ -150,24 +153,23 @@ struct RecordAssembler {
   private mutating func attributes(_ element: Int, _ map: ShapeMap) throws -> [Attribute] {
     let entries = map.shapes.entries(Int(map.codes[element]))
     guard !entries.isEmpty else { return [] }
-    map.tallyBefore(element, into: &tallies)
+    let block = element >> ShapeMap.blockShift
+    counter.begin(element, of: map)
+    defer { counter.end(element, of: map) }
     var result: [Attribute] = []
     result.reserveCapacity(entries.count)
-    for slot in entries.indices {
-      let entry = entries[slot]
+    for entry in entries {
       let column = try attributeColumn(entry, map)
-      var index = map.denseIndex(of: element, entry: entry, prefix: column.prefix, talliesBefore: tallies)
-      // A key that occurs twice in one element has its values side by side.
-      for earlier in entries.startIndex..<slot where entries[earlier] == entry { index += 1 }
+      let index = Int(column.prefix[block]) + counter.next(entry)
       result.append(try attribute(column, index))
     }
     return result
   }
 
   private mutating func attributeColumn(_ entry: UInt32, _ map: ShapeMap) throws -> AttributeColumn {
-    if let known = attributeColumns[entry] { return known }
+    if let known = attributeColumns[Int(entry)] { return known }
     let column = try loaded.attributeColumn(entry, map, scratch)
-    attributeColumns[entry] = column
+    attributeColumns[Int(entry)] = column
     return column
   }
 

@@ -49,18 +49,6 @@ final class StripeShapes: StripePart {
 
   func slotCount(_ shape: Int) -> Int { firstSlots[shape + 1] - firstSlots[shape] }
 
-  /// How many slots of the shape belong to a catalogue entry.
-  func multiplicity(of entry: UInt32, in shape: Int) -> Int {
-    var total = 0
-    var slot = firstSlots[shape]
-    let end = firstSlots[shape + 1]
-    while slot < end {
-      if slots[slot] == entry { total &+= 1 }
-      slot &+= 1
-    }
-    return total
-  }
-
   /// Hands to `body`, for each shape, how many of its slots belong to a catalogue entry.
   func withMultiplicities<Result>(
     of entry: UInt32, _ body: (UnsafeMutableBufferPointer<UInt32>) throws -> Result
@@ -205,7 +193,7 @@ final class ShapeMap: StripePart {
   }
 
   /// Fills `tallies` with the shapes of the elements that stand before `element` in its block.
-  func tallyBefore(_ element: Int, into tallies: inout [Tally]) {
+  fileprivate func tallyBefore(_ element: Int, into tallies: inout [Tally]) {
     tallies.removeAll(keepingCapacity: true)
     var place = (element >> Self.blockShift) << Self.blockShift
     var last = 0
@@ -221,14 +209,45 @@ final class ShapeMap: StripePart {
       if last < tallies.count { tallies[last].count &+= 1 } else { tallies.append(Tally(shape: code, count: 1)) }
     }
   }
+}
 
-  /// Where the first value of `entry` in `element` stands among its values.
-  func denseIndex(of element: Int, entry: UInt32, prefix: [UInt32], talliesBefore: [Tally]) -> Int {
-    var index = Int(prefix[element >> Self.blockShift])
-    for tally in talliesBefore {
-      index += shapes.multiplicity(of: entry, in: Int(tally.shape)) * Int(tally.count)
+/// Finds where the values of one element stand, key by key, in one pass over the shapes before it.
+struct SlotCounter {
+  private var tallies: [ShapeMap.Tally] = []
+  /// For each catalogue entry, how many values stand before the next one of the element, in its block; zeros between
+  /// elements.
+  private var counts: [UInt32]
+
+  init(entryCount: Int) { counts = [UInt32](repeating: 0, count: entryCount) }
+
+  /// Begins with an element, whose slots are to be asked for in attribute order.
+  mutating func begin(_ element: Int, of map: ShapeMap) {
+    map.tallyBefore(element, into: &tallies)
+    map.shapes.withSlots { firstSlots, slots in
+      for tally in tallies {
+        let shape = Int(tally.shape)
+        for slot in firstSlots[shape]..<firstSlots[shape &+ 1] { counts[Int(slots[slot])] &+= tally.count }
+      }
     }
-    return index
+  }
+
+  /// Where the value of the next slot stands among those of its entry in the block, which begins where
+  /// `ShapeMap.prefix(of:)` says.
+  mutating func next(_ entry: UInt32) -> Int {
+    // A key that occurs twice in one element has its values side by side.
+    defer { counts[Int(entry)] &+= 1 }
+    return Int(counts[Int(entry)])
+  }
+
+  /// Ends with an element that was begun.
+  mutating func end(_ element: Int, of map: ShapeMap) {
+    map.shapes.withSlots { firstSlots, slots in
+      func clear(_ shape: Int) {
+        for slot in firstSlots[shape]..<firstSlots[shape &+ 1] { counts[Int(slots[slot])] = 0 }
+      }
+      for tally in tallies { clear(Int(tally.shape)) }
+      clear(Int(map.codes[element]))
+    }
   }
 }
 

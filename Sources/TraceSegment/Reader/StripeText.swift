@@ -8,7 +8,14 @@ final class StripeText: StripePart, @unchecked Sendable {
   fileprivate enum Form {
     case empty
     case dictionary(TextDictionary)
-    case column(TextColumn)
+    case column(OpenText)
+  }
+
+  /// A column, in an object so that a look at the form counts one reference.
+  fileprivate final class OpenText: Sendable {
+    let column: TextColumn
+
+    init(_ column: TextColumn) { self.column = column }
   }
 
   fileprivate let form: Form
@@ -57,7 +64,7 @@ final class StripeText: StripePart, @unchecked Sendable {
       case .column:
         let column = try TextColumn(first, verifying: isVerifying, scratch: scratch.columns)
         guard column.count == count else { throw place.damage("\(count) values are due and \(column.count) are there") }
-        return .column(column)
+        return .column(OpenText(column))
       }
     }
   }
@@ -70,8 +77,8 @@ final class StripeText: StripePart, @unchecked Sendable {
     case .empty: return try body(UnsafeRawBufferPointer(start: nil, count: 0))
     case .dictionary(let dictionary):
       return try withEntry(try dictionary.indices.value(at: index), dictionary, strings, body)
-    case .column(let column):
-      return try place.naming { try column.reading(at: index, scratch, body) }
+    case .column(let text):
+      return try place.naming { try text.column.reading(at: index, scratch, body) }
     }
   }
 
@@ -133,9 +140,9 @@ final class StripeText: StripePart, @unchecked Sendable {
           if passes { body(first &+ index) }
         }
       }
-    case .column(let column):
+    case .column(let text):
       try place.naming {
-        try column.reading(range, scratch) { index, bytes in if decide(bytes) { body(index) } }
+        try text.column.reading(range, scratch) { index, bytes in if decide(bytes) { body(index) } }
       }
     }
   }
@@ -161,8 +168,8 @@ final class StripeText: StripePart, @unchecked Sendable {
           index &+= 1
         }
       }
-    case .column(let column):
-      for index in try place.naming({ try column.rows(equalTo: needle, scratch: scratch.columns) })
+    case .column(let text):
+      for index in try place.naming({ try text.column.rows(equalTo: needle, scratch: scratch.columns) })
       where range.contains(index) { body(index) }
     }
   }
@@ -192,9 +199,9 @@ final class StripeText: StripePart, @unchecked Sendable {
       for (entry, occurrences) in counts.enumerated() where occurrences > 0 {
         try withEntry(UInt64(entry), dictionary, strings) { try body($0, occurrences) }
       }
-    case .column(let column):
+    case .column(let text):
       try place.naming {
-        try column.reading(range, scratch) { index, bytes in if isWanted?(index) ?? true { try body(bytes, 1) } }
+        try text.column.reading(range, scratch) { index, bytes in if isWanted?(index) ?? true { try body(bytes, 1) } }
       }
     }
   }
@@ -211,12 +218,12 @@ extension StripeText {
       return .dictionary(
         entries: try dictionary.indices.decodeCodes(maximum: maximum, scratch), shared: dictionary.shared,
         local: dictionary.local)
-    case .column(let column):
+    case .column(let text):
       var bytes: [UInt8] = []
       var ends: [Int] = []
       ends.reserveCapacity(count)
       try place.naming {
-        try column.readingAll(scratch) { _, value in
+        try text.column.readingAll(scratch) { _, value in
           bytes.append(contentsOf: value)
           ends.append(bytes.count)
         }
