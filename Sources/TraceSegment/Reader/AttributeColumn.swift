@@ -1,4 +1,5 @@
 import TraceBytes
+import TraceModel
 
 /// The values of one key catalogue entry in a stripe, with the way to them.
 final class AttributeColumn: StripePart {
@@ -22,6 +23,32 @@ final class AttributeColumn: StripePart {
     self.type = type
     self.prefix = prefix
     self.values = values
+  }
+
+  /// Calls `body` with the place of each of ascending `indices` and the attribute that its value makes.
+  func forEachAttribute(
+    at indices: [Int], _ strings: StringTable, _ scratch: ReadScratch, _ body: (_ place: Int, Attribute) -> Void
+  ) throws {
+    switch values {
+    case .none:
+      let attribute = Attribute(key, type == .empty ? .empty : .absent)
+      for place in indices.indices { body(place, attribute) }
+    case .words(let chunk):
+      for (place, word) in try chunk.gather(indices).enumerated() {
+        body(place, Attribute(key, type == .bool ? .bool(word != 0) : .int(Int64(bitPattern: word ^ 1 << 63))))
+      }
+    case .doubles(let chunk):
+      for (place, index) in indices.enumerated() {
+        body(place, Attribute(key, .double(Double(bitPattern: try chunk.value(at: index)))))
+      }
+    case .text(let chunk):
+      // Rows of one operation stand side by side and mostly agree.
+      var last = Attribute(key, .absent)
+      try chunk.forEachValue(at: indices, strings, scratch) { place, bytes in
+        if let bytes { last = try AttributeDecoding.attribute(key, type, bytes, chunk.place) }
+        body(place, last)
+      }
+    }
   }
 }
 

@@ -12,8 +12,6 @@ struct RecordAssembler {
   private let strings: StringTable
   private let runs: RunDirectory
   private let times: StripeTimes
-  /// For each key catalogue entry, once it was asked for.
-  private var attributeColumns: [AttributeColumn?]
   private var counter: SlotCounter
 
   init(_ core: SegmentCore, _ loaded: LoadedStripe, _ scratch: ReadScratch) throws {
@@ -23,7 +21,6 @@ struct RecordAssembler {
     strings = try core.strings()
     runs = try loaded.runs(scratch)
     times = try StripeTimes(loaded)
-    attributeColumns = [AttributeColumn?](repeating: nil, count: loaded.catalogue.count)
     counter = SlotCounter(entryCount: loaded.catalogue.count)
   }
 
@@ -50,9 +47,10 @@ struct RecordAssembler {
     let statusUnknownFields = try loaded.text(ChunkID.statusUnknownFields, count: count, scratch)
     let resourceList = try loaded.resourceList(scratch)
     let scopeList = try loaded.scopeList(scratch)
-    let shapes = try loaded.shapeMap(.span, scratch)
-    let eventRanges = try loaded.events(of: rows, scratch)
-    let linkRanges = try loaded.links(of: rows, scratch)
+    let attributes = try attributes(of: rows, loaded.shapeMap(.span, scratch))
+    let starts = try zip(ordinals, offsets).map { try times.bases.value(at: $0) &+ $1 }
+    let events = try events(loaded.events(of: rows, scratch), starts: starts)
+    let links = try links(loaded.links(of: rows, scratch))
 
     var knownTrace: (ordinal: Int, id: TraceID)?
     var knownName: (run: Int, text: String)?
@@ -65,19 +63,18 @@ struct RecordAssembler {
       let run = runs.run(of: row)
       let name = try knownName.flatMap { $0.run == run ? $0.text : nil } ?? strings.string(runs.names[run])
       knownName = (run, name)
-      let start = try times.bases.value(at: ordinal) &+ offsets[place]
       var span = SpanRecord(traceID: trace, spanID: SpanID(spanIDs[place]))
       span.traceState = try traceStates.string(at: row, strings, scratch)
       span.parentSpanID = parents[place].map { SpanID($0) }
       span.name = name
       span.kind = SpanKind(rawValue: runs.kinds[run])
-      span.start = Timestamp(nanoseconds: start)
-      span.end = Timestamp(nanoseconds: start &+ durations[place])
-      span.attributes = try attributes(row, shapes)
+      span.start = Timestamp(nanoseconds: starts[place])
+      span.end = Timestamp(nanoseconds: starts[place] &+ durations[place])
+      span.attributes = attributes[place]
       span.droppedAttributeCount = UInt32(truncatingIfNeeded: droppedAttributes[place])
-      span.events = try events(eventRanges[place], start: start)
+      span.events = events[place]
       span.droppedEventCount = UInt32(truncatingIfNeeded: droppedEvents[place])
-      span.links = try links(linkRanges[place])
+      span.links = links[place]
       span.droppedLinkCount = UInt32(truncatingIfNeeded: droppedLinks[place])
       if statusAbsences[place] == 0 {
         span.status = SpanStatus(
@@ -103,89 +100,109 @@ struct RecordAssembler {
     return Int(list[Int(index)])
   }
 
-  private mutating func events(_ range: Range<Int>, start: UInt64) throws -> [SpanEvent] {
-    guard !range.isEmpty else { return [] }
+  /// The events of each row, whose starts they count from.
+  private mutating func events(_ ranges: [Range<Int>], starts: [UInt64]) throws -> [[SpanEvent]] {
+    let all = ranges.flatMap { $0 }
+    guard !all.isEmpty else { return [[SpanEvent]](repeating: [], count: ranges.count) }
     let count = loaded.head.eventCount
-    let offsets = try loaded.integers(ChunkID.eventTime, count: count)
+    let offsets = try loaded.integers(ChunkID.eventTime, count: count).gather(all)
     let names = try loaded.text(ChunkID.eventName, count: count, scratch)
-    let dropped = try loaded.integers(ChunkID.eventDroppedAttributeCount, count: count)
+    let dropped = try loaded.integers(ChunkID.eventDroppedAttributeCount, count: count).gather(all)
     let unknownFields = try loaded.text(ChunkID.eventUnknownFields, count: count, scratch)
-    let shapes = try loaded.shapeMap(.event, scratch)
-    var result: [SpanEvent] = []
-    for event in range {
-      let offset = UInt64(bitPattern: unzigzag(try offsets.value(at: event)))
-      result.append(
-        SpanEvent(
-          time: Timestamp(nanoseconds: start &+ offset), name: try names.string(at: event, strings, scratch),
-          attributes: try attributes(event, shapes),
-          droppedAttributeCount: UInt32(truncatingIfNeeded: try dropped.value(at: event)),
-          unknownFields: try unknownFields.bytes(at: event, strings, scratch)))
+    let attributes = try attributes(of: all, loaded.shapeMap(.event, scratch))
+    var place = 0
+    return try zip(ranges, starts).map { range, start in
+      try range.map { event in
+        defer { place += 1 }
+        return SpanEvent(
+          time: Timestamp(nanoseconds: start &+ UInt64(bitPattern: unzigzag(offsets[place]))),
+          name: try names.string(at: event, strings, scratch), attributes: attributes[place],
+          droppedAttributeCount: UInt32(truncatingIfNeeded: dropped[place]),
+          unknownFields: try unknownFields.bytes(at: event, strings, scratch))
+      }
     }
-    return result
   }
 
-  private mutating func links(_ range: Range<Int>) throws -> [SpanLink] {
-    guard !range.isEmpty else { return [] }
+  private mutating func links(_ ranges: [Range<Int>]) throws -> [[SpanLink]] {
+    let all = ranges.flatMap { $0 }
+    guard !all.isEmpty else { return [[SpanLink]](repeating: [], count: ranges.count) }
     let count = loaded.head.linkCount
-    func value(_ id: UInt32, _ link: Int) throws -> UInt64 { try loaded.integers(id, count: count).value(at: link) }
+    func gathered(_ id: UInt32) throws -> [UInt64] { try loaded.integers(id, count: count).gather(all) }
+    let absences = try gathered(ChunkID.linkAbsence)
+    let traceHighs = try gathered(ChunkID.linkTraceHigh)
+    let traceLows = try gathered(ChunkID.linkTraceLow)
+    let spanIDs = try gathered(ChunkID.linkSpanID)
+    let dropped = try gathered(ChunkID.linkDroppedAttributeCount)
+    let flags = try gathered(ChunkID.linkFlags)
     let traceStates = try loaded.text(ChunkID.linkTraceState, count: count, scratch)
     let unknownFields = try loaded.text(ChunkID.linkUnknownFields, count: count, scratch)
-    let shapes = try loaded.shapeMap(.link, scratch)
-    var result: [SpanLink] = []
-    for link in range {
-      let absence = try value(ChunkID.linkAbsence, link)
-      let trace = TraceID(
-        high: try value(ChunkID.linkTraceHigh, link), low: try value(ChunkID.linkTraceLow, link))
-      result.append(
-        SpanLink(
-          traceID: absence & 1 == 0 ? trace : nil,
-          spanID: absence & 2 == 0 ? SpanID(try value(ChunkID.linkSpanID, link)) : nil,
-          traceState: try traceStates.string(at: link, strings, scratch), attributes: try attributes(link, shapes),
-          droppedAttributeCount: UInt32(truncatingIfNeeded: try value(ChunkID.linkDroppedAttributeCount, link)),
-          flags: UInt32(truncatingIfNeeded: try value(ChunkID.linkFlags, link)),
-          unknownFields: try unknownFields.bytes(at: link, strings, scratch)))
+    let attributes = try attributes(of: all, loaded.shapeMap(.link, scratch))
+    var place = 0
+    return try ranges.map { range in
+      try range.map { link in
+        defer { place += 1 }
+        return SpanLink(
+          traceID: absences[place] & 1 == 0 ? TraceID(high: traceHighs[place], low: traceLows[place]) : nil,
+          spanID: absences[place] & 2 == 0 ? SpanID(spanIDs[place]) : nil,
+          traceState: try traceStates.string(at: link, strings, scratch), attributes: attributes[place],
+          droppedAttributeCount: UInt32(truncatingIfNeeded: dropped[place]),
+          flags: UInt32(truncatingIfNeeded: flags[place]),
+          unknownFields: try unknownFields.bytes(at: link, strings, scratch))
+      }
     }
-    return result
   }
 
   // MARK: Attributes
 
-  private mutating func attributes(_ element: Int, _ map: ShapeMap) throws -> [Attribute] {
-    let entries = map.shapes.entries(Int(map.codes[element]))
-    guard !entries.isEmpty else { return [] }
-    let block = element >> ShapeMap.blockShift
-    counter.begin(element, of: map)
-    defer { counter.end(element, of: map) }
-    var result: [Attribute] = []
-    result.reserveCapacity(entries.count)
-    for entry in entries {
-      let column = try attributeColumn(entry, map)
-      let index = Int(column.prefix[block]) + counter.next(entry)
-      result.append(try attribute(column, index))
+  /// Where a value of an element stands.
+  private struct Slot {
+    var entry: Int
+    /// The element's place among those that are asked for, and the value's place among its attributes.
+    var element: Int
+    var place: Int
+    /// The element's block, and how many values of the key stand before this one in it.
+    var block: Int
+    var countInBlock: Int
+  }
+
+  /// The attributes of each of ascending elements.
+  ///
+  /// Key by key: element by element, each value would be a walk through the parts of another column.
+  private mutating func attributes(of elements: [Int], _ map: ShapeMap) throws -> [[Attribute]] {
+    var result: [[Attribute]] = []
+    result.reserveCapacity(elements.count)
+    var slots: [Slot] = []
+    // For each key catalogue entry, how many slots the ones before it have; then all of them.
+    var firsts = [Int](repeating: 0, count: loaded.catalogue.count + 1)
+    for (number, element) in elements.enumerated() {
+      let entries = map.shapes.entries(Int(map.codes[element]))
+      counter.begin(element, of: map)
+      for (place, entry) in entries.enumerated() {
+        slots.append(
+          Slot(
+            entry: Int(entry), element: number, place: place, block: element >> ShapeMap.blockShift,
+            countInBlock: counter.next(entry)))
+        firsts[Int(entry) + 1] += 1
+      }
+      counter.end(element, of: map)
+      result.append([Attribute](repeating: Attribute("", .absent), count: entries.count))
     }
-    return result
-  }
-
-  private mutating func attributeColumn(_ entry: UInt32, _ map: ShapeMap) throws -> AttributeColumn {
-    if let known = attributeColumns[Int(entry)] { return known }
-    let column = try loaded.attributeColumn(entry, map, scratch)
-    attributeColumns[Int(entry)] = column
-    return column
-  }
-
-  private func attribute(_ column: AttributeColumn, _ index: Int) throws -> Attribute {
-    switch column.values {
-    case .none: return Attribute(column.key, column.type == .empty ? .empty : .absent)
-    case .words(let chunk):
-      let word = try chunk.value(at: index)
-      if column.type == .bool { return Attribute(column.key, .bool(word != 0)) }
-      return Attribute(column.key, .int(Int64(bitPattern: word ^ 1 << 63)))
-    case .doubles(let chunk):
-      return Attribute(column.key, .double(Double(bitPattern: try chunk.value(at: index))))
-    case .text(let chunk):
-      return try chunk.withValue(at: index, strings, scratch) { bytes in
-        try AttributeDecoding.attribute(column.key, column.type, bytes, chunk.place)
+    for entry in 1..<firsts.count { firsts[entry] += firsts[entry - 1] }
+    var next = firsts
+    var order = [Int](repeating: 0, count: slots.count)
+    for (number, slot) in slots.enumerated() {
+      order[next[slot.entry]] = number
+      next[slot.entry] += 1
+    }
+    for entry in 0..<loaded.catalogue.count where firsts[entry] < firsts[entry + 1] {
+      let own = order[firsts[entry]..<firsts[entry + 1]]
+      let column = try loaded.attributeColumn(UInt32(truncatingIfNeeded: entry), map, scratch)
+      let indices = own.map { Int(column.prefix[slots[$0].block]) + slots[$0].countInBlock }
+      try column.forEachAttribute(at: indices, strings, scratch) { place, attribute in
+        let slot = slots[own[own.startIndex + place]]
+        result[slot.element][slot.place] = attribute
       }
     }
+    return result
   }
 }

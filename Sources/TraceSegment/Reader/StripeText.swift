@@ -82,6 +82,29 @@ final class StripeText: StripePart, @unchecked Sendable {
     }
   }
 
+  /// Calls `body` with the place of each of ascending `indices` and the bytes of its value, which live as long as the
+  /// call; with nil where the value is that of the place before.
+  func forEachValue(
+    at indices: [Int], _ strings: StringTable, _ scratch: ReadScratch,
+    _ body: (_ place: Int, UnsafeRawBufferPointer?) throws -> Void
+  ) throws {
+    switch form {
+    case .empty:
+      for place in indices.indices { try body(place, place == 0 ? UnsafeRawBufferPointer(start: nil, count: 0) : nil) }
+    case .dictionary(let dictionary):
+      var last: UInt64?
+      for (place, entry) in try dictionary.indices.gather(indices).enumerated() {
+        if entry == last {
+          try body(place, nil)
+        } else {
+          try withEntry(entry, dictionary, strings) { try body(place, $0) }
+          last = entry
+        }
+      }
+    case .column(let text): try self.place.naming { try text.column.reading(indices, scratch) { try body($0, $1) } }
+    }
+  }
+
   private func withEntry<Result>(
     _ entry: UInt64, _ dictionary: TextDictionary, _ strings: StringTable,
     _ body: (UnsafeRawBufferPointer) throws -> Result
