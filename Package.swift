@@ -28,7 +28,7 @@ let rooms: KeyValuePairs<String, [String]> = [
     "TraceModel", "TraceBytes", "TraceFiles", "TraceMerge", "TraceOTLP", "TraceColumns", "TraceGraph", "TraceSource",
     "TraceWAL", "TraceSegment", "TraceManifest",
   ],
-  "TraceMaintenance": ["TraceModel", "TraceBytes", "TraceColumns", "TraceSegment", "TraceManifest"],
+  "TraceMaintenance": ["TraceModel", "TraceBytes", "TraceMerge", "TraceColumns", "TraceSegment", "TraceManifest"],
   "TraceQuery": [
     "TraceText", "TraceModel", "TraceBytes", "TracestoreV2", "TraceMerge", "TraceColumns", "TraceGraph", "TraceSource",
     "TraceFilter", "TraceAggregate", "TraceSegment", "TraceManifest",
@@ -139,7 +139,9 @@ let package = Package(
     tests("TraceIngestTests", ["TraceIngest", "TraceModel", "TraceOTLP", "TraceSource"]),
     tests(
       "TraceMaintenanceTests",
-      ["TraceMaintenance", "TraceColumns", "TraceFiles", "TraceManifest", "TraceModel", "TraceSegment"]),
+      [
+        "TraceMaintenance", "TraceColumns", "TraceFiles", "TraceManifest", "TraceMerge", "TraceModel", "TraceSegment",
+      ]),
     tests("TraceManifestTests", ["TraceManifest", "TraceModel", "TraceBytes", "TraceFiles"]),
     tests(
       "TraceSegmentTests",

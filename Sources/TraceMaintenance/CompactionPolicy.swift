@@ -10,10 +10,12 @@ package struct CompactionPolicy: Sendable {
   /// The most spans of a merged segment, apart from a trace that has more on its own.
   package var segmentRowCount: Int
   /// The most bytes that the rows of a merged segment hold, each value counted as often as it occurs. It bounds the
-  /// memory of a merge over large values; spans of the usual size stay below it.
-  package var segmentWeight = 256 << 20
+  /// memory of a merge over large values; spans of the usual size stay below it (generated traffic: 121 MB).
+  package var segmentWeight = 128 << 20
   /// The most strings of the table that a merged segment is written from. Tests lower it.
   package var maximumStringCount = ByteDictionary.maximumCount
+  /// The most bytes of partial records that a merge has read ahead, unless a single trace has more.
+  package var maximumUnpackedByteCount = 32 << 20
   /// How many segments of a tier call for a merge.
   package var triggerCount = 4
   /// The most segments and spans that one merge takes: what bounds its memory, its time and its room on disk.

@@ -17,9 +17,9 @@ struct DamagedInput: Error {
 
 /// Merges segments: every distinct record of the inputs goes into one of the outputs, in the order of `MergePlan`.
 ///
-/// The inputs are streamed, a stripe of each at a time and some partial records of all; one output's rows are in memory.
-/// Outputs are cut between traces, by row count, by what the rows hold and along windows of time, all of which depend on
-/// the records alone: so do the outputs.
+/// The inputs are streamed, a stripe of each at a time and some partial records of all; one output's rows are in memory,
+/// and some bytes for each trace of the inputs. Outputs are cut between traces, by row count, by what the rows hold and
+/// along windows of time, all of which depend on the records alone: so do the outputs.
 struct Merge {
   private let files: SegmentFiles
   private let parallel: SegmentParallelism
@@ -29,7 +29,10 @@ struct Merge {
   private let report: (MergeProgress) -> Void
   private var transfers: [SegmentTransfer] = []
   private var numbers: [UInt64] = []
-  private var plan = MergePlan([], inputCount: 0)
+  private var plan = MergePlan(inputCount: 0)
+  /// Partial records that are in memory at a time. They stand by trace id in the inputs and are merged by time, so that
+  /// nearly all of an input is decompressed for each batch: fewer cost time, more cost memory.
+  private var unpackedCount = 1 << 16
   private var output: MergeOutput
   private(set) var written: [ManifestFile] = []
   private(set) var droppedCount = 0
@@ -54,26 +57,13 @@ struct Merge {
 
   /// Runs the merge. On any error the files in `written` are nobody's yet.
   mutating func run(_ inputs: [ManifestFile]) throws {
-    // The inputs are read once, from front to back: the store's cache is left to queries.
-    let cache = BlockCache(maximumByteCount: 8 << 20)
-    var parts: [MergePlan.Part] = []
-    for (index, input) in inputs.enumerated() {
-      let (transfer, list) = try naming(input.key.number) {
-        let transfer = try SegmentTransfer(try files.open(input, cache: cache), to: output.table)
-        return (transfer, try transfer.fragments())
-      }
-      transfers.append(transfer)
-      numbers.append(input.key.number)
-      parts += list.map { MergePlan.Part(fragment: $0, input: index) }
-      progress.totalRecordCount += input.recordCount
-      try checkCancelled()
-    }
-    plan = MergePlan(consume parts, inputCount: inputs.count)
+    try open(inputs)
     let windowBounds = windowNanoseconds.map { plan.windowBounds($0) } ?? []
     begin()
-    var unpackedCount = 0
-    for (place, trace) in plan.traces.enumerated() {
-      if place == unpackedCount { unpackedCount = try unpackPartials(from: place) }
+    var unpackedEnd = 0
+    for place in 0..<plan.traceCount {
+      let trace = plan.parts(ofTrace: place)
+      if place == unpackedEnd { unpackedEnd = try unpackPartials(from: place) }
       if windowBounds.contains(place), output.rowCount > 0 { try writeAll() }
       var fits = try append(trace)
       if !fits || output.isFull(policy), output.hasEarlierTraces {
@@ -100,6 +90,24 @@ struct Merge {
     report(progress)
   }
 
+  private mutating func open(_ inputs: [ManifestFile]) throws {
+    // The inputs are read once, from front to back: the store's cache is left to queries.
+    let cache = BlockCache(maximumByteCount: 8 << 20)
+    var plan = MergePlan(inputCount: inputs.count)
+    for (index, input) in inputs.enumerated() {
+      try naming(input.key.number) {
+        let transfer = try SegmentTransfer(try files.open(input, cache: cache), to: output.table)
+        try transfer.forEachFragment { plan.add($0, input: index) }
+        transfers.append(transfer)
+      }
+      numbers.append(input.key.number)
+      progress.totalRecordCount += input.recordCount
+      try checkCancelled()
+    }
+    plan.arrange()
+    self.plan = plan
+  }
+
   /// Writes what there is and begins anew.
   private mutating func writeAll() throws {
     droppedCount += output.droppedCount
@@ -107,25 +115,36 @@ struct Merge {
     begin()
   }
 
-  /// Partial records that are in memory at a time. They stand by trace id in the inputs and are merged by time, so that
-  /// nearly all of an input is decompressed for each batch: fewer cost time, more cost memory.
-  private static let maximumUnpackedCount = 1 << 16
-
   /// Unpacks the partial records of traces from one on; returns the first trace whose records are not unpacked.
-  private func unpackPartials(from first: Int) throws -> Int {
-    var fragments = [[TraceFragment]](repeating: [], count: transfers.count)
-    var (end, count) = (first, 0)
-    while end < plan.traces.count, count < Self.maximumUnpackedCount {
-      for part in plan.parts[plan.traces[end]] where part.fragment.stripe == nil {
-        fragments[part.input].append(part.fragment)
-        count += part.fragment.rowCount
+  private mutating func unpackPartials(from first: Int) throws -> Int {
+    while true {
+      var fragments = [[TraceFragment]](repeating: [], count: transfers.count)
+      var (end, count) = (first, 0)
+      while end < plan.traceCount, count < unpackedCount {
+        for part in plan.parts[plan.parts(ofTrace: end)] where part.fragment.stripe == nil {
+          fragments[part.input].append(part.fragment)
+          count += part.fragment.rowCount
+        }
+        end += 1
       }
-      end += 1
+      // A trace is merged at once, whatever it has.
+      let limit = end - first == 1 ? .max : policy.maximumUnpackedByteCount
+      if try unpack(fragments, maximumByteCount: limit) { return end }
+      unpackedCount = max(1, unpackedCount / 2)
     }
+  }
+
+  /// False when the records have more bytes than that.
+  private func unpack(_ fragments: [[TraceFragment]], maximumByteCount: Int) throws -> Bool {
+    var rest = maximumByteCount
     for (input, transfer) in transfers.enumerated() {
-      try naming(numbers[input]) { try transfer.unpackPartials(of: fragments[input]) }
+      let byteCount = try naming(numbers[input]) {
+        try transfer.unpackPartials(of: fragments[input], maximumByteCount: rest)
+      }
+      guard let byteCount else { return false }
+      rest -= byteCount
     }
-    return end
+    return true
   }
 
   private mutating func begin() {
@@ -136,11 +155,35 @@ struct Merge {
   /// False when the table had no room for all of the trace: then it has to be written without it.
   private mutating func append(_ trace: Range<Int>) throws -> Bool {
     for part in plan.parts[trace] {
+      guard let stripe = part.fragment.stripe else { continue }
       guard output.hasRoom else { return false }
       makeRoom(for: part)
-      try naming(numbers[part.input]) { try output.append(part.fragment, from: transfers[part.input]) }
+      try naming(numbers[part.input]) {
+        try output.append(ordinal: part.fragment.place, ofStripe: stripe, from: transfers[part.input])
+      }
     }
-    try output.takeUpRows(mayRepeat: plan.parts[trace.lowerBound].input != plan.parts[trace.upperBound - 1].input)
+    try output.takeUpFinals(mayRepeat: plan.parts[trace.lowerBound].input != plan.parts[trace.upperBound - 1].input)
+    return try appendPartials(trace)
+  }
+
+  /// Joins the partial records of a trace, span by span. False as above.
+  private mutating func appendPartials(_ trace: Range<Int>) throws -> Bool {
+    var places: [(spanID: UInt64, input: Int, row: Int)] = []
+    for part in plan.parts[trace] where part.fragment.stripe == nil {
+      let spanIDs = transfers[part.input].spanIDs(ofPartials: part.fragment)
+      places += zip(spanIDs, part.fragment.rows).map { ($0, part.input, $1) }
+    }
+    places.sort { ($0.spanID, $0.input, $0.row) < ($1.spanID, $1.input, $1.row) }
+    var rest = places[...]
+    while let first = rest.first {
+      guard output.hasRoom else { return false }
+      let span = rest.prefix { $0.spanID == first.spanID }
+      rest = rest[span.endIndex...]
+      output.takeUpPartials(
+        try span.map { place in
+          try naming(numbers[place.input]) { try transfers[place.input].partialRecord(at: place.row) }
+        })
+    }
     return true
   }
 

@@ -1,5 +1,6 @@
 import TraceBytes
 import TraceColumns
+import TraceMerge
 import TraceModel
 import TraceSegment
 
@@ -21,9 +22,9 @@ struct MergeOutput {
   private var finalCountBefore = 0
   private var partialCountBefore = 0
   private var droppedCountBefore = 0
-  /// Rows of the table that have been looked at.
+  /// Rows of the table that have been taken up.
   private var seenCount = 0
-  /// Of the rows of the newest trace, in the order of the table.
+  /// Of the rows that have not.
   private var weights: [Int] = []
 
   init(maximumStringCount: Int) {
@@ -49,37 +50,39 @@ struct MergeOutput {
     rowCount > policy.segmentRowCount || weight > policy.segmentWeight
   }
 
-  /// Takes up what has been appended to the table: one trace.
+  /// Appends the finals that a stripe of one of the inputs holds of a trace.
+  mutating func append(ordinal: Int, ofStripe stripe: Int, from transfer: SegmentTransfer) throws {
+    try transfer.append(ordinal: ordinal, ofStripe: stripe, weights: &weights)
+  }
+
+  /// Takes up the finals that have been appended: those of one trace.
   ///
   /// - Parameter mayRepeat: whether records may occur twice, because they come from several segments. One segment
   ///   holds each record once.
-  mutating func takeUpRows(mayRepeat: Bool) throws {
+  mutating func takeUpFinals(mayRepeat: Bool) throws {
     let new = seenCount..<table.rowCount
     seenCount = new.upperBound
-    var repeated = mayRepeat ? try repeatedRows(in: new) : []
-    let partials = new.filter { isPartial($0) && !repeated.contains($0) }
-    if partials.count > 1 {
-      var rows = PartialRows(table.view(rowCount: table.rowCount))
-      let contributing = Set(try rows.contributing(partials.map { UInt32($0) }))
-      repeated.formUnion(partials.filter { !contributing.contains(UInt32($0)) })
-    }
+    let repeated = mayRepeat ? try repeatedRows(in: new) : []
     for row in new where repeated.isEmpty || !repeated.contains(row) {
-      if isPartial(row) {
-        rows.partials.append(UInt32(row))
-      } else {
-        rows.finals.append(UInt32(row))
-      }
+      rows.finals.append(UInt32(row))
       weight += weights[row - new.lowerBound]
     }
     weights.removeAll(keepingCapacity: true)
     droppedCount += repeated.count
   }
 
-  private func isPartial(_ row: Int) -> Bool { table.rows.pointer(at: row).pointee.marks.contains(.isPartial) }
-
-  /// Appends what one of the inputs holds of a trace.
-  mutating func append(_ fragment: TraceFragment, from transfer: SegmentTransfer) throws {
-    try transfer.append(fragment, weights: &weights)
+  /// Takes up those of the partial records of one span that contribute. The table never sees the others: an open span may
+  /// have been sent again and again.
+  mutating func takeUpPartials(_ records: [PlainUpdates.Record]) {
+    let contributing = PlainUpdates.contributing(records)
+    let builder = SpanTableBuilder(table: table)
+    for record in contributing.map({ records[$0] }) {
+      builder.append(resource: record.resource, scope: record.scope, span: record.span, isPartial: true)
+      rows.partials.append(UInt32(seenCount))
+      weight += RowWeight.of(table.rows[seenCount], in: table)
+      seenCount += 1
+    }
+    droppedCount += records.count - contributing.count
   }
 
   mutating func endTrace() {

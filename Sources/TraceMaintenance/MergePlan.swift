@@ -8,56 +8,79 @@ import TraceSegment
 struct MergePlan {
   /// What one input holds of a trace.
   struct Part {
-    var fragment: TraceFragment
+    let fragment: TraceFragment
+    private let storedInput: UInt32
+
+    init(fragment: TraceFragment, input: Int) {
+      self.fragment = fragment
+      storedInput = UInt32(input)
+    }
+
     /// The index of the input.
-    var input: Int
+    var input: Int { Int(storedInput) }
   }
 
-  /// Parts of a trace stand side by side.
+  private struct Trace {
+    var start: UInt64
+    /// In `parts`.
+    var first: Int
+  }
+
+  /// Parts of a trace stand side by side, traces ascend by id.
   private(set) var parts: [Part]
-  /// For each trace in order, its range in `parts`.
-  private(set) var traces: [Range<Int>] = []
-  /// For each trace in order, when it starts.
-  private var starts: [UInt64] = []
+  /// In the order of the merge.
+  private var traces: [Trace] = []
   /// How many parts each stripe of each input still has to give.
   private var pending: [[Int: Int]]
 
-  init(_ unordered: consuming [Part], inputCount: Int) {
-    parts = unordered
+  init(inputCount: Int) {
+    parts = []
     pending = [[Int: Int]](repeating: [:], count: inputCount)
-    for part in parts {
-      if let stripe = part.fragment.stripe { pending[part.input][stripe, default: 0] += 1 }
-    }
+  }
+
+  mutating func add(_ fragment: TraceFragment, input: Int) {
+    parts.append(Part(fragment: fragment, input: input))
+    if let stripe = fragment.stripe { pending[input][stripe, default: 0] += 1 }
+  }
+
+  /// Puts what was added in order.
+  mutating func arrange() {
     parts.sort { left, right in
       if left.fragment.trace != right.fragment.trace { return left.fragment.trace < right.fragment.trace }
       if left.input != right.input { return left.input < right.input }
       return (left.fragment.stripe ?? .max, left.fragment.place) < (right.fragment.stripe ?? .max, right.fragment.place)
     }
-    var keyed: [(start: UInt64, range: Range<Int>)] = []
     var first = 0
     while first < parts.count {
-      var end = first + 1
-      while end < parts.count, parts[end].fragment.trace == parts[first].fragment.trace { end += 1 }
-      keyed.append((Self.start(parts[first..<end]), first..<end))
+      let end = end(ofTraceAt: first)
+      traces.append(Trace(start: Self.start(parts[first..<end]), first: first))
       first = end
     }
-    // Ranges ascend by trace id.
-    keyed.sort { ($0.start, $0.range.lowerBound) < ($1.start, $1.range.lowerBound) }
-    traces = keyed.map(\.range)
-    starts = keyed.map(\.start)
+    traces.sort { ($0.start, $0.first) < ($1.start, $1.first) }
   }
+
+  private func end(ofTraceAt first: Int) -> Int {
+    var end = first + 1
+    while end < parts.count, parts[end].fragment.trace == parts[first].fragment.trace { end += 1 }
+    return end
+  }
+
+  var traceCount: Int { traces.count }
+
+  /// The range in `parts` of a trace.
+  func parts(ofTrace place: Int) -> Range<Int> { traces[place].first..<end(ofTraceAt: traces[place].first) }
 
   /// Aligned windows of times, at most so many, that traces are told apart by. Starts that make no sense may lie
   /// anywhere, and must not get a segment each.
   private static let maximumWindowCount = 64
 
-  /// The places in `traces` where the next window begins, for windows of `length` nanoseconds, or twice as long as often
+  /// The places of traces where the next window begins, for windows of `length` nanoseconds, or twice as long as often
   /// as it takes to have few of them.
   func windowBounds(_ length: UInt64) -> Set<Int> {
     var length = length
     while true {
       var bounds: Set<Int> = []
-      for place in starts.indices.dropFirst() where starts[place] / length != starts[place - 1] / length {
+      for place in traces.indices.dropFirst() where traces[place].start / length != traces[place - 1].start / length {
         bounds.insert(place)
       }
       if bounds.count < Self.maximumWindowCount || length > .max / 2 { return bounds }

@@ -57,6 +57,16 @@ package enum PlainUpdates {
     return dominated(records.indices.compactMap { age(of: records[$0], at: $0) }) { isAlike(records[$0], records[$1]) }
   }
 
+  /// The places of records that contribute, ascending; see `SpanPart.contributing`.
+  ///
+  /// - Parameter records: Of one trace and span id, in any order.
+  package static func contributing(_ records: [Record]) -> [Int] {
+    let dominated = dominated(records)
+    let rest = records.indices.filter { !dominated.contains($0) }
+    if rest.count < 2 { return rest }
+    return SpanPart.contributing(rest.map { SpanPart(records[$0]) }).map { rest[$0] }
+  }
+
   /// Nil for a record that is not plain.
   private static func age(of record: Record, at place: Int) -> Age? {
     let span = record.span

@@ -117,8 +117,7 @@ import TraceSource
     let bytes = try forgingTotals { $0.traceCount = SegmentFormat.maximumTotalCount }
     let table = SpanTable()
     let transfer = try SegmentTransfer(try SegmentFixture.open(bytes: bytes), to: table)
-    var weights: [Int] = []
-    for fragment in try transfer.fragments() { try transfer.append(fragment, weights: &weights) }
+    _ = try transfer.appendAll()
     #expect(table.rowCount == 1)
   }
 

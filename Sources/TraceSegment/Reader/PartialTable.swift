@@ -1,6 +1,7 @@
 import Synchronization
 import TraceBytes
 import TraceColumns
+import TraceMerge
 import TraceModel
 import TraceOTLP
 import TraceSource
@@ -131,30 +132,56 @@ final class PartialTable: CachedBlock, @unchecked Sendable {
 /// Partial records of a segment in memory, for a merge, which takes them in an order of its own.
 struct UnpackedPartials {
   private let rows: [Int]
+  private let spanIDs: [UInt64]
   private var resources: [Int] = []
   private var scopes: [Int] = []
   private var texts: [UInt8] = []
   private var ends: [Int] = []
 
+  /// Rows between two looks at how much they are.
+  private static let stepCount = 1 << 10
+
+  /// Nil when the records have more bytes than that.
+  ///
   /// - Parameter rows: ascending.
-  init(_ table: PartialTable, _ rows: [Int], _ scratch: ReadScratch) throws {
+  init?(_ table: PartialTable, _ rows: [Int], maximumByteCount: Int, _ scratch: ReadScratch) throws {
     self.rows = rows
-    try table.forEachRecord(rows, scratch) { _, resource, scope, bytes in
-      resources.append(resource)
-      scopes.append(scope)
-      texts.append(contentsOf: bytes)
-      ends.append(texts.count)
+    spanIDs = try table.spanIDs(rows)
+    for first in stride(from: 0, to: rows.count, by: Self.stepCount) {
+      let step = Array(rows[first..<min(first + Self.stepCount, rows.count)])
+      var isFull = false
+      try table.forEachRecord(step, scratch) { _, resource, scope, bytes in
+        isFull = isFull || texts.count + bytes.count > maximumByteCount
+        if isFull { return }
+        resources.append(resource)
+        scopes.append(scope)
+        texts.append(contentsOf: bytes)
+        ends.append(texts.count)
+      }
+      if isFull { return nil }
     }
   }
 
-  /// Nil for a row that is not here.
-  func record(_ row: Int, of core: SegmentCore) throws -> SourceSpan? {
+  var byteCount: Int { texts.count }
+
+  private func place(of row: Int) -> Int {
     let place = rows.indices.partition { rows[$0] >= row }
-    guard place < rows.count, rows[place] == row else { return nil }
+    precondition(place < rows.count && rows[place] == row, "a partial record is asked for that is not unpacked")
+    return place
+  }
+
+  /// Of rows that follow one another.
+  func spanIDs(_ rows: Range<Int>) -> ArraySlice<UInt64> {
+    let place = place(of: rows.lowerBound)
+    return spanIDs[place..<place + rows.count]
+  }
+
+  func record(_ row: Int, of core: SegmentCore) throws -> PlainUpdates.Record {
+    let place = place(of: row)
     let span = try texts.withUnsafeBytes { texts in
       try OTLP.decodeSpan(UnsafeRawBufferPointer(rebasing: texts[(place == 0 ? 0 : ends[place - 1])..<ends[place]]))
     }
-    return SourceSpan(
+    return PlainUpdates.Record(
       resource: try core.resources().value(at: resources[place]), scope: try core.scopes().value(at: scopes[place]),
       span: span, isPartial: true)
   }

@@ -1,20 +1,39 @@
 import TraceBytes
 package import TraceColumns
+package import TraceMerge
 package import TraceModel
 import TraceOTLP
 import TraceSource
 
-/// What one segment holds of one trace: rows of one stripe, or partial records.
+/// What one segment holds of one trace: rows of one stripe, or partial records. A merge holds one for each trace of its
+/// inputs, so that it is kept small.
 package struct TraceFragment: Sendable {
-  package var trace: TraceID
+  package let trace: TraceID
   /// The least start, rounded down to a multiple of `SegmentFormat.baseGranuleNanoseconds`; of partial records, the
   /// least that is set, or the greatest value.
-  package var start: UInt64
-  package var rowCount: Int
+  package let start: UInt64
+  private let storedRowCount: UInt32
+  private let storedStripe: UInt32
+  private let storedPlace: UInt32
+
+  private static let noStripe = UInt32.max
+
+  package var rowCount: Int { Int(storedRowCount) }
   /// Nil for partial records.
-  package var stripe: Int?
+  package var stripe: Int? { storedStripe == Self.noStripe ? nil : Int(storedStripe) }
   /// The trace's place in the stripe, or the first of its records.
-  package var place: Int
+  package var place: Int { Int(storedPlace) }
+  /// Of partial records.
+  package var rows: Range<Int> { place..<place + rowCount }
+
+  /// Counts of rows, stripes and records are bounded by the format, far below 2^32.
+  init(trace: TraceID, start: UInt64, rowCount: Int, stripe: Int?, place: Int) {
+    self.trace = trace
+    self.start = start
+    storedRowCount = UInt32(rowCount)
+    storedStripe = stripe.map { UInt32($0) } ?? Self.noStripe
+    storedPlace = UInt32(place)
+  }
 }
 
 /// Carries traces of a segment over into tables. Keeps the stripes it has decoded until they are released.
@@ -55,10 +74,9 @@ package final class SegmentTransfer {
     for index in scopeIndices.indices { scopeIndices[index] = Self.unknown }
   }
 
-  /// Every trace of the segment, once for each stripe that holds rows of it and once for its partial records. Reads
-  /// the stripes, and decodes their trace columns only.
-  package func fragments() throws -> [TraceFragment] {
-    var result: [TraceFragment] = []
+  /// Calls `body` with every trace of the segment, once for each stripe that holds rows of it and once for its partial
+  /// records. Reads the stripes, and decodes their trace columns only.
+  package func forEachFragment(_ body: (TraceFragment) -> Void) throws {
     for stripe in try segment.spanStripes() {
       let loaded = try stripe.read()
       let count = loaded.head.traceCount
@@ -69,13 +87,13 @@ package final class SegmentTransfer {
         guard spanCounts[ordinal] <= UInt64(loaded.head.rowCount) else {
           throw loaded.place(ChunkID.traceSpanCount).damage("a trace has more rows than its stripe")
         }
-        result.append(
+        body(
           TraceFragment(
             trace: TraceID(high: highs[ordinal], low: lows[ordinal]), start: bases[ordinal],
             rowCount: Int(spanCounts[ordinal]), stripe: stripe.index, place: ordinal))
       }
     }
-    guard let partials = try core.partials() else { return result }
+    guard let partials = try core.partials() else { return }
     let rows = Array(0..<partials.count)
     let (traces, starts) = (try partials.traces(rows), try partials.times(rows).map(\.start))
     var first = 0
@@ -86,23 +104,17 @@ package final class SegmentTransfer {
       }
       let end = traces[first...].firstIndex { $0 != trace } ?? traces.count
       let start = starts[first..<end].filter { $0 > 0 }.min()
-      result.append(
+      body(
         TraceFragment(
           trace: trace, start: start.map { $0 - $0 % SegmentFormat.baseGranuleNanoseconds } ?? .max,
           rowCount: end - first, stripe: nil, place: first))
       first = end
     }
-    return result
   }
 
-  /// Appends the records of a fragment to the table, and what each weighs to `weights`; see `RowWeight`.
-  package func append(_ fragment: TraceFragment, weights: inout [Int]) throws {
-    if let stripe = fragment.stripe {
-      return try rows(ofStripe: stripe).append(ordinal: fragment.place, to: self, weights: &weights)
-    }
-    let first = table.rowCount
-    try appendPartials(fragment)
-    for row in first..<table.rowCount { weights.append(RowWeight.of(table.rows[row], in: table)) }
+  /// Appends the rows that a stripe holds of a trace to the table, and what each weighs to `weights`; see `RowWeight`.
+  package func append(ordinal: Int, ofStripe stripe: Int, weights: inout [Int]) throws {
+    try rows(ofStripe: stripe).append(ordinal: ordinal, to: self, weights: &weights)
   }
 
   private func rows(ofStripe index: Int) throws -> StripeRows {
@@ -119,22 +131,29 @@ package final class SegmentTransfer {
   /// The stripes that are held, in no order.
   package var heldStripes: [Int] { Array(stripes.keys) }
 
-  /// Takes the partial records of fragments into memory, in the stead of those that are there, so that they can be
-  /// appended in any order. One that is not there is read alone, with all that is compressed with it.
-  package func unpackPartials(of fragments: [TraceFragment]) throws {
+  // MARK: Partial records
+
+  /// Takes the partial records of fragments into memory, in the stead of those that are there, so that they can be asked
+  /// for in any order. Gives back how many bytes they have; nil, and there are none, when it is more than the limit.
+  package func unpackPartials(of fragments: [TraceFragment], maximumByteCount: Int) throws -> Int? {
     partials = nil
-    let rows = fragments.flatMap { $0.place..<$0.place + $0.rowCount }.sorted()
-    guard !rows.isEmpty, let table = try core.partials() else { return }
-    partials = try core.cache.withScratch { try UnpackedPartials(table, rows, $0) }
+    let rows = fragments.flatMap(\.rows).sorted()
+    guard !rows.isEmpty else { return 0 }
+    guard let table = try core.partials() else { throw core.place(.partialSpans).damage("it is not what it was") }
+    partials = try core.cache.withScratch { try UnpackedPartials(table, rows, maximumByteCount: maximumByteCount, $0) }
+    return partials?.byteCount
   }
 
-  private func appendPartials(_ fragment: TraceFragment) throws {
-    let builder = SpanTableBuilder(table: table)
-    for row in fragment.place..<fragment.place + fragment.rowCount {
-      if try partials?.record(row, of: core) == nil { try unpackPartials(of: [fragment]) }
-      guard let record = try partials?.record(row, of: core) else { return }
-      builder.append(resource: record.resource, scope: record.scope, span: record.span, isPartial: true)
-    }
+  /// The span ids of a fragment's partial records, ascending. They must have been unpacked, as must those of `record`.
+  package func spanIDs(ofPartials fragment: TraceFragment) -> ArraySlice<UInt64> {
+    unpacked().spanIDs(fragment.rows)
+  }
+
+  package func partialRecord(at row: Int) throws -> PlainUpdates.Record { try unpacked().record(row, of: core) }
+
+  private func unpacked() -> UnpackedPartials {
+    guard let partials else { preconditionFailure("partial records are asked for before they are unpacked") }
+    return partials
   }
 
   // MARK: Codes

@@ -11,7 +11,7 @@ package struct SegmentOptions: Hashable, Sendable {
   package var compressionLevel: Int32
 
   package init(
-    stripeRowCount: Int = 32_768, stripeTextByteCount: Int = 64 << 20, compressionLevel: Int32 = 1
+    stripeRowCount: Int = 32_768, stripeTextByteCount: Int = 8 << 20, compressionLevel: Int32 = 1
   ) {
     self.stripeRowCount = max(1, min(stripeRowCount, 1 << 20))
     self.stripeTextByteCount = max(1, stripeTextByteCount)

@@ -133,7 +133,7 @@ struct SegmentSections {
 
   private func traceFilter(_ partials: PartialRecords) -> ByteWriter? {
     var hashes = context.plan.traces.map { TraceKey.hash($0.id) }
-    for record in partials.records { hashes.append(TraceKey.hash(record.trace)) }
+    partials.forEachTrace { hashes.append(TraceKey.hash($0)) }
     guard let filter = FuseFilter(hashes, width: .eight) else { return nil }
     var writer = ByteWriter()
     filter.encode(into: &writer)
@@ -141,31 +141,17 @@ struct SegmentSections {
   }
 
   private func partialSpans(_ partials: PartialRecords) -> ByteWriter {
-    struct Entry {
-      var record: PartialRecords.Record
-      var resource: UInt32
-      var scope: UInt32
-    }
-    var entries = partials.records.map { record in
-      Entry(
-        record: record, resource: context.resources.indices[Int(record.resource)],
-        scope: context.scopes.indices[Int(record.scope)])
-    }
-    entries.sort { left, right in
-      if left.record.trace != right.record.trace { return left.record.trace < right.record.trace }
-      if left.record.spanID != right.record.spanID { return left.record.spanID < right.record.spanID }
-      if left.record.hash != right.record.hash { return left.record.hash < right.record.hash }
-      return (left.resource, left.scope) < (right.resource, right.scope)
-    }
     var writer = ByteWriter()
-    integers(entries.map(\.record.trace.high), into: &writer)
-    integers(entries.map(\.record.trace.low), into: &writer)
-    integers(entries.map(\.record.spanID), into: &writer)
-    integers(entries.map { UInt64($0.resource) }, into: &writer)
-    integers(entries.map { UInt64($0.scope) }, into: &writer)
-    integers(entries.map(\.record.start), into: &writer)
-    integers(entries.map(\.record.end), into: &writer)
-    texts(entries.map(\.record.bytes), into: &writer)
+    integers(partials.words(\.traceHigh), into: &writer)
+    integers(partials.words(\.traceLow), into: &writer)
+    integers(partials.words(\.spanID), into: &writer)
+    integers(partials.words { UInt64(context.resources.indices[Int($0.resource)]) }, into: &writer)
+    integers(partials.words { UInt64(context.scopes.indices[Int($0.scope)]) }, into: &writer)
+    integers(partials.words(\.start), into: &writer)
+    integers(partials.words(\.end), into: &writer)
+    var records = ByteWriter()
+    TextColumn.encode(count: partials.count, value: partials.text, into: &records, scratch: scratch)
+    PartList.append(records.bytes, to: &writer)
     return writer
   }
 }

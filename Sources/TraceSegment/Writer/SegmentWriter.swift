@@ -42,7 +42,8 @@ package enum SegmentWriter {
     let index = try writeStripes(stripes, context, &output)
     var sections = SegmentSections(context: context, options: options)
     var totals = plan.totals
-    let partials = try PartialRecords(view, partialRows)
+    let partials = try PartialRecords(
+      view, partialRows, resources: envelopes.resources, scopes: envelopes.scopes)
     partials.include(in: &totals)
     try sections.write(
       stripes: index.stripes, filters: index.filters, services: services, partials: partials, to: &output)

@@ -70,10 +70,20 @@ extension FuzzTarget {
   /// As a merge reads it: whole stripes, trace by trace, into a first table and once more into a second.
   private func merge(_ segment: Segment) throws {
     let transfer = try SegmentTransfer(segment, to: SpanTable())
-    let fragments = try transfer.fragments().prefix(Self.maximumRowCount)
+    var fragments: [TraceFragment] = []
+    try transfer.forEachFragment { if fragments.count < Self.maximumRowCount { fragments.append($0) } }
     for _ in 0..<2 {
       var weights: [Int] = []
-      for fragment in fragments { try attempt { try transfer.append(fragment, weights: &weights) } }
+      for fragment in fragments {
+        try attempt {
+          if let stripe = fragment.stripe {
+            try transfer.append(ordinal: fragment.place, ofStripe: stripe, weights: &weights)
+          } else if try transfer.unpackPartials(of: [fragment], maximumByteCount: 1 << 20) != nil {
+            _ = transfer.spanIDs(ofPartials: fragment)
+            for row in fragment.rows { _ = try transfer.partialRecord(at: row) }
+          }
+        }
+      }
       transfer.begin(SpanTable())
     }
   }
