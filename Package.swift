@@ -8,7 +8,7 @@ let rooms: KeyValuePairs<String, [String]> = [
   "TraceText": [],
   "TraceModel": ["TraceText"],
   "TraceBytes": ["CChecksum", "CLZ4", "CZstd"],
-  "TraceFiles": ["TraceText", "TraceModel"],
+  "TraceFiles": ["CMemory", "TraceText", "TraceModel"],
   "TracestoreV2": ["TraceModel"],
   "TraceOTLP": ["TraceText", "TraceModel", "TraceBytes"],
   "TraceMerge": ["TraceModel", "TraceBytes", "TraceOTLP"],
@@ -99,6 +99,7 @@ let package = Package(
   ],
   targets: roomTargets + [
     .systemLibrary(name: "CChecksum"),
+    .systemLibrary(name: "CMemory"),
     .systemLibrary(
       name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"]), .brew(["lz4"])]),
     .systemLibrary(

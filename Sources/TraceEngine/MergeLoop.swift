@@ -118,6 +118,9 @@ final class MergeLoop: Sendable {
     let result = try turn.perform {
       let inputs = choose(state.withLock { $0.damaged })
       guard !inputs.isEmpty else { return CompactionResult() }
+      // What others have freed is not there for this thread, nor what this one frees for others.
+      FreedMemory.giveBack()
+      defer { FreedMemory.giveBack() }
       return try compactor.merge(
         inputs, level: level, parallel: parallel, isCancelled: { [turn] in turn.isClosed }, report: report)
     }
