@@ -137,7 +137,9 @@ let package = Package(
       ["TraceSource", "TraceFilter", "TraceText", "TraceModel", "TracestoreV2", "TracestoreTesting"]),
     tests("TracestoreV1Tests", ["TracestoreV1", "TracestoreV2", "TraceModel", "TraceText", "TracestoreTesting"]),
     tests("TraceWALTests", ["TraceWAL", "TraceModel", "TraceBytes", "TraceFiles"]),
-    tests("TraceIngestTests", ["TraceIngest", "TraceModel", "TraceOTLP", "TraceSource"]),
+    tests(
+      "TraceIngestTests",
+      ["TraceIngest", "TraceColumns", "TraceFiles", "TraceModel", "TraceOTLP", "TraceSegment", "TraceSource"]),
     tests(
       "TraceMaintenanceTests",
       [

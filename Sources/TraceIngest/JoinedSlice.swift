@@ -15,12 +15,15 @@ final class JoinedSlice: Sendable {
   /// Rows that each key has room for, so that rows stay where they are however often the spans are joined: the records
   /// of the key that has most, for no span is made of less than one.
   let height: Int
+  /// About how many bytes the records have.
+  let recordByteCount: Int
   private let known: Mutex<StripeBounds>
 
-  init(number: UInt64, keys: [SpanKey], height: Int, bounds: StripeBounds) {
+  init(number: UInt64, keys: [SpanKey], height: Int, recordByteCount: Int, bounds: StripeBounds) {
     self.number = number
     self.keys = keys
     self.height = height
+    self.recordByteCount = recordByteCount
     known = Mutex(bounds)
   }
 

@@ -30,8 +30,9 @@ final class JoinedSource: SpanSource {
 
   // MARK: Lists
 
-  /// Spans that are joined at a time for a list.
+  /// Spans that are joined at a time for a list, and about how many bytes their records have.
   private static let listedCount = 1 << 12
+  private static let listedByteCount = 16 << 20
 
   /// Calls `body` with stripes that hold every span once. What the cache does not hold is joined in the order of ids, in
   /// which records stand: slices are cut along starts, and each would unpack nearly all records anew.
@@ -45,8 +46,10 @@ final class JoinedSource: SpanSource {
       return
     }
     let keys = missing.flatMap(\.liveKeys).sorted()
-    for first in stride(from: 0, to: keys.count, by: Self.listedCount) {
-      let spans = try missing[0].joined(Array(keys[first..<min(first + Self.listedCount, keys.count)]))
+    let averageByteCount = missing.reduce(0) { $0 + $1.recordByteCount } / max(1, keys.count)
+    let count = max(1, min(Self.listedCount, Self.listedByteCount / max(1, averageByteCount)))
+    for first in stride(from: 0, to: keys.count, by: count) {
+      let spans = try missing[0].joined(Array(keys[first..<min(first + count, keys.count)]))
       try body(spans.stripe, RowMask(count: spans.stripe.rowCount, filled: true))
     }
   }

@@ -29,6 +29,7 @@ final class JoinedStripe: SpanStripe {
   var rowCount: Int { slice.rowCount }
   var bounds: StripeBounds { slice.bounds }
   var isCached: Bool { cache.holds(slice.cacheKey) }
+  var recordByteCount: Int { slice.recordByteCount }
   var allRows: RowMask { RowMask(count: rowCount, filled: true) }
   /// Without those that newer records have taken elsewhere.
   var liveKeys: [SpanKey] { slice.keys.indices.filter { !superseded[$0] }.map { slice.keys[$0] } }

@@ -142,6 +142,27 @@ struct OverlaySources: Sendable {
     return dominated
   }
 
+  /// About how many bytes the records at places hold together, for each span. Finals in segments are not counted: finding
+  /// out would read them. Nor is what cannot be read.
+  ///
+  /// - Parameter keyCount: how many spans were asked for.
+  func byteCounts(at indices: [Int], of found: Found, keyCount: Int) -> [Int] {
+    var byteCounts = [Int](repeating: 0, count: keyCount)
+    for (source, indices) in Dictionary(grouping: indices, by: { found.places[$0].source }) {
+      if source < memtables.count {
+        let view = memtables[source].view
+        for place in indices.lazy.map({ found.places[$0] }) {
+          byteCounts[place.key] += RowWeight.of(view.rows[place.stripe * Memtable.stripeHeight + place.row], in: view)
+        }
+      } else if let stripe = try? segments[source - memtables.count].partialStripe() {
+        let places = indices.map { found.places[$0] }.filter(\.isPartial).sorted { $0.row < $1.row }
+        let own = (try? stripe.byteCounts(places.map(\.row))) ?? []
+        for (place, byteCount) in zip(places, own) { byteCounts[place.key] += byteCount }
+      }
+    }
+    return byteCounts
+  }
+
   /// The records at places; without those that cannot be read. A failure costs the records of one trace in one stripe.
   func records(
     at indices: [Int], of found: Found, _ keys: [SpanKey], damaged: (UInt64, any Error) -> Void

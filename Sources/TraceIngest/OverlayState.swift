@@ -197,12 +197,39 @@ struct OverlayState {
   /// A span that is shown by a slice.
   private struct Listed {
     var key: SpanKey
+    /// Of records that may contribute.
     var recordCount: Int
+    var byteCount: Int
     var bounds: StripeBounds
   }
 
-  /// Spans whose records are in memory at a time.
+  /// Spans that are settled together, and where their records stand.
+  private struct Pass {
+    let keys: [SpanKey]
+    let found: OverlaySources.Found
+    /// Places of records that plainly do not contribute.
+    let dominated: Set<Int>
+    /// By key: about how many bytes the others have.
+    let byteCounts: [Int]
+
+    init(_ keys: [SpanKey], _ found: OverlaySources.Found, _ sources: OverlaySources) {
+      let dominated = sources.dominated(found, 0..<keys.count)
+      let open = found.places.indices.filter { !dominated.contains($0) }
+      byteCounts = sources.byteCounts(at: open, of: found, keyCount: keys.count)
+      (self.keys, self.found, self.dominated) = (keys, found, dominated)
+    }
+
+    /// The places of a span's records, apart from those that plainly do not contribute.
+    func open(_ key: Int) -> [Int] { found.range(of: key).filter { !dominated.contains($0) } }
+
+    func listed(_ key: Int, _ bounds: StripeBounds) -> Listed {
+      Listed(key: keys[key], recordCount: open(key).count, byteCount: byteCounts[key], bounds: bounds)
+    }
+  }
+
+  /// Spans whose records are in memory at a time, and about how many bytes these have.
   private static let batchCount = 256
+  private static let batchByteCount = 4 << 20
 
   /// Decides anew who shows spans.
   ///
@@ -210,47 +237,61 @@ struct OverlayState {
   private mutating func settle(_ keys: [SpanKey], _ sources: OverlaySources) {
     if keys.isEmpty { return }
     supersede(keys)
-    let found = sources.places(of: keys) { note($0, $1) }
-    let dominated = sources.dominated(found, 0..<keys.count)
+    let pass = Pass(keys, sources.places(of: keys) { note($0, $1) }, sources)
     var listed: [Listed] = []
     var mixed: [Int] = []
     for key in keys.indices {
-      let places = found.range(of: key)
-      let partialCount = places.count { found.places[$0].isPartial }
+      let places = pass.found.range(of: key)
+      let partialCount = places.count { pass.found.places[$0].isPartial }
       if places.count < 2 || partialCount == 0 {
-        for place in places { setHidden(false, found.places[place], sources) }
+        for place in places { setHidden(false, pass.found.places[place], sources) }
       } else if partialCount == places.count {
-        for place in places { setHidden(true, found.places[place], sources) }
         var bounds = StripeBounds.unknown
-        for place in places { bounds.include(start: found.places[place].start) }
-        listed.append(Listed(key: keys[key], recordCount: places.count { !dominated.contains($0) }, bounds: bounds))
+        for place in places {
+          setHidden(true, pass.found.places[place], sources)
+          bounds.include(start: pass.found.places[place].start)
+        }
+        listed.append(pass.listed(key, bounds))
       } else {
         mixed.append(key)
       }
     }
-    for first in stride(from: 0, to: mixed.count, by: Self.batchCount) {
-      let batch = mixed[first..<min(first + Self.batchCount, mixed.count)]
-      let wanted = batch.flatMap { found.range(of: $0).filter { !dominated.contains($0) } }
-      let records = sources.records(at: wanted, of: found, keys) { note($0, $1) }
-      for key in batch {
-        let places = found.range(of: key)
-        for place in places where dominated.contains(place) { setHidden(true, found.places[place], sources) }
-        let readable = places.filter { records[$0] != nil }
-        let parts = readable.compactMap { records[$0].map { SpanPart($0) } }
-        let views = SpanView.views(of: parts)
-        let own = views.compactMap { $0.verbatimIndex.map { parts[$0].content } }
-        let isShownByRecords = own.count == views.count
-        let visible = isShownByRecords ? Set(own) : []
-        for (place, part) in zip(readable, parts) {
-          setHidden(!visible.contains(part.content), found.places[place], sources)
-        }
-        if isShownByRecords { continue }
-        var bounds = StripeBounds()
-        for view in views { bounds.include(start: view.span.start.nanoseconds, end: view.span.end.nanoseconds) }
-        listed.append(Listed(key: keys[key], recordCount: places.count { !dominated.contains($0) }, bounds: bounds))
+    var rest = mixed[...]
+    while !rest.isEmpty {
+      var byteCount = 0
+      let batch = rest.prefix(Self.batchCount).prefix { key in
+        defer { byteCount += pass.byteCounts[key] }
+        return byteCount == 0 || byteCount + pass.byteCounts[key] <= Self.batchByteCount
       }
+      rest = rest[batch.endIndex...]
+      settle(batch, of: pass, sources, &listed)
     }
     list(listed)
+  }
+
+  /// Settles spans that have finals and partial records. Those that no final shows are added to `listed`.
+  private mutating func settle(
+    _ batch: ArraySlice<Int>, of pass: Pass, _ sources: OverlaySources, _ listed: inout [Listed]
+  ) {
+    let found = pass.found
+    let records = sources.records(at: batch.flatMap(pass.open), of: found, pass.keys) { note($0, $1) }
+    for key in batch {
+      let places = found.range(of: key)
+      for place in places where pass.dominated.contains(place) { setHidden(true, found.places[place], sources) }
+      let readable = places.filter { records[$0] != nil }
+      let parts = readable.compactMap { records[$0].map { SpanPart($0) } }
+      let views = SpanView.views(of: parts)
+      let own = views.compactMap { $0.verbatimIndex.map { parts[$0].content } }
+      let isShownByRecords = own.count == views.count
+      let visible = isShownByRecords ? Set(own) : []
+      for (place, part) in zip(readable, parts) {
+        setHidden(!visible.contains(part.content), found.places[place], sources)
+      }
+      if isShownByRecords { continue }
+      var bounds = StripeBounds()
+      for view in views { bounds.include(start: view.span.start.nanoseconds, end: view.span.end.nanoseconds) }
+      listed.append(pass.listed(key, bounds))
+    }
   }
 
   private mutating func setHidden(_ isHidden: Bool, _ place: OverlaySources.Place, _ sources: OverlaySources) {
@@ -289,7 +330,9 @@ struct OverlayState {
     var taken: Set<UInt64> = []
     var takenCount = count
     for listed in slices.sorted(by: { $0.liveCount < $1.liveCount }) {
-      let isSmall = listed.liveCount <= 2 * takenCount && listed.liveCount < maximumSliceKeyCount / 2
+      let isSmall =
+        listed.liveCount <= 2 * takenCount && listed.liveCount < maximumSliceKeyCount / 2
+        && listed.slice.recordByteCount < Self.maximumSliceByteCount / 2
       guard isSmall || listed.liveCount < listed.slice.keys.count / 2 else { continue }
       taken.insert(listed.slice.number)
       takenCount += listed.liveCount
@@ -303,6 +346,8 @@ struct OverlayState {
 
   /// Rows of a slice, joined or not: what the masks of a search speak about.
   private static let maximumSliceRowCount = 1 << 15
+  /// Bytes of the records of a slice, about: they are in memory together when it is joined. A single span may have more.
+  private static let maximumSliceByteCount = 4 << 20
 
   /// Cuts spans into slices along their starts, so that a search joins those of the times it looks at. Spans of very
   /// many records are kept apart from others, which would get as many rows each.
@@ -315,16 +360,20 @@ struct OverlayState {
     while first < sorted.count {
       var end = first
       var height = 1
+      var byteCount = 0
       var bounds = StripeBounds()
       while end < sorted.count, end - first < maximumSliceKeyCount {
         let next = max(height, sorted[end].recordCount)
         if end > first, (end - first + 1) * next > Self.maximumSliceRowCount { break }
+        if end > first, byteCount + sorted[end].byteCount > Self.maximumSliceByteCount { break }
         height = next
+        byteCount += sorted[end].byteCount
         bounds.include(sorted[end].bounds)
         end += 1
       }
       let keys = sorted[first..<end].map(\.key).sorted()
-      let slice = JoinedSlice(number: nextSliceNumber, keys: keys, height: height, bounds: bounds)
+      let slice = JoinedSlice(
+        number: nextSliceNumber, keys: keys, height: height, recordByteCount: byteCount, bounds: bounds)
       nextSliceNumber += 1
       slices.append(ListedSlice(slice: slice, superseded: RowMask(count: keys.count), liveCount: keys.count))
       first = end

@@ -78,9 +78,13 @@ struct MergeOutput {
     let builder = SpanTableBuilder(table: table)
     for record in contributing.map({ records[$0] }) {
       builder.append(resource: record.resource, scope: record.scope, span: record.span, isPartial: true)
-      rows.partials.append(UInt32(seenCount))
-      weight += RowWeight.of(table.rows[seenCount], in: table)
-      seenCount += 1
+    }
+    let new = seenCount..<table.rowCount
+    seenCount = new.upperBound
+    let view = table.view(rowCount: table.rowCount)
+    for row in new {
+      rows.partials.append(UInt32(row))
+      weight += RowWeight.of(view.rows[row], in: view)
     }
     droppedCount += records.count - contributing.count
   }

@@ -31,7 +31,7 @@ import TraceSegment
       let areWhole = counted(found) == counted(records)
       #expect(areWhole, "seed \(seed)")
       #expect(weights.count == records.count { !$0.isPartial }, "seed \(seed)")
-      #expect(weights == weights.indices.map { RowWeight.of(table.rows[$0], in: table) }, "seed \(seed)")
+      #expect(weights == weights.indices.map { RowWeight.of(view.rows[$0], in: view) }, "seed \(seed)")
     }
   }
 

@@ -144,6 +144,9 @@ struct RawText {
     }
   }
 
+  /// The byte counts of strings, without reading them.
+  func byteCounts(_ rows: [Int]) throws(BytesError) -> [UInt64] { try lengths?.gather(rows) ?? [] }
+
   /// String `index` of a block.
   @inline(__always)
   private static func slice(

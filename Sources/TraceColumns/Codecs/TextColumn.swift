@@ -124,6 +124,13 @@ package struct TextColumn: @unchecked Sendable {
 
   /// The rows whose string is `text`, ascending. A dictionary compares codes, a template compares slots, raw text is
   /// only inflated where a length agrees.
+  /// The byte counts of strings, about and without reading them. Those that are stored in other ways than as they are
+  /// count as what they take on average: they are short, or repeated.
+  package func estimatedByteCounts(_ rows: [Int]) throws(BytesError) -> [Int] {
+    if case .raw(let raw) = content { return try raw.byteCounts(rows).map { Int(clamping: $0) } }
+    return [Int](repeating: byteCount / max(1, count), count: rows.count)
+  }
+
   package func rows(equalTo text: UnsafeRawBufferPointer, scratch: ColumnScratch) throws(BytesError) -> [Int] {
     switch content {
     case .raw(let raw): try raw.rows(equalTo: text, scratch: scratch)

@@ -34,6 +34,9 @@ extension PartialStripe {
 
   /// The starts of rows, which ascend.
   package func starts(_ rows: [Int]) throws -> [UInt64] { try table().times(rows).map(\.start) }
+
+  /// About how many bytes the records of rows have, which ascend.
+  package func byteCounts(_ rows: [Int]) throws -> [Int] { try table().byteCounts(rows) }
 }
 
 /// Walks the ids of partial records, forwards only.

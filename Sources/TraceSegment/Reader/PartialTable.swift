@@ -115,6 +115,9 @@ final class PartialTable: CachedBlock, @unchecked Sendable {
 
   func scopes(_ rows: [Int]) throws -> [Int] { try values(scopes, rows).map { Int(clamping: $0) } }
 
+  /// About how many bytes the records have.
+  func byteCounts(_ rows: [Int]) throws -> [Int] { try place.naming { try records.estimatedByteCounts(rows) } }
+
   /// Calls `body` with each of the rows, the numbers of its resource and its scope, and its span as OTLP.
   func forEachRecord(
     _ rows: [Int], _ scratch: ReadScratch,

@@ -10,31 +10,31 @@ package enum RowWeight {
   /// A value without its text.
   package static let slot = 8
 
-  /// What a row of the table weighs.
-  package static func of(_ row: SpanRow, in table: SpanTable) -> Int {
-    var sum = Self.row + length(row.statusMessage, table) + length(row.traceState, table)
-    sum += length(row.unknownFields, table) + length(row.statusUnknownFields, table)
-    sum += list(row.shape, row.firstValue, table)
+  /// What a row of a table weighs.
+  package static func of(_ row: SpanRow, in view: SpanTable.View) -> Int {
+    var sum = Self.row + length(row.statusMessage, view) + length(row.traceState, view)
+    sum += length(row.unknownFields, view) + length(row.statusUnknownFields, view)
+    sum += list(row.shape, row.firstValue, view)
     for index in Int(row.firstEvent)..<Int(row.firstEvent) + Int(row.eventCount) {
-      let event = table.events[index]
-      sum += child + length(event.name, table) + length(event.unknownFields, table)
-      sum += list(event.shape, event.firstValue, table)
+      let event = view.events[index]
+      sum += child + length(event.name, view) + length(event.unknownFields, view)
+      sum += list(event.shape, event.firstValue, view)
     }
     for index in Int(row.firstLink)..<Int(row.firstLink) + Int(row.linkCount) {
-      let link = table.links[index]
-      sum += child + length(link.traceState, table) + length(link.unknownFields, table)
-      sum += list(link.shape, link.firstValue, table)
+      let link = view.links[index]
+      sum += child + length(link.traceState, view) + length(link.unknownFields, view)
+      sum += list(link.shape, link.firstValue, view)
     }
     return sum
   }
 
-  private static func length(_ code: UInt32, _ table: SpanTable) -> Int { table.strings.bytes(code).count }
+  private static func length(_ code: UInt32, _ view: SpanTable.View) -> Int { view.bytes(code).count }
 
-  private static func list(_ shape: UInt32, _ first: UInt32, _ table: SpanTable) -> Int {
-    let slots = table.shapes.bytes(shape).bindMemory(to: UInt32.self)
+  private static func list(_ shape: UInt32, _ first: UInt32, _ view: SpanTable.View) -> Int {
+    let slots = view.slots(shape)
     var sum = slot * slots.count
     for index in 0..<slots.count where ShapeSlot(rawValue: slots[index]).type.isText {
-      sum += length(UInt32(truncatingIfNeeded: table.values[Int(first) + index]), table)
+      sum += length(UInt32(truncatingIfNeeded: view.values[Int(first) + index]), view)
     }
     return sum
   }
