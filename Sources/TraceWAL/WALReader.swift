@@ -84,6 +84,8 @@ package struct WALReader {
   package private(set) var cursor: WALCursor
   /// What has been found so far, in order of the log.
   package private(set) var gaps: [WALGap] = []
+  /// Places in `gaps` of those that nothing has proved to be damage yet.
+  private var openGaps: [Int] = []
   /// Set once the end has been reached, when there are bytes after the last frame.
   package private(set) var tail: WALTail?
 
@@ -192,21 +194,23 @@ package struct WALReader {
     closeSource()
   }
 
-  private mutating func addGap(_ source: Source, _ range: Range<UInt64>, _ reason: String) {
+  private mutating func addGap(
+    _ source: Source, _ range: Range<UInt64>, _ reason: String, isDamage: Bool = false
+  ) {
+    if !isDamage { openGaps.append(gaps.count) }
     gaps.append(
       WALGap(
         path: source.path, fileNumber: source.fileNumber, offset: range.lowerBound,
         byteCount: range.upperBound - range.lowerBound, reason: reason, previousSequence: seenSequence,
-        isDamage: false))
+        isDamage: isDamage))
   }
 
   /// Everything up to `sequence` was synced, so a gap after an earlier frame has lost something durable.
   private mutating func markDamage(upTo sequence: UInt64) {
-    var index = gaps.count - 1
-    while index >= 0, !gaps[index].isDamage {
-      if gaps[index].previousSequence < sequence { gaps[index].isDamage = true }
-      index -= 1
-    }
+    // Nearly always there is none, and every frame comes by.
+    if openGaps.isEmpty { return }
+    for index in openGaps where gaps[index].previousSequence < sequence { gaps[index].isDamage = true }
+    openGaps.removeAll { gaps[$0].isDamage }
   }
 
   // MARK: Files
@@ -311,8 +315,9 @@ package struct WALReader {
   private mutating func checkHeader(_ source: Source) {
     defer { lastSequences[source.fileNumber] = seenSequence }
     guard let header = source.header else {
-      addGap(source, 0..<UInt64(WALFormat.fileHeaderByteCount), "the file header does not match its checksum")
-      gaps[gaps.count - 1].isDamage = true
+      addGap(
+        source, 0..<UInt64(WALFormat.fileHeaderByteCount), "the file header does not match its checksum", isDamage: true
+      )
       return
     }
     noteMissing(upTo: header.previousSequence, source, at: 0)

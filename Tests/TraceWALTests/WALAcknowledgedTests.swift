@@ -49,6 +49,19 @@ import TraceWAL
     return published.payloads.count
   }
 
+  @Test func whatIsLostBeforeADamagedHeaderIsNamedBesideIt() throws {
+    let fileSystem = try log()
+    var first = try bytes(fileSystem, logPath(1))
+    first[first.count - 1] ^= 1
+    try fileSystem.overwrite(logPath(1), with: first)
+    var second = try bytes(fileSystem, logPath(2))
+    second[40] ^= 1
+    try fileSystem.overwrite(logPath(2), with: second)
+    for gaps in [try readPublished(fileSystem, mayBeTrimmed: false).gaps, try recover(fileSystem).report.gaps] {
+      #expect(gaps.map(\.fileNumber) == [1, 2] && gaps.allSatisfy(\.isDamage), "\(gaps)")
+    }
+  }
+
   @Test func everyFlippedByteOfAnAcknowledgedFrameIsNamed() throws {
     let byteCounts = try [1, 2].map { try bytes(log(), logPath($0)).count }
     for (index, byteCount) in byteCounts.enumerated() {
