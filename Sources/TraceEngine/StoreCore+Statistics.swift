@@ -47,12 +47,11 @@ extension StoreCore {
             name: String(decoding: $0.key, as: UTF8.self), spanCount: $0.value.spanCount,
             estimatedByteCount: withServiceSizes ? UInt64($0.value.byteCount.rounded()) : nil)
         }
-      if case .writer(let ingestor, _, let damage) = origin {
-        statistics.damage += damage
+      statistics.damage += damage
+      if case .writer(let ingestor, _, _) = origin {
         statistics.logByteCount = ingestor.logStatistics.byteCount
         statistics.memoryByteCount += ingestor.memoryByteCount
       } else if case .follower(let follower) = origin {
-        statistics.damage += follower.damage
         statistics.logByteCount = try follower.logByteCount()
       }
       statistics.memoryByteCount += cache.statistics.residentByteCount + overlay.byteCount

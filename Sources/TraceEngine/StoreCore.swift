@@ -12,9 +12,15 @@ import TraceSource
 final class StoreCore: Sendable {
   /// Where rows come from.
   enum Origin: Sendable {
-    /// With a sentence for each place that could not be read when the store was opened.
-    case writer(Ingestor, Maintenance, damage: [String])
+    case writer(Ingestor, Maintenance, Losses)
     case follower(LogFollower)
+  }
+
+  /// What could not be read when the store was opened.
+  struct Losses: Sendable {
+    var files: [UnreadableFile]
+    /// A sentence for each place.
+    var log: [String]
   }
 
   let origin: Origin
@@ -148,10 +154,11 @@ final class StoreCore: Sendable {
       sources: live.memtables + live.segments, storeFingerprint: storeFingerprint, damage: damage, repeats: repeats)
   }
 
-  /// What could not be read before the query began.
-  private var damage: [String] {
+  /// What could not be read before the query began. A file that the manifest has let go is missed by nobody.
+  var damage: [String] {
     switch origin {
-    case .writer(_, _, let damage): damage
+    case .writer(_, _, let losses):
+      losses.files.filter { manifest.current.file($0.key) != nil }.map(\.reason) + losses.log
     case .follower(let follower): follower.damage
     }
   }

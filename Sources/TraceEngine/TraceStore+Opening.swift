@@ -87,13 +87,13 @@ struct StoreOpening {
       fileSystem: fileSystem, directory: directory, manifest: manifest, cache: cache,
       maximumOpenCount: options.maximumOpenSegmentCount,
       options: SegmentOptions(stripeRowCount: options.stripeSpanCount))
-    var (segments, damage) = try files.openAll(manifest.current)
+    var (segments, unreadable) = try files.openAll(manifest.current)
     let metrics = try files.openAllMetrics(manifest.current)
-    damage += metrics.damage
+    unreadable += metrics.unreadable
     let sealer = Sealer(manifest: manifest, files: files, parallel: Concurrency.perform)
     let (memtable, report) = try recover(manifest, sealer, &segments)
-    damage += report.gaps.filter(\.isDamage).map { "\($0.path) at byte \($0.offset): \($0.reason)" }
-    for place in damage { options.observer?(.damaged(place)) }
+    let losses = report.gaps.filter(\.isDamage).map { "\($0.path) at byte \($0.offset): \($0.reason)" }
+    for place in unreadable.map(\.reason) + losses { options.observer?(.damaged(place)) }
     let current = manifest.current.settings
     let log = try WALWriter(
       fileSystem: fileSystem, directory: logDirectory, storeID: current.storeID, after: report,
@@ -116,8 +116,8 @@ struct StoreOpening {
     maintenance.withLock { $0.value = loops }
     return TraceStore(
       core: try StoreCore(
-        origin: .writer(ingestor, loops, damage: damage), options: options, manifest: manifest, cache: cache,
-        overlay: overlay, fileSystem: fileSystem, directory: directory, lock: lock))
+        origin: .writer(ingestor, loops, StoreCore.Losses(files: unreadable, log: losses)), options: options,
+        manifest: manifest, cache: cache, overlay: overlay, fileSystem: fileSystem, directory: directory, lock: lock))
   }
 
   private func makeMaintenance(_ manifest: ManifestStore, _ files: SegmentFiles, _ ingestor: Ingestor) -> Maintenance {

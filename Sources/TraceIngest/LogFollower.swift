@@ -89,7 +89,7 @@ package final class LogFollower: Sendable {
     let segments = try files.openAll(version, known: known)
     let metrics = try files.openAllMetrics(version, known: knownMetrics)
     (state.segments, state.metrics) = (segments.segments, metrics.segments)
-    state.segmentDamage = segments.damage + metrics.damage
+    state.segmentDamage = (segments.unreadable + metrics.unreadable).map(\.reason)
     // Rows that are in a segment now must not be in the memtable as well.
     if version.walTrimmedBelow > state.trimmedBelow {
       state.trimmedBelow = version.walTrimmedBelow

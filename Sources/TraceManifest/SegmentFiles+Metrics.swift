@@ -34,12 +34,12 @@ extension SegmentFiles {
   }
 
   /// The metrics segments of a version. What is wrong with one is no reason to do without the others: it is left out,
-  /// and `damage` has a sentence for it.
+  /// and named in `unreadable`.
   ///
   /// - Parameter known: those that are open already, by number.
   package func openAllMetrics(
     _ version: ManifestVersion, known: [UInt64: MetricsSegment] = [:]
-  ) throws -> (segments: [MetricsSegment], damage: [String]) {
+  ) throws -> (segments: [MetricsSegment], unreadable: [UnreadableFile]) {
     try openAll(version.files(of: .metricsSegment)) { try known[$0.key.number] ?? openMetrics($0) }
   }
 }

@@ -3,6 +3,13 @@ package import TraceFiles
 import TraceModel
 package import TraceSegment
 
+/// A file that the manifest names and that cannot be read.
+package struct UnreadableFile: Sendable {
+  package let key: ManifestFileKey
+  /// A sentence that names the place.
+  package let reason: String
+}
+
 /// How segments come into a store's directory, and back into memory.
 ///
 /// A segment is published (LAW 2) by a temporary file, sync, rename, sync of the directory, and a manifest edit that
@@ -83,26 +90,26 @@ package final class SegmentFiles: Sendable {
   }
 
   /// The segments of a version, ascending by number. What is wrong with one is no reason to do without the others: it is
-  /// left out, and `damage` has a sentence for it.
+  /// left out, and named in `unreadable`.
   ///
   /// - Parameter known: segments that are open already, by number.
   package func openAll(
     _ version: ManifestVersion, known: [UInt64: Segment] = [:]
-  ) throws -> (segments: [Segment], damage: [String]) {
+  ) throws -> (segments: [Segment], unreadable: [UnreadableFile]) {
     try openAll(version.files(of: .segment)) { try known[$0.key.number] ?? open($0) }
   }
 
   func openAll<Opened>(
     _ files: ArraySlice<ManifestFile>, _ open: (ManifestFile) throws -> Opened
-  ) throws -> (segments: [Opened], damage: [String]) {
+  ) throws -> (segments: [Opened], unreadable: [UnreadableFile]) {
     var segments: [Opened] = []
-    var damage: [String] = []
+    var unreadable: [UnreadableFile] = []
     for file in files {
       do { segments.append(try open(file)) } catch let error as TracestoreError where error.code == .corrupt {
-        damage.append("\(error)")
+        unreadable.append(UnreadableFile(key: file.key, reason: "\(error)"))
       }
     }
-    return (segments, damage)
+    return (segments, unreadable)
   }
 
   /// Removes a segment that no edit names. Whoever has it open goes on reading; what cannot be removed now is swept

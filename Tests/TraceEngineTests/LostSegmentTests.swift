@@ -111,6 +111,19 @@ import TracestoreV2
     try await reader.close()
   }
 
+  @Test(arguments: Loss.allCases)
+  func `a lost segment is named until its time is over`(_ loss: Loss) async throws {
+    let halved = try await Halved(loss)
+    let store = try await halved.open(isReadOnly: false)
+    #expect(try await Self.traces(store).damage.count == 1)
+    let report = try await store.retain(RetentionPolicy(maximumAgeNanoseconds: 1))
+    #expect(report.segments.count == 2 && report.damage.count == 1, "\(report)")
+    let (found, damage) = try await Self.traces(store)
+    #expect(found.isEmpty && damage.isEmpty, "\(damage)")
+    #expect(try await store.statistics().damage.isEmpty)
+    try await store.close()
+  }
+
   @Test func `a segment that cannot be read for another reason is an error, not damage`() async throws {
     let halved = try await Halved(.gone)
     try halved.restore()
