@@ -1,6 +1,7 @@
 import Testing
 import TraceEngine
 import TraceFiles
+import TraceModel
 import TracestoreTesting
 
 /// A store of many segments has few files open.
@@ -52,6 +53,26 @@ import TracestoreTesting
     #expect(try await store.statistics().segments.count < 10)
     #expect(try await Self.records(reader) == written)
     #expect(try await Self.records(store) == written)
+    try await reader.close()
+    try await store.close()
+  }
+
+  @Test func `a reader begins again with a trace whose segment was merged away`() async throws {
+    let batches = randomTraces(seed: 6, count: 90)
+    let (store, files) = try await Self.store(batches)
+    let reader = try await TraceStore.open(in: files, at: "store", options: Self.options, isReadOnly: true)
+    var written: [TraceID: Set<ContentKey>] = [:]
+    for batch in batches {
+      batch.forEachSpan { written[$2.traceID, default: []].insert(ContentKey($0, $1, $2)) }
+    }
+    try await store.compact(.all)
+    for (trace, records) in written.sorted(by: { $0.key < $1.key }) {
+      let answer = try await reader.getTraces([trace]).collect()
+      #expect(answer.summary.damage.isEmpty, "\(answer.summary.damage)")
+      var found: Set<ContentKey> = []
+      for chunk in answer.elements { chunk.data.forEachSpan { found.insert(ContentKey($0, $1, $2)) } }
+      #expect(found == records, "trace \(trace)")
+    }
     try await reader.close()
     try await store.close()
   }
