@@ -82,6 +82,10 @@ package struct PackedDurations: @unchecked Sendable {
 
   /// Writes those of some places.
   package func unpack(_ places: Range<Int>, into output: UnsafeMutablePointer<UInt64>) {
+    if layout == .words {
+      return output.initialize(
+        from: (memory + firstBit / 8).assumingMemoryBound(to: UInt64.self) + places.lowerBound, count: places.count)
+    }
     var place = places.lowerBound
     while place < places.upperBound {
       output[place &- places.lowerBound] = self[place]

@@ -55,15 +55,12 @@ import TraceSource
     for (index, run) in cells.runs.enumerated() {
       let (service, name) = (try group.text(run.service), try group.text(run.name))
       #expect(run.key == CallCells.key(of: [service, name]))
-      let own = cells.cells(of: index)
-      let durations = cells.durations(of: index)
-      for cell in own {
-        let key = CellKey(service: service, name: name, kind: run.kind, minute: UInt64(cells.cells[cell].minute))
+      let (own, durations) = cells.calls(of: index)
+      for (cell, next) in zip(own, own.dropFirst()) {
+        let key = CellKey(service: service, name: name, kind: run.kind, minute: UInt64(cell.minute))
         #expect(told[key] == nil, "a cell comes twice")
-        let first = cells.cells[cell].firstCall
-        let part = durations.part(
-          from: Int(first - cells.cells[own.lowerBound].firstCall), count: cells.cells[cell + 1].firstCall - first)
-        told[key] = Cell(errorCount: Int(cells.cells[cell].errorCount), durations: words(part))
+        let part = durations.part(from: Int(cell.firstCall - own[0].firstCall), count: next.firstCall - cell.firstCall)
+        told[key] = Cell(errorCount: Int(cell.errorCount), durations: words(part))
       }
     }
     return told

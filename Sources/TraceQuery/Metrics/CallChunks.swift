@@ -59,8 +59,9 @@ final class ScannedCalls: CallPart {
   func attributeTexts(of code: SeriesCode) -> [[UInt8]] { chunks.attributeTexts[Int(code.attributes)] }
 
   func appendChunks(of located: LocatedPiece, to chunks: inout [CallChunk]) {
+    guard case .chunks(let places) = located.piece.calls else { return }
     let first = chunks.count
-    chunks += self.chunks.chunks[located.piece.places]
+    chunks += self.chunks.chunks[places]
     if examples.isEmpty { return }
     for place in first..<chunks.count { chunks[place].part = located.part }
   }
@@ -113,7 +114,7 @@ private struct CallChunks {
       CallPiece(
         series: place(
           of: SeriesCode(service: run.service, name: scan.isByOperation ? run.name : 0, attributes: attributes)),
-        places: firstChunk..<chunks.count, callCount: run.starts.count))
+        callCount: run.starts.count, calls: .chunks(firstChunk..<chunks.count)))
   }
 
   private mutating func place(of code: SeriesCode) -> UInt32 {

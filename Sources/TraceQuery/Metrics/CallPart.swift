@@ -58,19 +58,31 @@ struct SeriesCode: Hashable {
   var key: Hash128?
 }
 
-/// Calls of one series that stand side by side in a part.
-struct CallPiece {
+/// Calls of one series that stand side by side in a part, which is kept as long.
+struct CallPiece: @unchecked Sendable {
+  enum Calls {
+    /// Places of chunks.
+    case chunks(Range<Int>)
+    /// So many cells, and the durations of their calls.
+    case cells(UnsafePointer<CallCells.Cell>, count: Int, PackedDurations)
+  }
+
   /// The place of the series among the part's.
   var series: UInt32
-  /// The run of its cells, where it has any.
-  var run = 0
-  /// Of its cells or chunks.
-  var places: Range<Int>
   var callCount: Int
+  var calls: Calls
+
+  /// At least as many as there are chunks.
+  var cellCount: Int {
+    switch calls {
+    case .chunks(let places): places.count
+    case .cells(_, let count, _): count
+    }
+  }
 }
 
 /// A piece of one of several parts.
-struct LocatedPiece {
+struct LocatedPiece: Sendable {
   var part: UInt32
   var piece: CallPiece
 }
@@ -110,7 +122,6 @@ final class KeptCalls: CallPart {
     needsDurations = scan.selection.needsDurations
     var series: [SeriesCode] = []
     var pieces: [CallPiece] = []
-    let all = cells.cells
     let isWhole =
       minutes.lowerBound <= group.bounds.minimumStart / CallCells.nanoseconds
       && group.bounds.maximumStart / CallCells.nanoseconds < minutes.upperBound
@@ -121,12 +132,15 @@ final class KeptCalls: CallPart {
         service = (run.service, scan.selection.services?.contains(text) ?? true, CallCells.key(of: [text]))
       }
       guard let service, service.isWanted else { continue }
-      var places = cells.cells(of: index)
+      let (own, durations) = cells.calls(of: index)
+      var places = 0..<(own.count - 1)
       if !isWhole {
-        let low = places.partition { UInt64(all[$0].minute) >= minutes.lowerBound }
-        places = low..<(low..<places.upperBound).partition { UInt64(all[$0].minute) >= minutes.upperBound }
-        if places.isEmpty { continue }
+        let low = places.partition { UInt64(own[$0].minute) >= minutes.lowerBound }
+        places = low..<(low..<places.upperBound).partition { UInt64(own[$0].minute) >= minutes.upperBound }
       }
+      guard !places.isEmpty, let first = own.baseAddress else { continue }
+      let firstCall = own[places.lowerBound].firstCall
+      let callCount = own[places.upperBound].firstCall - firstCall
       // Runs of one series follow each other, or it may come twice.
       let code = SeriesCode(
         service: run.service, name: scan.isByOperation ? run.name : 0, attributes: 0,
@@ -134,8 +148,10 @@ final class KeptCalls: CallPart {
       if series.last != code { series.append(code) }
       pieces.append(
         CallPiece(
-          series: UInt32(series.count - 1), run: index, places: places,
-          callCount: Int(all[places.upperBound].firstCall - all[places.lowerBound].firstCall)))
+          series: UInt32(series.count - 1), callCount: Int(callCount),
+          calls: .cells(
+            first + places.lowerBound, count: places.count,
+            durations.part(from: Int(firstCall - own[0].firstCall), count: callCount))))
     }
     self.series = series
     self.pieces = pieces
@@ -146,18 +162,16 @@ final class KeptCalls: CallPart {
   func slowest(of chunk: CallChunk) -> [SlowestSpans.Entry] { [] }
 
   func appendChunks(of located: LocatedPiece, to chunks: inout [CallChunk]) {
-    let piece = located.piece
-    let all = cells.cells
-    let durations = needsDurations ? cells.durations(of: piece.run) : nil
-    let firstCall = all[cells.cells(of: piece.run).lowerBound].firstCall
-    for index in piece.places {
-      let cell = all[index]
-      let callCount = all[index &+ 1].firstCall &- cell.firstCall
+    guard case .cells(let cells, let count, let durations) = located.piece.calls else { return }
+    for place in 0..<count {
+      let cell = cells[place]
+      let callCount = cells[place &+ 1].firstCall &- cell.firstCall
       let minute = UInt64(cell.minute)
       chunks.append(
         CallChunk(
           bucket: width == 1 ? minute : minute / width, callCount: callCount, errorCount: cell.errorCount,
-          durations: durations?.part(from: Int(cell.firstCall &- firstCall), count: callCount)))
+          durations: needsDurations
+            ? durations.part(from: Int(cell.firstCall &- cells[0].firstCall), count: callCount) : nil))
     }
   }
 }

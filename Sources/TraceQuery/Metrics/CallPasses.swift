@@ -172,7 +172,7 @@ struct CallPasses {
     for (index, pieces) in series.enumerated() {
       if chunkCount == 0 { batches.append(index..<index) }
       batches[batches.count - 1] = batches[batches.count - 1].lowerBound..<(index + 1)
-      chunkCount += pieces.reduce(1) { $0 + $1.piece.places.count }
+      chunkCount += pieces.reduce(1) { $0 + $1.piece.cellCount }
       if chunkCount >= Self.batchCount { chunkCount = 0 }
     }
     let results = concurrently(search.parallel, batches.count) { [self, batches] index in

@@ -34,23 +34,24 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
 
   package let runs: [Run]
   /// Ends with one that has no calls.
-  package let cells: [Cell]
-  /// Written once, before anybody else knows it.
+  private let cells: UnsafeMutableBufferPointer<Cell>
   private let durations: UnsafeMutableRawBufferPointer
 
   /// - Parameters:
+  ///   - cells: of all runs, then one that has no calls.
   ///   - durations: of all cells, one after the other.
   ///   - byteCount: what they take, packed.
   init(runs: [Run], cells: [Cell], durations: [UInt64], byteCount: Int) {
     self.runs = runs
-    self.cells = cells
+    self.cells = .allocate(capacity: cells.count)
+    _ = self.cells.initialize(from: cells)
     let memory = UnsafeMutableRawBufferPointer.allocate(
       byteCount: byteCount + PackedDurations.slackByteCount, alignment: MemoryLayout<UInt64>.alignment)
     memory.initializeMemory(as: UInt8.self, repeating: 0)
     self.durations = memory
     durations.withUnsafeBufferPointer { durations in
       for (index, run) in runs.enumerated() {
-        let own = self.cells(of: index)
+        let own = places(of: index)
         let calls = Int(cells[own.lowerBound].firstCall)..<Int(cells[own.upperBound].firstCall)
         PackedDurations.write(
           UnsafeBufferPointer(rebasing: durations[calls]), run.layout, to: memory, at: run.firstByte)
@@ -58,26 +59,31 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
     }
   }
 
-  deinit { durations.deallocate() }
+  deinit {
+    cells.deallocate()
+    durations.deallocate()
+  }
+
+  private func places(of run: Int) -> Range<Int> {
+    runs[run].firstCell..<(run + 1 < runs.count ? runs[run + 1].firstCell : cells.count - 1)
+  }
+
+  /// The cells of a run, then the one behind them, and the durations of all, `max(0, end − start)` in nanoseconds: cell by
+  /// cell, and those of a cell ascend. Valid as long as this object.
+  package func calls(of run: Int) -> (cells: UnsafeBufferPointer<Cell>, durations: PackedDurations) {
+    let own = UnsafeBufferPointer(
+      rebasing: UnsafeBufferPointer(cells)[places(of: run).lowerBound...places(of: run).upperBound])
+    let memory = UnsafeRawPointer(durations.baseAddress.unsafelyUnwrapped) + runs[run].firstByte
+    return (
+      own, PackedDurations(memory, runs[run].layout, count: own[own.count - 1].firstCall &- own[0].firstCall)
+    )
+  }
 
   /// Tells lists of texts apart, as content of spans is told apart.
   package static func key(of texts: [[UInt8]]) -> Hash128 {
     var writer = ByteWriter()
     for text in texts { writer.appendLengthPrefixed(text) }
     return Hash128(of: writer.bytes)
-  }
-
-  package func cells(of run: Int) -> Range<Int> {
-    runs[run].firstCell..<(run + 1 < runs.count ? runs[run + 1].firstCell : cells.count - 1)
-  }
-
-  /// The durations of a run, `max(0, end − start)` in nanoseconds, cell by cell; those of a cell ascend. Valid as long as
-  /// this object.
-  package func durations(of run: Int) -> PackedDurations {
-    let cells = cells(of: run)
-    return PackedDurations(
-      UnsafeRawPointer(durations.baseAddress.unsafelyUnwrapped) + runs[run].firstByte, runs[run].layout,
-      count: self.cells[cells.upperBound].firstCall &- self.cells[cells.lowerBound].firstCall)
   }
 
   package var residentByteCount: Int {
