@@ -149,8 +149,8 @@ let package = Package(
     tests(
       "TraceSegmentTests",
       [
-        "TraceSegment", "TraceModel", "TraceBytes", "TraceFiles", "TraceOTLP", "TraceColumns", "TraceSource",
-        "TraceMerge",
+        "TraceSegment", "TraceModel", "TraceBytes", "TraceFiles", "TraceOTLP", "TraceColumns", "TraceAggregate",
+        "TraceSource", "TraceMerge",
       ]),
     tests(
       "TracestoreTestingTests", ["TracestoreTesting", "TracestoreV2", "TraceModel", "TraceOTLP", "TraceFilter"]),

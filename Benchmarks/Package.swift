@@ -28,6 +28,8 @@ let package = Package(
       dependencies: [
         "BenchmarkSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "TraceAnalysis", package: "tracestore"),
+        .product(name: "TraceOTLP", package: "tracestore"),
         .product(name: "TracestoreTracing", package: "tracestore"),
         .product(name: "Tracing", package: "swift-distributed-tracing"),
       ]),

@@ -3,19 +3,22 @@
 /// Which of the two it is depends on their number alone, so that order and grouping change no answer.
 package struct DurationSketch: Sendable {
   /// Fewer durations are kept themselves. More would make exact figures more frequent and a point's memory larger.
-  package static let exactCount = 256
+  private static let exactCount = 256
 
   private var values: [UInt64] = []
   private var histogram = DurationHistogram()
 
   package init() {}
 
+  /// Whether the quantiles of so many durations are exact.
+  package static func isExact(count: UInt64) -> Bool { count < UInt64(exactCount) }
+
   package var count: UInt64 { UInt64(values.count) + histogram.count }
   /// Whether quantiles are exact.
   package var isExact: Bool { histogram.count == 0 }
 
   package mutating func update(_ durations: UnsafeBufferPointer<UInt64>) {
-    guard isExact, values.count + durations.count < Self.exactCount else {
+    guard isExact, Self.isExact(count: count + UInt64(durations.count)) else {
       fold()
       return histogram.update(durations)
     }
@@ -35,7 +38,8 @@ package struct DurationSketch: Sendable {
     let rank = QuantileRank(quantile, of: count)
     guard isExact else { return histogram.finish(rank) }
     var values = values
-    return values.withUnsafeMutableBufferPointer { Selection.value(rank, in: $0) }
+    let (lower, upper) = values.withUnsafeMutableBufferPointer { Selection.neighbours(of: rank, in: $0) }
+    return rank.value(lower, upper)
   }
 
   /// The buckets that have to be looked into for an exact quantile; nil when it is exact anyway.

@@ -18,8 +18,24 @@ package struct QuantileRank: Hashable, Sendable {
     fraction = lower == count - 1 ? 0 : place - whole
   }
 
+  private init(lower: UInt64, fraction: Double) {
+    self.lower = lower
+    self.fraction = fraction
+  }
+
   /// The place of the greater neighbour.
   package var upper: UInt64 { fraction > 0 ? lower + 1 : lower }
+
+  /// The same place when so many of the smallest values are left out.
+  ///
+  /// - Precondition: neither neighbour is among them.
+  package func dropping(first count: UInt64) -> QuantileRank { QuantileRank(lower: lower - count, fraction: fraction) }
+
+  /// What a histogram says of the values at `lower` and `upper`.
+  package func estimate(_ lower: UInt64, _ upper: UInt64) -> Double {
+    func middle(_ value: UInt64) -> UInt64 { LogLinearScale.middle(of: LogLinearScale.bucket(of: value)) }
+    return value(middle(lower), middle(upper))
+  }
 
   /// What lies between the values at `lower` and `upper`.
   package func value(_ lower: UInt64, _ upper: UInt64) -> Double {

@@ -3,15 +3,17 @@ package enum Selection {
   /// Below this many values a sort by insertion is quicker than partitions.
   private static let insertionCount = 12
 
-  /// What lies at a rank of the values, whose order is lost.
+  /// The values at a rank and behind it, of values whose order is lost.
   ///
   /// - Precondition: the rank is of as many values as there are.
-  package static func value(_ rank: QuantileRank, in values: UnsafeMutableBufferPointer<UInt64>) -> Double {
+  package static func neighbours(
+    of rank: QuantileRank, in values: UnsafeMutableBufferPointer<UInt64>
+  ) -> (lower: UInt64, upper: UInt64) {
     let lower = Int(rank.lower)
     // High quantiles of few values, which most cells of a busy store are, want one of the greatest two.
     if values.count &- lower <= 2 { return greatestTwo(rank, in: values) }
     let low = select(lower, in: values)
-    guard rank.fraction > 0 else { return Double(low) }
+    guard rank.fraction > 0 else { return (low, low) }
     // What stands behind a selected place is not less than its value: the next is the least of them.
     var next = UInt64.max
     var index = lower + 1
@@ -19,18 +21,20 @@ package enum Selection {
       next = min(next, values[index])
       index &+= 1
     }
-    return rank.value(low, next)
+    return (low, next)
   }
 
   /// - Precondition: the rank is that of the last value or of the last but one.
-  private static func greatestTwo(_ rank: QuantileRank, in values: UnsafeMutableBufferPointer<UInt64>) -> Double {
+  private static func greatestTwo(
+    _ rank: QuantileRank, in values: UnsafeMutableBufferPointer<UInt64>
+  ) -> (lower: UInt64, upper: UInt64) {
     var greatest: UInt64 = 0
     var second: UInt64 = 0
     for value in values {
       second = max(second, min(greatest, value))
       greatest = max(greatest, value)
     }
-    return Int(rank.lower) == values.count &- 1 ? Double(greatest) : rank.value(second, greatest)
+    return Int(rank.lower) == values.count &- 1 ? (greatest, greatest) : (second, greatest)
   }
 
   /// Moves values so that the one at `place` is where a sort would put it, no greater one stands before it and no

@@ -31,6 +31,28 @@ package struct CallRun {
   }
 }
 
+extension CallRun {
+  /// Calls `body` with neighbouring calls that start in one bucket, as far as they stand side by side.
+  ///
+  /// - Parameter width: buckets begin at multiples of it, in nanoseconds.
+  package func forEachBucket(
+    of width: UInt64, _ body: (_ bucket: UInt64, _ places: Range<Int>, _ errorCount: UInt32) -> Void
+  ) {
+    var first = 0
+    while first < starts.count {
+      let bucket = starts[first] / width
+      let begin = bucket &* width
+      var end = first &+ 1
+      // A start before the bucket wraps around to a distance that no bucket is wide.
+      while end < starts.count, starts[end] &- begin < width { end &+= 1 }
+      var errorCount: UInt32 = 0
+      if !errors.isEmpty { for place in first..<end { errorCount &+= UInt32(errors[place]) } }
+      body(bucket, first..<end, errorCount)
+      first = end
+    }
+  }
+}
+
 /// Which rows the values of a run belong to.
 package enum CallRows {
   case range(Range<Int>)

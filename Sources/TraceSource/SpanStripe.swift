@@ -249,10 +249,7 @@ package protocol SpanStripe: AnyObject, Sendable {
   func forEachCallRun(
     _ selection: CallSelection, in rows: Range<Int>, _ mask: RowMask?, _ body: (CallRun) throws -> Void) throws
 
-  /// All calls of the stripe by run and minute; nil where nothing is kept that says so.
-  func callCells() throws -> (any MeasuredCells)?
-
-  /// The text that a code of `forEachCallRun` and `callCells` stands for.
+  /// The text that a code of `forEachCallRun` stands for.
   func text(_ code: UInt32) throws -> [UInt8]
 
   /// The text of the first value that a key has in each set row: levels in the order given, attributes in theirs.
@@ -294,8 +291,6 @@ package protocol SpanStripe: AnyObject, Sendable {
 extension SpanStripe {
   package var storedByteCount: UInt64 { 0 }
   package var isCached: Bool { true }
-
-  package func callCells() throws -> (any MeasuredCells)? { nil }
 
   package var holdsFinals: Bool { true }
   package func partialRows(_ rows: [Int]) -> [Int] { [] }

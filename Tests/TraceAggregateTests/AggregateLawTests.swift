@@ -97,7 +97,7 @@ private let quantiles = [0, 0.001, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1]
       #expect(mergedFigures.callCount == UInt64(all.count), "seed \(seed)")
       #expect(mergedFigures.durationSum == all.reduce(0) { $0 + UInt128($1) }, "seed \(seed)")
       #expect(mergedFigures.durations == all.min().flatMap { least in all.max().map { least...$0 } }, "seed \(seed)")
-      #expect(mergedSketch.isExact == (all.count < DurationSketch.exactCount), "seed \(seed)")
+      #expect(mergedSketch.isExact == DurationSketch.isExact(count: UInt64(all.count)), "seed \(seed)")
       for q in quantiles { #expect(mergedSketch.finish(q) == sketch(all).finish(q), "seed \(seed), \(q)") }
 
       var left = whole
@@ -131,12 +131,12 @@ private let quantiles = [0, 0.001, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1]
       let own = sketch(all)
       for q in quantiles {
         let exact = quantile(q, all)
+        let rank = QuantileRank(q, of: UInt64(all.count))
         var values = all
-        let selected = values.withUnsafeMutableBufferPointer {
-          Selection.value(QuantileRank(q, of: UInt64(all.count)), in: $0)
-        }
-        #expect(selected == exact, "seed \(seed), \(q)")
-        let estimate = histogram(all).finish(QuantileRank(q, of: UInt64(all.count)))
+        let (lower, upper) = values.withUnsafeMutableBufferPointer { Selection.neighbours(of: rank, in: $0) }
+        #expect(rank.value(lower, upper) == exact, "seed \(seed), \(q)")
+        let estimate = histogram(all).finish(rank)
+        #expect(rank.estimate(lower, upper) == estimate, "seed \(seed), \(q)")
         // A rounding of the last bit may come on top.
         #expect(abs(estimate - exact) <= exact * (LogLinearScale.relativeError + 1e-12), "seed \(seed), \(q)")
         guard var search = own.search(q) else {
@@ -147,6 +147,42 @@ private let quantiles = [0, 0.001, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1]
           Array(part).withUnsafeBufferPointer { search.update($0) }
         }
         #expect(search.finish() == exact, "seed \(seed), \(q)")
+      }
+    }
+  }
+
+  @Test(arguments: [1, 999, 1_000, 1_000_000] as [UInt64])
+  func `packed durations are what was packed`(unit: UInt64) {
+    for seed in 0..<65 as Range<UInt64> {
+      var source = DurationSource(state: 5000 + seed)
+      // Every width, and lists that begin at any bit.
+      let lists = (0..<5).map { _ in
+        source.durations(maximumCount: 40).map { ($0 >> (seed % 65)) / unit * unit }.sorted()
+      }
+      let all = lists.flatMap(\.self)
+      let layout = all.withUnsafeBufferPointer { PackedDurations.Layout(for: $0) }
+      #expect(unit == 999 || all.isEmpty || UInt64(layout.unit) >= unit, "seed \(seed)")
+      let memory = UnsafeMutableRawBufferPointer.allocate(
+        byteCount: 3 + (all.count * Int(layout.bitCount) + 7) / 8 + PackedDurations.slackByteCount, alignment: 1)
+      defer { memory.deallocate() }
+      memory.initializeMemory(as: UInt8.self, repeating: 0)
+      all.withUnsafeBufferPointer { PackedDurations.write($0, layout, to: memory, at: 3) }
+      guard let base = memory.baseAddress else { return }
+      let packed = PackedDurations(UnsafeRawPointer(base) + 3, layout, count: UInt32(all.count))
+      var first = 0
+      for list in lists where !list.isEmpty {
+        let part = packed.part(from: first, count: UInt32(list.count))
+        first += list.count
+        var words = list.map { _ in UInt64(7) }
+        words.withUnsafeMutableBufferPointer { words in
+          if let first = words.baseAddress { part.unpack(1..<words.count, into: first + 1) }
+        }
+        #expect(words.dropFirst() == list.dropFirst(), "seed \(seed)")
+        for q in quantiles {
+          let rank = QuantileRank(q, of: UInt64(list.count))
+          let (lower, upper) = part.neighbours(of: rank)
+          #expect(rank.value(lower, upper) == quantile(q, list), "seed \(seed), \(q)")
+        }
       }
     }
   }

@@ -161,6 +161,12 @@ import TracestoreTesting
       serviceNames: ["shop"], end: Timestamp(nanoseconds: RetentionTests.epoch + Self.hour * 5 / 6),
       lookbackNanoseconds: Self.hour / 2, quantile: 0.5)
     #expect(try await store.getLatencies(half).expiredRows == .leftOut, "its window holds no whole hour")
+    #expect(try await store.getCallRates(half).expiredRows == .leftOut, "its window has no point of whole hours")
+    var late = half
+    late.end = Timestamp(nanoseconds: RetentionTests.epoch + Self.hour * 11 / 6)
+    #expect(try await store.getErrorRates(late).expiredRows == .leftOut)
+    late.end = Timestamp(nanoseconds: RetentionTests.epoch + Self.hour * 100)
+    #expect(try await store.getErrorRates(late).expiredRows == .none)
     query = Self.query()
     query.spanKinds = [.client]
     #expect(try await store.getCallRates(query).metrics.isEmpty)

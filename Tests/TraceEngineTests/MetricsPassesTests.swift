@@ -79,18 +79,23 @@ import TracestoreV2
     }
   }
 
-  /// Small stripes of segments, which have cells, beside a memtable; whole minutes, in one slice and in many.
+  /// Small stripes of segments, which have cells, beside a memtable; whole minutes and cut ones, in one slice and in
+  /// many.
   @Test(arguments: 1...4 as ClosedRange<UInt64>)
   func `cells and slices change no figure`(_ seed: UInt64) async throws {
     var random = SeededRandom(seed: seed)
     let reference = ReferenceStore()
     let files = SimulatedFileSystem(isDurabilityTracked: false)
     var sources: [any SpanSource] = []
+    var sent: [TraceData] = []
     for number in 1...3 as ClosedRange<UInt64> {
       let data = Self.minutes(seed: seed &* 10 &+ number, traceCount: 120)
       _ = try await reference.writeTraces(data)
       let memtable = Memtable(endZeroMeansOpen: true)
       try Self.append(data, to: memtable)
+      // What another segment has too counts once.
+      if let again = sent.last, seed % 2 == 0 { try Self.append(again, to: memtable) }
+      sent.append(data)
       sources.append(number == 3 ? memtable.source() : try Self.segment(of: memtable, number, in: files))
     }
     let snapshot = QuerySnapshot(sources: sources, storeFingerprint: 0)
@@ -99,8 +104,8 @@ import TracestoreV2
       for seriesCount in [1, 3, 1000] {
         var query = MetricsQuery(
           serviceNames: ["api", "cart"], groups: random.isOneIn(2) ? [.operation] : [], spanKinds: [],
-          end: Timestamp(nanoseconds: Self.epoch + 20 * minute + random.pick([0, 7])),
-          lookbackNanoseconds: 20 * minute, stepNanoseconds: minute * random.pick([1, 3]),
+          end: Timestamp(nanoseconds: Self.epoch + 20 * minute + random.pick([0, 7, minute / 3])),
+          lookbackNanoseconds: random.pick([20, 9]) * minute, stepNanoseconds: minute * random.pick([1, 3]),
           ratePerNanoseconds: minute * random.pick([1, 5]), quantile: random.pick([0.5, 0.95]), isExact: isExact)
         query.maximumSeriesCount = seriesCount
         let pairs: [(MetricsSearch.Measure, MetricFamily)] = try await [

@@ -91,6 +91,33 @@ import Testing
     #expect(cache.statistics.residentByteCount <= 1000)
   }
 
+  @Test func `of more costly blocks than fit, asked for in turn, most stay, and costlier ones come in`() {
+    final class Costly: CachedBlock {
+      static let passCount = 32
+      let residentByteCount = 100
+    }
+    final class Costlier: CachedBlock {
+      static let passCount = 128
+      let residentByteCount = 100
+    }
+    let cache = BlockCache(maximumByteCount: 2000)
+    var madeCount = 0
+    for turn in 0..<20 {
+      madeCount = 0
+      for offset in 0..<17 as Range<UInt64> {
+        _ = cache.block(key(9, offset)) {
+          madeCount += 1
+          return Costly()
+        }
+      }
+      for offset in 0..<30 as Range<UInt64> { _ = cache.block(key(1, offset)) { Block(90) } }
+      #expect(turn % 11 == 0 || madeCount <= 6, "turn \(turn)")
+      if turn == 10 { for offset in 0..<3 as Range<UInt64> { _ = cache.block(key(8, offset)) { Costlier() } } }
+    }
+    #expect((0..<3 as Range<UInt64>).allSatisfy { cache.holds(key(8, $0)) })
+    #expect(cache.statistics.residentByteCount <= 2000)
+  }
+
   @Test func `a block larger than the cache is given and not kept`() {
     let cache = BlockCache(maximumByteCount: 50)
     let block = cache.block(key(1, 0)) { Block(60) }

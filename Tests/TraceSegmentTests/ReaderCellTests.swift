@@ -1,10 +1,11 @@
 import Testing
+import TraceAggregate
 import TraceColumns
 import TraceModel
 import TraceSegment
 import TraceSource
 
-/// What stripes say of their calls by minute.
+/// What groups of stripes say of their calls by minute.
 @Suite struct ReaderCellTests {
   private struct CellKey: Hashable {
     var service: [UInt8]
@@ -33,52 +34,52 @@ import TraceSource
     return records
   }
 
-  private func recount(_ stripe: any SpanStripe) throws -> [CellKey: Cell] {
+  private func recount(_ group: CallGroup) throws -> [CellKey: Cell] {
     var cells: [CellKey: Cell] = [:]
-    for record in try stripe.records(Array(0..<stripe.rowCount)) {
-      let span = record.span
-      let key = CellKey(
-        service: Array(record.resource.serviceName.utf8), name: Array(span.name.utf8), kind: span.kind.rawValue,
-        minute: span.start.nanoseconds / CallCells.nanoseconds)
-      let (start, end) = (span.start.nanoseconds, span.end.nanoseconds)
-      cells[key, default: Cell()].durations.append(end > start ? end - start : 0)
-      if span.status?.code == .error { cells[key]?.errorCount += 1 }
+    for stripe in group.stripes {
+      for record in try stripe.records(Array(0..<stripe.rowCount)) {
+        let span = record.span
+        let key = CellKey(
+          service: Array(record.resource.serviceName.utf8), name: Array(span.name.utf8), kind: span.kind.rawValue,
+          minute: span.start.nanoseconds / CallCells.nanoseconds)
+        let (start, end) = (span.start.nanoseconds, span.end.nanoseconds)
+        cells[key, default: Cell()].durations.append(end > start ? end - start : 0)
+        if span.status?.code == .error { cells[key]?.errorCount += 1 }
+      }
     }
     return cells.mapValues { Cell(errorCount: $0.errorCount, durations: $0.durations.sorted()) }
   }
 
-  private func told(_ measured: any MeasuredCells, of stripe: any SpanStripe) throws -> [CellKey: Cell] {
-    let cells = measured.cells
+  private func told(_ cells: CallCells, of group: CallGroup) throws -> [CellKey: Cell] {
     var told: [CellKey: Cell] = [:]
     for (index, run) in cells.runs.enumerated() {
-      for cell in cells.cells(of: index) {
-        let key = CellKey(
-          service: try stripe.text(run.service), name: try stripe.text(run.name), kind: run.kind,
-          minute: cells.minute(cell))
-        let rows = cells.rows(of: cell..<(cell + 1))
+      let (service, name) = (try group.text(run.service), try group.text(run.name))
+      #expect(run.key == CallCells.key(of: [service, name]))
+      let (own, durations) = cells.calls(of: index)
+      for (cell, next) in zip(own, own.dropFirst()) {
+        let key = CellKey(service: service, name: name, kind: run.kind, minute: UInt64(cell.minute))
         #expect(told[key] == nil, "a cell comes twice")
-        #expect(Int(cells.callCount(cell)) == rows.count)
-        told[key] = Cell(
-          errorCount: Int(cells.errorCount(cell)), durations: try durations(of: [rows], in: measured).sorted())
+        let part = durations.part(from: Int(cell.firstCall - own[0].firstCall), count: next.firstCall - cell.firstCall)
+        told[key] = Cell(errorCount: Int(cell.errorCount), durations: words(part))
       }
     }
     return told
   }
 
-  private func durations(of ranges: [Range<Int>], in measured: any MeasuredCells) throws -> [UInt64] {
-    var durations = [UInt64](repeating: 99, count: ranges.reduce(0) { $0 + $1.count })
-    try durations.withUnsafeMutableBufferPointer { try measured.readDurations(of: ranges, into: $0) }
-    return durations
+  private func words(_ durations: PackedDurations) -> [UInt64] {
+    var words = [UInt64](repeating: 99, count: Int(durations.count))
+    words.withUnsafeMutableBufferPointer { words in
+      if let first = words.baseAddress { durations.unpack(0..<words.count, into: first) }
+    }
+    return words
   }
 
   private func check(_ segment: Segment, _ seed: UInt64) throws {
-    for stripe in segment.stripes {
-      let measured = try #require(try stripe.callCells())
-      #expect(try told(measured, of: stripe) == recount(stripe), "seed \(seed)")
-      // Asked for at once, in two ranges of which the second begins inside a page.
-      let rows = [0..<(stripe.rowCount / 3), (stripe.rowCount / 2)..<stripe.rowCount]
-      #expect(
-        try durations(of: rows, in: measured) == rows.flatMap { try durations(of: [$0], in: measured) }, "seed \(seed)")
+    let groups = try segment.callGroups()
+    #expect(groups.flatMap(\.stripes).map(\.index) == Array(try segment.spanStripes().indices), "seed \(seed)")
+    for group in groups {
+      let cells = try group.cells()
+      #expect(try told(cells, of: group) == recount(group), "seed \(seed)")
     }
   }
 
@@ -106,23 +107,30 @@ import TraceSource
     try check(segment, 11)
   }
 
-  @Test func `a stripe whose durations cannot be told from inverted ones has no cells`() throws {
+  @Test func `times as far apart as there are have cells`() throws {
     var records = Self.records(7)
     records[0].span.start = Timestamp(nanoseconds: 0)
-    records[0].span.end = Timestamp(nanoseconds: .max)
-    let segment = try SegmentFixture(records, options: SegmentOptions(stripeRowCount: 4096)).open()
-    #expect(try segment.stripes[0].callCells() == nil)
+    records[0].span.end = .maximum
+    records[1].span.start = .maximum
+    records[1].span.end = .maximum
+    records[2].span.start = .maximum
+    records[2].span.end = Timestamp(nanoseconds: 0)
+    try check(SegmentFixture(records, options: SegmentOptions(stripeRowCount: 64)).open(), 7)
   }
 
-  @Test func `a window fits cells when it cuts no minute that has calls`() {
-    var bounds = StripeBounds()
-    let minute = CallCells.nanoseconds
-    bounds.minimumStart = 10 * minute + 5
-    bounds.maximumStart = 20 * minute + 5
-    for (low, high, fits) in [
-      (10 * minute, 21 * minute - 1, true), (0, UInt64.max, true), (10 * minute + 5, 20 * minute + 5, true),
-      (10 * minute + 6, 21 * minute - 1, false), (10 * minute, 20 * minute + 4, false),
-      (12 * minute, 13 * minute - 1, true), (12 * minute, 13 * minute, false),
-    ] { #expect(CallCells.decide(low...high, for: bounds) == fits, "\(low)...\(high)") }
+  @Test func `clocks that count milliseconds take fewer bits`() throws {
+    var records = Self.records(8)
+    func byteCount(_ unit: UInt64) throws -> Int {
+      for index in records.indices {
+        let start = records[index].span.start.nanoseconds
+        records[index].span.end = Timestamp(nanoseconds: start + UInt64(index) * unit)
+      }
+      let segment = try SegmentFixture(records, options: SegmentOptions(stripeRowCount: 4096)).open()
+      try check(segment, 8)
+      return try segment.callGroups().reduce(0) { $0 + (try $1.cells().residentByteCount) }
+    }
+    #expect(try byteCount(1) == byteCount(1_000))
+    #expect(try byteCount(1) == byteCount(1_000_000))
+    #expect(try byteCount(1) < byteCount(999))
   }
 }

@@ -100,8 +100,8 @@ import TraceSource
       records[index].span.end = records[index].span.start
     }
     let stripe = try #require(try SegmentFixture(records).open().spanStripes().first)
-    #expect(try stripe.callCells() != nil)
-    // Rows before the first minute, and rows further behind it than a cell can say.
+    #expect(try CallGroup.groups([stripe]).map { try $0.cells().runs.isEmpty } == [false])
+    // Rows before the first minute, and behind the last.
     for (first, last) in [(70_010, 70_039), (0, 20)] as [(UInt64, UInt64)] {
       var summary = stripe.summary
       summary.bounds.minimumStart = first * CallCells.nanoseconds
@@ -109,7 +109,7 @@ import TraceSource
       // A segment of its own: the cells of the honest stripe are in the cache of the other.
       let core = try #require(try SegmentFixture(records).open().spanStripes().first).core
       let forged = SegmentStripe(core: core, index: 0, summary: summary)
-      #expect { try forged.callCells() } throws: { ($0 as? TracestoreError)?.code == .corrupt }
+      #expect { try CallGroup.groups([forged])[0].cells() } throws: { ($0 as? TracestoreError)?.code == .corrupt }
     }
   }
 

@@ -8,8 +8,10 @@ import TraceEngine
 struct TracestoreBench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tracestore-bench", abstract: "Measure a trace store over its public interface.",
-    discussion: "filters, names and metrics print a table, the others one JSON object on standard output.",
-    subcommands: [Ingest.self, Ask.self, Mixed.self, Partial.self, Filters.self, Names.self, Metrics.self] + tracer)
+    discussion: "filters, names, metrics and cells print a table, the others one JSON object on standard output.",
+    subcommands: [
+      Ingest.self, Ask.self, Mixed.self, Live.self, Partial.self, Filters.self, Names.self, Metrics.self, Cells.self,
+    ] + tracer)
 
   #if canImport(Tracing)
     private static let tracer: [any ParsableCommand.Type] = [Tracer.self]
@@ -126,6 +128,17 @@ extension TracestoreBench {
     }
   }
 
+  struct Live: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Write alone, beside a listener, and beside a monitoring page, in turn.")
+    @OptionGroup var corpus: CorpusFile
+    @Argument(help: "A folder that is there; the stores do not stay in it.", completion: .directory) var folder: String
+
+    func run() async throws {
+      try emit(try await LiveLoad.measure(try Corpus(path: corpus.corpus), in: folder))
+    }
+  }
+
   struct Partial: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Hold very many open spans, and update, read and search them.")
@@ -177,5 +190,14 @@ extension TracestoreBench {
         try await MetricTable.measure($0, only: text).print("points", "question")
       }
     }
+  }
+
+  struct Cells: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Write an hour of 20 services with 50 operations each, and ask for it by minute.")
+    @OptionGroup var target: NewStore
+    @Option(help: "How many spans.") var spans = 10_000_000
+
+    func run() async throws { try await CellLoad.measure(store: target.store, spanCount: spans) }
   }
 }

@@ -3,92 +3,80 @@ import TraceColumns
 import TraceModel
 import TraceSource
 
-/// What a scan looks for in every stripe.
-struct CallScan: Sendable {
-  var selection: CallSelection
-  /// The steps that calls are gathered in begin at multiples of it, in nanoseconds.
-  var bucketNanoseconds: UInt64
-  /// Whether the operation tells series apart.
-  var isByOperation: Bool
-  /// The attributes that tell series apart.
-  var attributes: [(key: [UInt8], levels: [ColumnLevel])]
-  var needsExamples: Bool
-  /// Whether examples have to be errors.
-  var isAboutErrors: Bool
-
-  /// Whether what cells know of calls is enough.
-  var fitsCells: Bool {
-    attributes.isEmpty && !needsExamples && bucketNanoseconds % CallCells.nanoseconds == 0
-  }
-}
-
-/// Calls of one series that start in one bucket, next to each other in a stripe.
-struct CallChunk {
-  /// `start / bucketNanoseconds`.
-  var bucket: UInt64
-  var callCount: UInt32
-  var errorCount: UInt32
-  /// Where its durations begin, if any were asked for.
-  var firstDuration: UInt32
-  var firstExample: UInt32 = 0
-  var exampleCount: UInt32 = 0
-}
-
-/// Calls of one series that stand side by side in a stripe.
-struct CallPiece {
-  /// The place of the series among the stripe's.
-  var series: UInt32
-  /// Of its chunks, or of the cells that they are made of.
-  var chunks: Range<Int>
-  var callCount: Int
-  /// Where its durations begin, if any were asked for.
-  var firstDuration: Int
-}
-
-/// What tells a series from others of one stripe: codes of its texts.
-struct SeriesCode: Hashable {
-  var service: UInt32
-  var name: UInt32
-  /// The place of its attribute texts among the stripe's.
-  var attributes: UInt32
-}
-
 /// Durations in memory that does not move, so that chunks can point into it; 8 bytes each.
-final class DurationList: @unchecked Sendable {
+private final class DurationList: @unchecked Sendable {
   private let memory: UnsafeMutableBufferPointer<UInt64>
-  private(set) var count = 0
+  private var count = 0
 
   init(capacity: Int) { memory = .allocate(capacity: capacity) }
 
   deinit { memory.deallocate() }
 
-  var values: UnsafeBufferPointer<UInt64> { UnsafeBufferPointer(rebasing: memory[..<count]) }
-
+  /// Where the durations stand now; nil when there are none.
+  ///
   /// - Precondition: there is room for them.
-  func append(_ durations: UnsafeBufferPointer<UInt64>) {
+  func append(_ durations: UnsafeBufferPointer<UInt64>) -> UnsafePointer<UInt64>? {
+    if durations.isEmpty { return nil }
     precondition(count + durations.count <= memory.count, "more durations than there is room for")
-    _ = UnsafeMutableBufferPointer(rebasing: memory[count...]).initialize(from: durations)
+    let room = UnsafeMutableBufferPointer(rebasing: memory[count..<(count + durations.count)])
+    _ = room.initialize(from: durations)
     count += durations.count
-  }
-
-  /// Has `body` write so many more into memory that was not written yet.
-  func append(count added: Int, _ body: (UnsafeMutableBufferPointer<UInt64>) throws -> Void) rethrows {
-    precondition(count + added <= memory.count, "more durations than there is room for")
-    let room = UnsafeMutableBufferPointer(rebasing: memory[count..<(count + added)])
-    try body(room)
-    count += added
+    return UnsafePointer(room.baseAddress)
   }
 }
 
-/// All calls of a stripe that a scan asked for. Memory: 8 bytes a call, and where there are no cells 32 a chunk.
-struct CallChunks {
+/// Those calls of a stripe that a scan asks for, found by scanning its rows. Memory: 8 bytes a call and 64 a chunk.
+final class ScannedCalls: CallPart {
+  let source: Int
+  private let stripe: any SpanStripe
+  private let chunks: CallChunks
+  private let examples: [SlowestSpans.Entry?]
+
+  /// - Parameter mask: the rows that count; nil for all.
+  init(_ stripe: any SpanStripe, in rows: Range<Int>, _ mask: RowMask?, source: Int, _ scan: CallScan) throws {
+    self.source = source
+    self.stripe = stripe
+    chunks = try CallChunks(stripe, in: rows, mask, scan)
+    examples = scan.needsExamples ? try Self.entries(of: chunks.examples.map(\.row), in: stripe) : []
+  }
+
+  private static func entries(of rows: [Int], in stripe: any SpanStripe) throws -> [SlowestSpans.Entry?] {
+    var mask = RowMask(count: stripe.rowCount)
+    for row in rows { mask.set(row) }
+    let distinct = mask.rows
+    let spans = Dictionary(uniqueKeysWithValues: zip(distinct, try stripe.spanIDs(distinct)))
+    var entries: [Int: SlowestSpans.Entry] = [:]
+    try stripe.forEachMatch(mask) { match in
+      entries[match.row] = SlowestSpans.Entry(
+        duration: match.duration, trace: match.trace, span: spans[match.row] ?? 0)
+    }
+    return rows.map { entries[$0] }
+  }
+
+  var series: [SeriesCode] { chunks.series }
+  var pieces: [CallPiece] { chunks.pieces }
+  func text(_ code: UInt32) throws -> [UInt8] { try stripe.text(code) }
+  func attributeTexts(of code: SeriesCode) -> [[UInt8]] { chunks.attributeTexts[Int(code.attributes)] }
+
+  func appendChunks(of located: LocatedPiece, to chunks: inout [CallChunk]) {
+    guard case .chunks(let places) = located.piece.calls else { return }
+    let first = chunks.count
+    chunks += self.chunks.chunks[places]
+    if examples.isEmpty { return }
+    for place in first..<chunks.count { chunks[place].part = located.part }
+  }
+
+  func slowest(of chunk: CallChunk) -> [SlowestSpans.Entry] {
+    examples[Int(chunk.firstExample)..<Int(chunk.firstExample + chunk.exampleCount)].compactMap(\.self)
+  }
+}
+
+/// What a scan finds, run by run.
+private struct CallChunks {
   private(set) var series: [SeriesCode] = []
   private(set) var pieces: [CallPiece] = []
-  /// Made by scanning.
-  private var chunks: [CallChunk] = []
-  /// What chunks are made of where nothing was scanned, and how many minutes go into one.
-  private var cells: (all: CallCells, width: UInt64)?
-  private(set) var durations = DurationList(capacity: 0)
+  private(set) var chunks: [CallChunk] = []
+  private let durations: DurationList
   /// The rows among which the slowest of each chunk are, with their durations.
   private(set) var examples: [(duration: UInt64, row: Int)] = []
   /// The texts of attribute groups; the only one is empty when there are none.
@@ -97,9 +85,6 @@ struct CallChunks {
   /// By row.
   private var attributeCodes: [UInt32] = []
 
-  /// Scans rows.
-  ///
-  /// - Parameter mask: the rows that count; nil for all.
   init(_ stripe: any SpanStripe, in rows: Range<Int>, _ mask: RowMask?, _ scan: CallScan) throws {
     durations = DurationList(capacity: scan.selection.needsDurations ? rows.count : 0)
     if !scan.attributes.isEmpty { try readAttributes(stripe, rows, mask, scan) }
@@ -112,92 +97,24 @@ struct CallChunks {
   }
 
   private mutating func add(_ run: CallRun, attributes: UInt32, _ scan: CallScan) {
-    let width = scan.bucketNanoseconds
-    let starts = run.starts
     let firstChunk = chunks.count
-    var first = 0
-    while first < starts.count {
-      let bucket = starts[first] / width
-      let begin = bucket &* width
-      var end = first &+ 1
-      // A start before the bucket wraps around to a distance that no bucket is wide.
-      while end < starts.count, starts[end] &- begin < width { end &+= 1 }
-      var errorCount: UInt32 = 0
-      if !run.errors.isEmpty { for place in first..<end { errorCount &+= UInt32(run.errors[place]) } }
+    let own = durations.append(run.durations)
+    run.forEachBucket(of: scan.bucketNanoseconds) { bucket, places, errorCount in
       let firstExample = examples.count
-      if scan.needsExamples { addExamples(of: run, first..<end, scan) }
+      if scan.needsExamples { addExamples(of: run, places, scan) }
+      let callCount = UInt32(truncatingIfNeeded: places.count)
       chunks.append(
         CallChunk(
-          bucket: bucket, callCount: UInt32(truncatingIfNeeded: end &- first), errorCount: errorCount,
-          firstDuration: UInt32(truncatingIfNeeded: durations.count &+ first),
+          bucket: bucket, callCount: callCount, errorCount: errorCount,
+          durations: own.map { PackedDurations($0 + places.lowerBound, count: callCount) },
           firstExample: UInt32(truncatingIfNeeded: firstExample),
           exampleCount: UInt32(truncatingIfNeeded: examples.count &- firstExample)))
-      first = end
     }
     pieces.append(
       CallPiece(
         series: place(
           of: SeriesCode(service: run.service, name: scan.isByOperation ? run.name : 0, attributes: attributes)),
-        chunks: firstChunk..<chunks.count, callCount: starts.count, firstDuration: durations.count))
-    durations.append(run.durations)
-  }
-
-  /// Takes cells, where a scan asks for no more than they know; durations are read besides.
-  ///
-  /// - Precondition: the scan is for cells (`CallScan.fitsCells`), and its window cuts none of the stripe's.
-  init(_ measured: any MeasuredCells, of stripe: any SpanStripe, _ scan: CallScan) throws {
-    let cells = measured.cells
-    self.cells = (cells, scan.bucketNanoseconds / CallCells.nanoseconds)
-    let window = scan.selection.starts
-    let minutes = window.lowerBound / CallCells.nanoseconds...window.upperBound / CallCells.nanoseconds
-    var rows: [Range<Int>] = []
-    var durationCount = 0
-    var service: (code: UInt32, isWanted: Bool)?
-    for (index, run) in cells.runs.enumerated() where scan.selection.kinds?.contains(run.kind) ?? true {
-      if service?.code != run.service {
-        service = (run.service, try scan.selection.services?.contains(stripe.text(run.service)) ?? true)
-      }
-      guard service?.isWanted == true else { continue }
-      let all = cells.cells(of: index)
-      let low = all.partition { cells.minute($0) >= minutes.lowerBound }
-      let high = (low..<all.upperBound).partition { cells.minute($0) > minutes.upperBound }
-      if low == high { continue }
-      let own = cells.rows(of: low..<high)
-      // Runs of one series follow each other, or it may come twice.
-      let code = SeriesCode(service: run.service, name: scan.isByOperation ? run.name : 0, attributes: 0)
-      if series.last != code { series.append(code) }
-      pieces.append(
-        CallPiece(
-          series: UInt32(series.count - 1), chunks: low..<high, callCount: own.count, firstDuration: durationCount))
-      guard scan.selection.needsDurations else { continue }
-      durationCount += own.count
-      if let last = rows.last, last.upperBound == own.lowerBound {
-        rows[rows.count - 1] = last.lowerBound..<own.upperBound
-      } else {
-        rows.append(own)
-      }
-    }
-    guard durationCount > 0 else { return }
-    durations = DurationList(capacity: durationCount)
-    try durations.append(count: durationCount) { try measured.readDurations(of: rows, into: $0) }
-  }
-
-  /// The chunks of a piece, ascending by bucket where the stripe's starts ascend.
-  func forEachChunk(of piece: CallPiece, _ body: (CallChunk) -> Void) {
-    guard let (cells, width) = cells else { return chunks[piece.chunks].forEach(body) }
-    var firstDuration = UInt32(truncatingIfNeeded: piece.firstDuration)
-    var cell = piece.chunks.lowerBound
-    while cell < piece.chunks.upperBound {
-      let bucket = width == 1 ? cells.minute(cell) : cells.minute(cell) / width
-      var chunk = CallChunk(bucket: bucket, callCount: 0, errorCount: 0, firstDuration: firstDuration)
-      repeat {
-        chunk.callCount &+= cells.callCount(cell)
-        chunk.errorCount &+= cells.errorCount(cell)
-        cell &+= 1
-      } while width > 1 && cell < piece.chunks.upperBound && cells.minute(cell) / width == bucket
-      firstDuration &+= chunk.callCount
-      body(chunk)
-    }
+        callCount: run.starts.count, calls: .chunks(firstChunk..<chunks.count)))
   }
 
   private mutating func place(of code: SeriesCode) -> UInt32 {

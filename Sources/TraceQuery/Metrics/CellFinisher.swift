@@ -2,34 +2,23 @@ import TraceAggregate
 
 /// Makes cells of their chunks; for one thread.
 struct CellFinisher {
-  private struct LocatedChunk {
-    var bucket: UInt64
-    var callCount: UInt32
-    var errorCount: UInt32
-    /// Of its part, which is kept as long as this is; nil when none were asked for.
-    var durations: UnsafePointer<UInt64>?
-    var part: UInt32
-    var firstExample: UInt32
-    var exampleCount: UInt32
-  }
-
-  private let parts: [CallPasses.Part]
+  private let parts: [any CallPart]
   private let quantile: Double?
   private let isExact: Bool
   // Kept for their memory.
-  private var chunks: [LocatedChunk] = []
-  private var sorted: [LocatedChunk] = []
+  private var chunks: [CallChunk] = []
+  private var sorted: [CallChunk] = []
   private var places: [Int] = []
   private var durations: [UInt64] = []
 
-  init(_ parts: [CallPasses.Part], quantile: Double?, isExact: Bool) {
+  init(_ parts: [any CallPart], quantile: Double?, isExact: Bool) {
     self.parts = parts
     self.quantile = quantile
     self.isExact = isExact
   }
 
   /// The cells of one series.
-  mutating func cells(of pieces: [CallPasses.LocatedPiece]) -> SeriesCells {
+  mutating func cells(of pieces: [LocatedPiece]) -> SeriesCells {
     gather(pieces)
     var result = SeriesCells()
     result.cells.reserveCapacity(chunks.count)
@@ -48,23 +37,14 @@ struct CellFinisher {
   }
 
   /// Brings the chunks of a series together, ascending by bucket.
-  private mutating func gather(_ pieces: [CallPasses.LocatedPiece]) {
+  private mutating func gather(_ pieces: [LocatedPiece]) {
     chunks.removeAll(keepingCapacity: true)
+    for located in pieces { parts[Int(located.part)].appendChunks(of: located, to: &chunks) }
     var isAscending = true
     var last: UInt64 = 0
-    for located in pieces {
-      let calls = parts[located.part].calls
-      let durations = quantile == nil ? nil : calls.durations.values.baseAddress
-      calls.forEachChunk(of: located.piece) { chunk in
-        if chunk.bucket < last { isAscending = false }
-        last = chunk.bucket
-        chunks.append(
-          LocatedChunk(
-            bucket: chunk.bucket, callCount: chunk.callCount, errorCount: chunk.errorCount,
-            durations: durations.map { $0 + Int(chunk.firstDuration) },
-            part: UInt32(truncatingIfNeeded: located.part), firstExample: chunk.firstExample,
-            exampleCount: chunk.exampleCount))
-      }
+    for chunk in chunks {
+      isAscending = isAscending && last <= chunk.bucket
+      last = chunk.bucket
     }
     // Stripes follow each other in time mostly, but a series may have several runs in each.
     if !isAscending { sort() }
@@ -80,13 +60,13 @@ struct CellFinisher {
     }
     places.removeAll(keepingCapacity: true)
     places.append(contentsOf: repeatElement(0, count: Int(greatest - least) + 2))
-    for located in chunks { places[Int(located.bucket - least) + 1] += 1 }
+    for chunk in chunks { places[Int(chunk.bucket - least) + 1] += 1 }
     for index in 1..<places.count { places[index] += places[index - 1] }
     sorted.removeAll(keepingCapacity: true)
     sorted.append(contentsOf: chunks)
-    for located in chunks {
-      let bucket = Int(located.bucket - least)
-      sorted[places[bucket]] = located
+    for chunk in chunks {
+      let bucket = Int(chunk.bucket - least)
+      sorted[places[bucket]] = chunk
       places[bucket] += 1
     }
     swap(&chunks, &sorted)
@@ -101,31 +81,45 @@ struct CellFinisher {
     }
     guard let quantile else { return cell }
     let rank = QuantileRank(quantile, of: cell.callCount)
-    cell.isExact = isExact || cell.callCount < UInt64(DurationSketch.exactCount)
-    durations.removeAll(keepingCapacity: true)
-    for place in own {
-      durations.append(
-        contentsOf: UnsafeBufferPointer(start: chunks[place].durations, count: Int(chunks[place].callCount)))
-    }
-    cell.quantile = durations.withUnsafeMutableBufferPointer { Self.value(rank, in: $0, isExact: cell.isExact) }
+    let (lower, upper) = neighbours(of: rank, own, callCount: cell.callCount)
+    // What a sketch of as many durations says, so that no way of reading them changes an answer.
+    cell.isExact = isExact || DurationSketch.isExact(count: cell.callCount)
+    cell.quantile = cell.isExact ? rank.value(lower, upper) : rank.estimate(lower, upper)
     return cell
   }
 
-  private static func value(
-    _ rank: QuantileRank, in durations: UnsafeMutableBufferPointer<UInt64>, isExact: Bool
-  ) -> Double {
-    if isExact { return Selection.value(rank, in: durations) }
-    // What a sketch of as many durations says, so that no way of reading them changes an answer.
-    var histogram = DurationHistogram()
-    histogram.update(UnsafeBufferPointer(durations))
-    return histogram.finish(rank)
+  /// The durations at a rank and behind it.
+  private mutating func neighbours(
+    of rank: QuantileRank, _ own: Range<Int>, callCount: UInt64
+  ) -> (lower: UInt64, upper: UInt64) {
+    if own.count == 1, let only = chunks[own.lowerBound].durations, only.isAscending {
+      return only.neighbours(of: rank)
+    }
+    // No more than so many of the longest, or of the shortest, of a chunk can be among them.
+    let (fromEnd, fromStart) = (Int(callCount - rank.lower), Int(rank.upper) + 1)
+    let isFromEnd = fromEnd < fromStart
+    let neededCount = min(fromEnd, fromStart)
+    if durations.count < Int(callCount) {
+      durations = [UInt64](repeating: 0, count: max(Int(callCount), 2 * durations.count))
+    }
+    return durations.withUnsafeMutableBufferPointer { values in
+      var count = 0
+      for place in own {
+        guard let packed = chunks[place].durations, let room = values.baseAddress else { continue }
+        let all = Int(packed.count)
+        let taken = packed.isAscending ? min(all, neededCount) : all
+        packed.unpack(isFromEnd ? (all - taken)..<all : 0..<taken, into: room + count)
+        count += taken
+      }
+      return Selection.neighbours(
+        of: isFromEnd ? rank.dropping(first: callCount - UInt64(count)) : rank,
+        in: UnsafeMutableBufferPointer(rebasing: values[..<count]))
+    }
   }
 
   private func slowest(of own: Range<Int>) -> SlowestSpans {
     var slowest = SlowestSpans()
-    for located in chunks[own] {
-      slowest.update(parts[Int(located.part)].slowest(Int(located.firstExample), Int(located.exampleCount)))
-    }
+    for chunk in chunks[own] { slowest.update(parts[Int(chunk.part)].slowest(of: chunk)) }
     return slowest
   }
 }

@@ -8,7 +8,10 @@ package import TracestoreV2
 ///
 /// A point covers whole hours: the step and the rate window of the query, rounded up to hours.
 package struct ExpiredHours: Sendable {
+  /// Of the query with whole hours.
   private let search: MetricsSearch
+  /// The starts that the query itself is about; nil when it has no points.
+  private let askedStarts: ClosedRange<UInt64>?
   private let isAnswerable: Bool
 
   /// - Throws: `invalidArgument`, as a search for the same query.
@@ -17,6 +20,7 @@ package struct ExpiredHours: Sendable {
     parallel: @escaping SegmentParallelism
   ) throws {
     isAnswerable = query.filter == nil && query.groups.allSatisfy { $0 == .operation }
+    askedStarts = (measure == .latencies ? MetricsWindow(latencies: query) : MetricsWindow(rates: query))?.starts
     var hourly = query
     hourly.stepNanoseconds = Self.wholeHours(query.stepNanoseconds)
     hourly.ratePerNanoseconds = Self.wholeHours(query.ratePerNanoseconds)
@@ -32,10 +36,9 @@ package struct ExpiredHours: Sendable {
 
   /// Adds the series behind those of the rows, and says in `expiredRows` what became of the expired ones.
   package func add(to family: inout MetricFamily) throws {
-    guard let window = search.window else { return }
-    let files = search.snapshot.metrics.filter {
-      $0.times.lowerBound <= window.starts.upperBound && $0.times.upperBound >= window.starts.lowerBound
-    }
+    // Rates of whole hours look back further, and may have no point where others have some.
+    let touched = [askedStarts, search.window?.starts].compactMap(\.self)
+    let files = search.snapshot.metrics.filter { file in touched.contains { $0.overlaps(file.times) } }
     if files.isEmpty { return }
     guard isAnswerable else {
       family.expiredRows = .leftOut
@@ -49,8 +52,8 @@ package struct ExpiredHours: Sendable {
       guard let figures = damage.collect({ try file.figures() }) else { continue }
       for (key, hours) in figures.series where isWanted(key) {
         for (hour, cell) in hours {
-          guard let bucket = Self.bucket(of: hour, window) else {
-            hasCutHours = hasCutHours || Self.overlaps(hour, window)
+          guard let bucket = search.window.flatMap({ Self.bucket(of: hour, $0) }) else {
+            hasCutHours = hasCutHours || touched.contains { $0.overlaps(Self.starts(of: hour)) }
             continue
           }
           let place = try table.place(of: search.groups.isEmpty ? [key.service] : [key.service, key.operation])
@@ -61,7 +64,7 @@ package struct ExpiredHours: Sendable {
       }
     }
     family.summary.damage = damage.messages
-    if cells.isEmpty {
+    guard let window = search.window, !cells.isEmpty else {
       if hasCutHours { family.expiredRows = .leftOut }
       return
     }
@@ -88,18 +91,17 @@ package struct ExpiredHours: Sendable {
       && (query.serviceNames.isEmpty || query.serviceNames.contains { $0.utf8.elementsEqual(series.service) })
   }
 
-  private static func overlaps(_ hour: UInt64, _ window: MetricsWindow) -> Bool {
+  private static func starts(of hour: UInt64) -> ClosedRange<UInt64> {
     let start = hour * HourlyFigures.hourNanoseconds
     let (last, isBeyond) = start.addingReportingOverflow(HourlyFigures.hourNanoseconds - 1)
-    return start <= window.starts.upperBound && (isBeyond ? .max : last) >= window.starts.lowerBound
+    return start...(isBeyond ? .max : last)
   }
 
   /// The bucket of an hour that lies whole in the window.
   private static func bucket(of hour: UInt64, _ window: MetricsWindow) -> UInt64? {
-    let start = hour * HourlyFigures.hourNanoseconds
-    let (last, isBeyond) = start.addingReportingOverflow(HourlyFigures.hourNanoseconds - 1)
-    guard start >= window.starts.lowerBound, (isBeyond ? .max : last) <= window.starts.upperBound else { return nil }
-    return start / window.bucketNanoseconds
+    let starts = starts(of: hour)
+    guard window.starts.contains(starts.lowerBound), window.starts.contains(starts.upperBound) else { return nil }
+    return starts.lowerBound / window.bucketNanoseconds
   }
 
   private func series(_ cells: [UInt64: HourlyCell]) -> SeriesCells {

@@ -76,7 +76,8 @@ package struct MetricsSearch: Sendable {
       needsDurations: measure == .latencies || needsExamples, needsErrors: measure == .errorRates)
     scan = CallScan(
       selection: selection, bucketNanoseconds: window.bucketNanoseconds,
-      isByOperation: query.groups.contains(.operation), attributes: attributes, needsExamples: needsExamples,
+      groupCount: groups.count, isByOperation: query.groups.contains(.operation), attributes: attributes,
+      needsExamples: needsExamples,
       isAboutErrors: measure == .errorRates)
     predicate = filter == nil && attributes.isEmpty ? nil : selection.predicate(and: filter)
   }

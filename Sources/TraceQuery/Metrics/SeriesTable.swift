@@ -1,4 +1,6 @@
+import TraceBytes
 import TraceModel
+import TraceSegment
 import TracestoreV2
 
 /// Where the value of a label comes from.
@@ -17,8 +19,8 @@ struct SeriesTable {
   /// The values of the labels, as UTF-8.
   private(set) var labels: [[[UInt8]]] = []
   private var callCounts: [UInt64] = []
-  private var places: [[[UInt8]]: Int] = [:]
-  /// By source.
+  private var places: [Hash128: Int] = [:]
+  /// By source, of what is scanned.
   private var byCode: [[UInt64: Int]]
   private let groups: [SeriesGroup]
 
@@ -27,32 +29,41 @@ struct SeriesTable {
     self.groups = groups
   }
 
-  /// The series of a stripe, by their places there.
-  mutating func places(
-    of calls: CallChunks, source: Int, text: (UInt32) throws -> [UInt8]
-  ) throws -> [Int] {
-    try calls.series.map { code in
-      // Codes of a source mean one thing in all its stripes, attribute texts do not.
-      let key = UInt64(code.service) << 32 | UInt64(code.name)
-      let attributes = calls.attributeTexts[Int(code.attributes)]
-      let hasAttributes = !attributes.isEmpty
-      if !hasAttributes, let known = byCode[source][key] { return known }
-      var texts = [try text(code.service)]
-      for group in groups {
-        switch group {
-        case .operation: texts.append(try text(code.name))
-        case .attribute(let index): texts.append(attributes[index])
-        }
+  /// The series of a part, by their places there.
+  mutating func places(of part: any CallPart) throws -> [Int] {
+    try part.series.map { series in
+      if let key = series.key {
+        if let known = places[key] { return known }
+        return try add(texts(of: series, in: part), key)
       }
-      let place = try place(of: texts)
-      if !hasAttributes { byCode[source][key] = place }
+      let attributes = part.attributeTexts(of: series)
+      if !attributes.isEmpty { return try place(of: texts(of: series, in: part)) }
+      // Codes of a source mean one thing in all its stripes, attribute texts do not.
+      let code = UInt64(series.service) << 32 | UInt64(series.name)
+      if let known = byCode[part.source][code] { return known }
+      let place = try place(of: texts(of: series, in: part))
+      byCode[part.source][code] = place
       return place
     }
   }
 
+  private func texts(of series: SeriesCode, in part: any CallPart) throws -> [[UInt8]] {
+    try [part.text(series.service)]
+      + groups.map { group in
+        switch group {
+        case .operation: try part.text(series.name)
+        case .attribute(let index): part.attributeTexts(of: series)[index]
+        }
+      }
+  }
+
   /// The place of a series, which is made when it is new.
   mutating func place(of texts: [[UInt8]]) throws -> Int {
-    if let known = places[texts] { return known }
+    let key = CallCells.key(of: texts)
+    return try places[key] ?? add(texts, key)
+  }
+
+  private mutating func add(_ texts: [[UInt8]], _ key: Hash128) throws -> Int {
     guard labels.count < Self.maximumCount else {
       throw TracestoreError(
         .limitExceeded,
@@ -61,7 +72,7 @@ struct SeriesTable {
     }
     labels.append(texts)
     callCounts.append(0)
-    places[texts] = labels.count - 1
+    places[key] = labels.count - 1
     return labels.count - 1
   }
 

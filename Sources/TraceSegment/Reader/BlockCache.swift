@@ -5,7 +5,7 @@ package protocol CachedBlock: AnyObject, Sendable {
   /// Bytes of memory held now. It may grow while parts are decoded; `BlockCache.recount(_:)` makes it known.
   var residentByteCount: Int { get }
   /// How often a known block is passed by after it was last asked for before it goes. More than one for what takes much
-  /// longer to make than a stripe to read: such a block is known from the beginning.
+  /// longer to make than a stripe to read: such a block is known from the beginning, if it drives out none like it.
   static var passCount: Int { get }
 }
 
@@ -61,6 +61,9 @@ package final class BlockCache: Sendable {
   /// evictions after which the next one is looked at.
   private static let loadCountOfAge = 16
 
+  /// New blocks may have this part of the memory, at least.
+  private static let newShare = 4
+
   private struct State: Sendable {
     var slots: [Slot] = []
     var freeSlots: [Int] = []
@@ -108,11 +111,24 @@ package final class BlockCache: Sendable {
       return slot.block
     }
 
+    /// Whether one more known block drives out none that costs as much to make and was asked for lately: blocks that are
+    /// asked for in turn, and do not all fit, would each drive out the next to be asked for.
+    func hasRoomForKnown(_ block: some CachedBlock) -> Bool {
+      let passCount = type(of: block).passCount
+      var byteCount = block.residentByteCount
+      for slot in slots where slot.isKnown && slot.passCount > 0 {
+        if let other = slot.block, type(of: other).passCount >= passCount { byteCount += slot.byteCount }
+      }
+      return byteCount <= roomByteCount - roomByteCount / BlockCache.newShare
+    }
+
     /// Frees blocks until the bound holds. What it returns is released outside of the lock.
     mutating func shrink() -> [any CachedBlock] {
       var dropped: [any CachedBlock] = []
       while statistics.residentByteCount > roomByteCount, statistics.blockCount > 0 {
-        let isNewDue = newBlockCount > 0 && (newByteCount > roomByteCount / 4 || newBlockCount == statistics.blockCount)
+        let isNewDue =
+          newBlockCount > 0
+          && (newByteCount > roomByteCount / BlockCache.newShare || newBlockCount == statistics.blockCount)
         let index = isNewDue ? nextNew() : nextKnown()
         if let block = drop(index) { dropped.append(block) }
         statistics.evictionCount += 1
@@ -193,7 +209,9 @@ package final class BlockCache: Sendable {
     let (winner, dropped) = state.withLock { state -> (Block, [any CachedBlock]) in
       if let index = state.indexByKey[key], let held = state.slots[index].block as? Block { return (held, []) }
       var slot = Slot(key: key, block: loaded, byteCount: 0, loadCount: state.statistics.missCount)
-      if Block.passCount > 1 { (slot.isKnown, slot.passCount) = (true, Block.passCount) }
+      if Block.passCount > 1, state.hasRoomForKnown(loaded) {
+        (slot.isKnown, slot.passCount) = (true, Block.passCount)
+      }
       let index = state.freeSlots.popLast() ?? state.slots.count
       if index < state.slots.count { state.slots[index] = slot } else { state.slots.append(slot) }
       state.indexByKey[key] = index

@@ -209,27 +209,16 @@ final class LoadedStripe: CachedBlock {
   }
 
   func integers(_ id: UInt32, count: Int) throws -> IntegerChunk {
-    let column = try part(.chunk(id)) { try integers(id, count: count, checkedChunk(id), tally) }
+    let column = try part(.chunk(id)) {
+      let chunk = try checkedChunk(id)
+      let place = place(id)
+      let column = try chunk.map { chunk in
+        try place.naming { try IntegerColumn(chunk.bytes, verifying: chunk.hasBadPages) }
+      }
+      return try IntegerChunk(column, count: count, owner: chunk?.owner ?? front, place: place, tally: tally)
+    }
     try check(column.count, of: id, are: count)
     return column
-  }
-
-  /// A column with memory of its own, which stays when the stripe leaves the cache, and how many bytes that is.
-  func detachedIntegers(_ id: UInt32, count: Int) throws -> (chunk: IntegerChunk, byteCount: Int) {
-    var checked = try checkedChunk(id)
-    if let chunk = checked {
-      let copy = SegmentBuffer(copying: chunk.bytes, fileOffset: place(id).fileOffset)
-      checked = CheckedChunk(bytes: copy.bytes, owner: copy, hasBadPages: chunk.hasBadPages)
-    }
-    return (try integers(id, count: count, checked, ByteTally()), checked?.bytes.count ?? 0)
-  }
-
-  private func integers(_ id: UInt32, count: Int, _ chunk: CheckedChunk?, _ tally: ByteTally) throws -> IntegerChunk {
-    let place = place(id)
-    let column = try chunk.map { chunk in
-      try place.naming { try IntegerColumn(chunk.bytes, verifying: chunk.hasBadPages) }
-    }
-    return try IntegerChunk(column, count: count, owner: chunk?.owner ?? front, place: place, tally: tally)
   }
 
   func text(_ id: UInt32, count: Int, _ scratch: ReadScratch) throws -> StripeText {

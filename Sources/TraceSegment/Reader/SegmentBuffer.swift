@@ -28,14 +28,6 @@ final class SegmentBuffer: StripePart, @unchecked Sendable {
     }
   }
 
-  /// A copy of some of the bytes of another buffer, for a part that outlives the rest.
-  init(copying bytes: UnsafeRawBufferPointer, fileOffset: UInt64) {
-    start = UnsafeMutableRawPointer.allocate(byteCount: max(64, bytes.count), alignment: 64)
-    byteCount = bytes.count
-    self.fileOffset = fileOffset
-    UnsafeMutableRawBufferPointer(start: start, count: bytes.count).copyMemory(from: bytes)
-  }
-
   deinit { start.deallocate() }
 
   var residentByteCount: Int { byteCount }

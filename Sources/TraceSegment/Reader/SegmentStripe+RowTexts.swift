@@ -49,7 +49,10 @@ extension SegmentStripe {
         let attributes =
           try isResource
           ? core.resources().value(at: Int(index)).attributes : core.scopes().value(at: Int(index)).attributes
-        return attributes.first { $0.key.utf8.elementsEqual(key) }.map { result.code(of: Array($0.value.text.utf8)) }
+        // Most keys are of another length.
+        return attributes.first { $0.key.utf8.count == key.count && $0.key.utf8.elementsEqual(key) }.map {
+          result.code(of: Array($0.value.text.utf8))
+        }
       }
       if codes.allSatisfy({ $0 == nil }) { return }
       let id = isResource ? ChunkID.resource : ChunkID.scope

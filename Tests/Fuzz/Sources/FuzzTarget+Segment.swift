@@ -17,6 +17,9 @@ extension FuzzTarget {
       file: files.open(Self.segmentPath, .read), number: 1, path: Self.segmentPath,
       cache: BlockCache(maximumByteCount: 1 << 24))
     for stripe in segment.stripes { try attempt { try read(stripe, of: segment) } }
+    for group in (try? segment.callGroups()) ?? [] where group.rowCount <= Self.maximumRowCount {
+      try attempt { _ = try group.cells() }
+    }
     try attempt { try segment.forEachService { _, _ in } }
     try attempt { try segment.forEachOperation(service: nil) { _, _, _ in } }
     try attempt { try segment.forEachEnvelope { _ in } }
@@ -47,24 +50,11 @@ extension FuzzTarget {
       try attempt { try stripe.forEachMatch(mask) { traces.append($0.trace) } }
       for trace in traces.prefix(8) { try attempt { _ = try segment.rows(of: trace) } }
     }
-    try attempt { try count(stripe) }
+    try attempt { try stripe.forEachCallRun(CallSelection(), in: 0..<stripe.rowCount, nil) { _ in } }
     try attempt { _ = try (stripe as? SegmentStripe)?.calls(isKept: true) }
     try attempt { _ = try stripe.spanIDs(rows) }
     try attempt { _ = try stripe.summaryRows(rows) }
     _ = try stripe.records(rows)
-  }
-
-  /// As metrics read it.
-  private func count(_ stripe: any SpanStripe) throws {
-    try attempt { try stripe.forEachCallRun(CallSelection(), in: 0..<stripe.rowCount, nil) { _ in } }
-    guard stripe.rowCount <= Self.maximumRowCount, let measured = try stripe.callCells() else { return }
-    let cells = measured.cells
-    for run in cells.runs.indices {
-      let own = cells.cells(of: run)
-      if own.isEmpty { continue }
-      var durations = [UInt64](repeating: 0, count: cells.rows(of: own).count)
-      try durations.withUnsafeMutableBufferPointer { try measured.readDurations(of: [cells.rows(of: own)], into: $0) }
-    }
   }
 
   /// As a merge reads it: whole stripes, trace by trace, into a first table and once more into a second.

@@ -1,0 +1,102 @@
+/// Durations in nanoseconds that stand side by side, each with as many bits as the others. The memory is somebody else's
+/// and stays as it is for as long as this is used.
+package struct PackedDurations: @unchecked Sendable {
+  /// How durations are written: as multiples of a unit.
+  package struct Layout: Hashable, Sendable {
+    /// In nanoseconds: clocks that count micro- or milliseconds are frequent.
+    package let unit: UInt32
+    /// Up to 56, so that all bits of a duration lie within eight bytes, or 64: then each begins with a byte.
+    package let bitCount: UInt8
+
+    static let words = Layout(unit: 1, bitCount: 64)
+
+    private init(unit: UInt32, bitCount: UInt8) {
+      self.unit = unit
+      self.bitCount = bitCount
+    }
+
+    /// The narrowest one for durations.
+    package init(for durations: UnsafeBufferPointer<UInt64>) {
+      var longest: UInt64 = 0
+      var unit: UInt32 = 1_000_000
+      for duration in durations {
+        longest = max(longest, duration)
+        while duration % UInt64(unit) > 0 { unit /= 1000 }
+      }
+      let bitCount = 64 - (longest / UInt64(unit)).leadingZeroBitCount
+      self.init(unit: unit, bitCount: bitCount > 56 ? 64 : UInt8(max(1, bitCount)))
+    }
+  }
+
+  /// Bytes that may be read behind the last one: each is loaded with what follows it.
+  package static let slackByteCount = 8
+
+  private let memory: UnsafeRawPointer
+  private let firstBit: Int
+  private let layout: Layout
+  package let isAscending: Bool
+  package let count: UInt32
+
+  /// Durations as `write` left them.
+  package init(_ memory: UnsafeRawPointer, _ layout: Layout, count: UInt32) {
+    self.init(memory, firstBit: 0, layout, count: count, isAscending: false)
+  }
+
+  /// Words as they are, in any order.
+  package init(_ words: UnsafePointer<UInt64>, count: UInt32) {
+    self.init(UnsafeRawPointer(words), firstBit: 0, .words, count: count, isAscending: false)
+  }
+
+  private init(_ memory: UnsafeRawPointer, firstBit: Int, _ layout: Layout, count: UInt32, isAscending: Bool) {
+    self.memory = memory
+    self.firstBit = firstBit
+    self.layout = layout
+    self.count = count
+    self.isAscending = isAscending
+  }
+
+  /// Some of them, which ascend.
+  package func part(from place: Int, count: UInt32) -> PackedDurations {
+    PackedDurations(
+      memory, firstBit: firstBit &+ place &* Int(layout.bitCount), layout, count: count, isAscending: true)
+  }
+
+  /// Writes durations that fit the layout into zeroed memory, which is longer by `slackByteCount` than what they take.
+  package static func write(
+    _ durations: UnsafeBufferPointer<UInt64>, _ layout: Layout, to memory: UnsafeMutableRawBufferPointer,
+    at firstByte: Int
+  ) {
+    var bit = firstByte * 8
+    for duration in durations {
+      let value = (duration / UInt64(layout.unit)) &<< UInt64(bit & 7)
+      let word = memory.loadUnaligned(fromByteOffset: bit >> 3, as: UInt64.self) | value.littleEndian
+      memory.storeBytes(of: word, toByteOffset: bit >> 3, as: UInt64.self)
+      bit += Int(layout.bitCount)
+    }
+  }
+
+  /// The durations at a rank of all and behind it, where they ascend.
+  package func neighbours(of rank: QuantileRank) -> (lower: UInt64, upper: UInt64) {
+    (self[Int(rank.lower)], self[Int(rank.upper)])
+  }
+
+  /// Writes those of some places.
+  package func unpack(_ places: Range<Int>, into output: UnsafeMutablePointer<UInt64>) {
+    if layout == .words {
+      return output.initialize(
+        from: (memory + firstBit / 8).assumingMemoryBound(to: UInt64.self) + places.lowerBound, count: places.count)
+    }
+    var place = places.lowerBound
+    while place < places.upperBound {
+      output[place &- places.lowerBound] = self[place]
+      place &+= 1
+    }
+  }
+
+  @inline(__always)
+  private subscript(place: Int) -> UInt64 {
+    let bit = firstBit &+ place &* Int(layout.bitCount)
+    let word = UInt64(littleEndian: memory.loadUnaligned(fromByteOffset: bit &>> 3, as: UInt64.self))
+    return (word &>> UInt64(bit & 7) & UInt64.max &>> UInt64(64 &- layout.bitCount)) &* UInt64(layout.unit)
+  }
+}

@@ -1,0 +1,48 @@
+import TraceSource
+
+/// Buckets whose calls are held at once.
+struct CallSlice: Sendable {
+  var starts: ClosedRange<UInt64>
+  var readings: [CallReading]
+  /// A bucket with more calls than are held: a few readings at a time, whose calls are folded into sketches.
+  var isFolded: Bool
+
+  /// Ascending slices, together all buckets of the window that have calls.
+  static func slices(_ places: CallPlaces, _ scan: CallScan, maximumCallCount: Int) -> [CallSlice] {
+    let window = scan.selection.starts
+    let width = scan.bucketNanoseconds
+    var slices: [CallSlice] = []
+    func add(_ buckets: ClosedRange<UInt64>) {
+      let first = max(buckets.lowerBound * width, window.lowerBound)
+      let (end, isBeyond) = (buckets.upperBound * width).addingReportingOverflow(width - 1)
+      let starts = first...(isBeyond ? window.upperBound : min(end, window.upperBound))
+      let readings = places.readings(in: starts)
+      if readings.isEmpty { return }
+      let isTooMuch = readings.reduce(0) { $0 + $1.heldCallCount } > Double(maximumCallCount)
+      if !isTooMuch || buckets.lowerBound == buckets.upperBound {
+        slices.append(CallSlice(starts: starts, readings: readings, isFolded: isTooMuch))
+      } else {
+        let middle = buckets.lowerBound + (buckets.upperBound - buckets.lowerBound) / 2
+        add(buckets.lowerBound...middle)
+        add((middle + 1)...buckets.upperBound)
+      }
+    }
+    add(window.lowerBound / width...window.upperBound / width)
+    return slices
+  }
+
+  /// The readings in parts that may be held.
+  func waves(maximumCallCount: Int) -> [[CallReading]] {
+    var waves: [[CallReading]] = []
+    var callCount = 0.0
+    for reading in readings {
+      if waves.isEmpty || callCount + reading.heldCallCount > Double(maximumCallCount) {
+        waves.append([])
+        callCount = 0
+      }
+      waves[waves.count - 1].append(reading)
+      callCount += reading.heldCallCount
+    }
+    return waves
+  }
+}

@@ -1,0 +1,74 @@
+package import TraceSource
+
+/// Neighbouring stripes whose calls are kept together, by run and minute (`CallCells`).
+package struct CallGroup: Sendable {
+  /// Rows of a group, but for a stripe that has more. Of more, the first question about a minute would read more; of
+  /// fewer, a minute would be cut into more cells.
+  private static let maximumRowCount = 1 << 18
+
+  /// At least one.
+  package private(set) var stripes: [SegmentStripe]
+  package private(set) var rowCount: Int
+  package private(set) var bounds: StripeBounds
+
+  private init(_ stripe: SegmentStripe) {
+    stripes = [stripe]
+    rowCount = stripe.rowCount
+    bounds = stripe.bounds
+  }
+
+  static func groups(_ stripes: [SegmentStripe]) -> [CallGroup] {
+    var groups: [CallGroup] = []
+    for stripe in stripes where stripe.rowCount > 0 {
+      if let last = groups.last, last.rowCount + stripe.rowCount <= maximumRowCount {
+        groups[groups.count - 1].append(stripe)
+      } else {
+        groups.append(CallGroup(stripe))
+      }
+    }
+    return groups
+  }
+
+  private mutating func append(_ stripe: SegmentStripe) {
+    stripes.append(stripe)
+    rowCount += stripe.rowCount
+    bounds.include(stripe.bounds)
+  }
+
+  /// The calls of all stripes, from the cache or by reading their columns.
+  package func cells() throws -> CallCells {
+    // No block of the file begins two bytes into a stripe.
+    let key = BlockCache.Key(fileNumber: stripes[0].core.number, offset: stripes[0].summary.offset + 2)
+    return try stripes[0].core.cache.block(key) {
+      var builder = CallCellsBuilder(callCount: min(rowCount, Self.maximumRowCount))
+      for stripe in stripes { try stripe.addCalls(to: &builder) }
+      return try builder.finish(text: text)
+    }
+  }
+}
+
+extension CallGroup {
+  /// The text that a code of the cells stands for.
+  package func text(_ code: UInt32) throws -> [UInt8] { try stripes[0].text(code) }
+}
+
+extension Segment {
+  /// All stripes that have spans, in groups.
+  package func callGroups() throws -> [CallGroup] { CallGroup.groups(try spanStripes()) }
+}
+
+extension SegmentStripe {
+  fileprivate func addCalls(to builder: inout CallCellsBuilder) throws {
+    // Stripes that are in memory are used; others do not push out what is kept there.
+    let loaded = isCached ? try load() : try read(isWhole: false)
+    defer { core.cache.recount(cacheKey) }
+    try core.cache.withScratch { scratch in
+      try forEachCallRun(CallSelection(), in: 0..<rowCount, nil, of: loaded, scratch) { run in
+        guard let first = run.starts.first, let last = run.starts.last, first >= bounds.minimumStart,
+          last <= bounds.maximumStart
+        else { throw loaded.place(ChunkID.start).damage("a row starts outside of the times of its stripe") }
+        builder.update(run)
+      }
+    }
+  }
+}
