@@ -20,6 +20,7 @@ final class MergeLoop: Sendable {
   private let state = Monitor(State())
   private let compactor: Compactor
   private let turn: MaintenanceTurn
+  private let returnsFreedMemory: Bool
   private let requestCount: @Sendable () -> UInt64
   private let isPressed: @Sendable () -> Bool
   private let observe: @Sendable (StoreEvent) -> Void
@@ -29,12 +30,13 @@ final class MergeLoop: Sendable {
 
   /// - Parameter isPressed: whether merges are wanted at once, because what they leave takes less memory.
   init(
-    compactor: Compactor, turn: MaintenanceTurn, requestCount: @escaping @Sendable () -> UInt64,
-    isPressed: @escaping @Sendable () -> Bool,
+    compactor: Compactor, turn: MaintenanceTurn, returnsFreedMemory: Bool,
+    requestCount: @escaping @Sendable () -> UInt64, isPressed: @escaping @Sendable () -> Bool,
     observe: @escaping @Sendable (StoreEvent) -> Void
   ) {
     self.compactor = compactor
     self.turn = turn
+    self.returnsFreedMemory = returnsFreedMemory
     self.requestCount = requestCount
     self.isPressed = isPressed
     self.observe = observe
@@ -119,8 +121,8 @@ final class MergeLoop: Sendable {
       let inputs = choose(state.withLock { $0.damaged })
       guard !inputs.isEmpty else { return CompactionResult() }
       // What others have freed is not there for this thread, nor what this one frees for others.
-      FreedMemory.giveBack()
-      defer { FreedMemory.giveBack() }
+      if returnsFreedMemory { FreedMemory.giveBack() }
+      defer { if returnsFreedMemory { FreedMemory.giveBack() } }
       return try compactor.merge(
         inputs, level: level, parallel: parallel, isCancelled: { [turn] in turn.isClosed }, report: report)
     }

@@ -31,6 +31,11 @@ public struct StoreOptions: Sendable {
   /// memory, beside the budget: `tracestore compact --all` over a million spans of generated traffic peaked at 142 MB
   /// with the default. Between 1 and 4,194,304.
   public var mergedSegmentSpanCount: Int
+  /// Whether memory that was freed goes back to the system before and after each merge. The C library keeps it for the
+  /// threads that freed it, where merges do not get at it. It concerns the whole process, not this store alone, and
+  /// costs some milliseconds, more in a process with a heap of many gigabytes: a service that has one, or an allocator
+  /// of its own, may want to see to it by itself.
+  public var returnsFreedMemory: Bool
   /// How long spans are kept; all are by default. Looked after in the background while the store is open.
   public var retention: RetentionPolicy
   /// Whether a span whose end is zero is an open span. Fixed when the store is created; ignored afterwards.
@@ -49,8 +54,8 @@ public struct StoreOptions: Sendable {
   public init(
     durability: Durability = .sync, memoryBudgetByteCount: Int = 128 << 20, maximumOpenFileCount: Int = 256,
     sealSpanCount: Int = 1 << 18, stripeSpanCount: Int = 1 << 15, isCompactionAutomatic: Bool = true,
-    mergedSegmentSpanCount: Int = 1 << 18, retention: RetentionPolicy = .keepAll, isZeroEndOpen: Bool = true,
-    observer: (@Sendable (StoreEvent) -> Void)? = nil,
+    mergedSegmentSpanCount: Int = 1 << 18, returnsFreedMemory: Bool = true, retention: RetentionPolicy = .keepAll,
+    isZeroEndOpen: Bool = true, observer: (@Sendable (StoreEvent) -> Void)? = nil,
     clock: @escaping @Sendable () -> UInt64 = SystemClock.nowNanoseconds
   ) {
     self.durability = durability
@@ -60,6 +65,7 @@ public struct StoreOptions: Sendable {
     self.stripeSpanCount = stripeSpanCount
     self.isCompactionAutomatic = isCompactionAutomatic
     self.mergedSegmentSpanCount = mergedSegmentSpanCount
+    self.returnsFreedMemory = returnsFreedMemory
     self.retention = retention
     self.isZeroEndOpen = isZeroEndOpen
     self.observer = observer

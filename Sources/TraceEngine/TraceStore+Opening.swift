@@ -133,7 +133,8 @@ struct StoreOpening {
     return Maintenance(
       turn: turn,
       merges: MergeLoop(
-        compactor: compactor, turn: turn, requestCount: { ingestor.requestCount },
+        compactor: compactor, turn: turn, returnsFreedMemory: options.returnsFreedMemory,
+        requestCount: { ingestor.requestCount },
         isPressed: { [overlay, options] in overlay.hiddenByteCount > options.memoryBudgetByteCount / 16 },
         observe: { observer?($0) }),
       retention: RetentionLoop(

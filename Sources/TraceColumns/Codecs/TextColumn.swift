@@ -122,8 +122,6 @@ package struct TextColumn: @unchecked Sendable {
     }
   }
 
-  /// The rows whose string is `text`, ascending. A dictionary compares codes, a template compares slots, raw text is
-  /// only inflated where a length agrees.
   /// The byte counts of strings, about and without reading them. Those that are stored in other ways than as they are
   /// count as what they take on average: they are short, or repeated.
   package func estimatedByteCounts(_ rows: [Int]) throws(BytesError) -> [Int] {
@@ -131,6 +129,8 @@ package struct TextColumn: @unchecked Sendable {
     return [Int](repeating: byteCount / max(1, count), count: rows.count)
   }
 
+  /// The rows whose string is `text`, ascending. A dictionary compares codes, a template compares slots, raw text is
+  /// only inflated where a length agrees.
   package func rows(equalTo text: UnsafeRawBufferPointer, scratch: ColumnScratch) throws(BytesError) -> [Int] {
     switch content {
     case .raw(let raw): try raw.rows(equalTo: text, scratch: scratch)
