@@ -1,5 +1,6 @@
 """One stripe of a segment, and what the stripe index says of it."""
 
+import itertools
 import struct
 
 from format_columns import (
@@ -32,6 +33,20 @@ class StripeRecord:
             self.numbers[chunk] = (count, reader.integer(8), reader.integer(8))
         for listed in (self.texts, self.numbers):
             need(list(listed) == sorted(listed), "chunks of the stripe index out of order")
+        self.distances, self.listed = None, {}
+        if reader.offset < len(reader.data):
+            self.distances = tuple(signed(unzigzag(reader.varint())) for _ in range(2))
+            self.listed = {chunk: self.listed_values(reader, *bounds) for chunk, (_, *bounds) in self.numbers.items()}
+
+    @staticmethod
+    def listed_values(reader, least, greatest):
+        """The distinct values of a column, if they are listed."""
+        count = reader.varint()
+        if count == 0:
+            return None
+        values = list(itertools.accumulate([least, *(reader.varint() for _ in range(count - 1))]))
+        need(values == sorted(set(values)) and values[-1] == greatest, "a list that is not its zone")
+        return values
 
 
 def trace_hash(trace):
@@ -194,6 +209,8 @@ class Stripe:
         if type_ not in TEXT_TYPES:
             bounds = (count, min(ordered), max(ordered))
             need(self.record.numbers.get(kind) == bounds, f"the stripe index bounds chunk {kind} otherwise")
+            listed = self.record.listed.get(kind)
+            need(listed is None or listed == sorted(set(ordered)), f"the stripe index lists other values of chunk {kind}")
         return [key_value(self.segment.strings[code], type_, value) for value in values]
 
     # Rows
@@ -275,6 +292,8 @@ class Stripe:
         n = self.event_count
         times, names, dropped, unknown = (
             self.integers(50, n), self.texts(51, n), self.integers(52, n), self.texts(53, n))
+        distances = [signed(unzigzag(time)) for time in times] or [0]
+        need(self.record.distances in (None, (min(distances), max(distances))), "events at other distances")
         attributes = self.attributes(1, self.integers(54, n))
         return [
             fixed64_field(1, starts[event] + unzigzag(times[event]) & MASK) + bytes_field(2, names[event])

@@ -8,6 +8,9 @@ package enum NumberOrder {
   /// and NaNs stand at both ends. Applied to the bits of a double.
   @inlinable
   package static func double(_ bits: UInt64) -> UInt64 { bits >> 63 == 1 ? ~bits : bits | 1 << 63 }
+
+  /// The inverse of `double(_:)`.
+  package static func doubleBits(_ word: UInt64) -> UInt64 { word >> 63 == 1 ? word ^ 1 << 63 : ~word }
 }
 
 /// A set of words: ranges that ascend and do not touch.

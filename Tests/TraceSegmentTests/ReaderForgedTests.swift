@@ -92,6 +92,83 @@ import TraceSource
     }
   }
 
+  @Test func `values and distances that cannot be complete are refused, and what is missing rules nothing out`() throws
+  {
+    let records = (1...5).map { number in
+      var span = SpanRecord(traceID: TraceID(high: 0, low: 1), spanID: SpanID(UInt64(number)))
+      span.attributes = [Attribute("code", .int(Int64(100 * number)))]
+      span.events = [SpanEvent(time: Timestamp(nanoseconds: UInt64(number)))]
+      return PlacedSpan(Resource(), InstrumentationScope(), span)
+    }
+    let fixture = try SegmentFixture(records)
+    let stripe = try #require(try fixture.open().spanStripes().first)
+    func bytes(_ change: (inout StripeSummary) -> Void = { _ in }) -> [UInt8] {
+      var summary = stripe.summary
+      change(&summary)
+      var writer = ByteWriter()
+      summary.encode(into: &writer)
+      return writer.bytes
+    }
+    func decode(_ bytes: some Collection<UInt8>) throws -> StripeSummary {
+      try Array(bytes).withUnsafeBytes { try StripeSummary($0, at: 0) }
+    }
+    let honest = try decode(bytes())
+    #expect(honest.numbers == stripe.summary.numbers && honest.numbers[0].words.count == 5)
+    #expect(honest.eventDistances == 1...5)
+    for change in [
+      { $0.numbers[0].words.removeLast() }, { $0.numbers[0].words[4] += 1 }, { $0.numbers[0].words[1] += 100 },
+      { $0.numbers[0].maximum += 1 }, { $0.numbers[0].valueCount = 4 },
+    ] as [(inout StripeSummary) -> Void] {
+      #expect(throws: (any Error).self) { try decode(bytes(change)) }
+    }
+    // Behind part 6 stand two distances of a byte each, a count and four differences of a byte each.
+    var reversed = bytes()
+    reversed.swapAt(reversed.count - 7, reversed.count - 6)
+    #expect { try decode(reversed) } throws: { ($0 as? TracestoreError)?.code == .corrupt }
+    for cut in 1..<7 { #expect(throws: (any Error).self) { try decode(bytes().dropLast(cut)) } }
+    // What is not listed, and what the first writers did not say.
+    let short = try decode(bytes { $0.numbers[0].words = [] })
+    let shortest = try decode(bytes().dropLast(7))
+    #expect(short.numbers[0].words.isEmpty && shortest.numbers[0].words.isEmpty && shortest.eventDistances == nil)
+    let code = SpanLeaf.attribute(level: .span, key: Array("code".utf8), ValueTest(.int(250)))
+    let late = SpanLeaf.some(.event, .leaf(.timeSinceStart(6...9)))
+    for (summary, mayMatch) in [(honest, [false, false]), (short, [true, false]), (shortest, [true, true])] {
+      let known = SegmentStripe(core: stripe.core, index: 0, summary: summary)
+      #expect(try [known.mayMatch(code), known.mayMatch(late)] == mayMatch)
+      for leaf in [code, late] {
+        var mask = RowMask(count: 5)
+        mask.set(0..<5)
+        try known.filter(&mask, by: leaf)
+        #expect(mask.isEmpty)
+      }
+    }
+  }
+
+  @Test func `a stripe index that says other values than the columns hold is found by a deep check`() throws {
+    var generator = RecordGenerator(seed: 49)
+    let stripe = try #require(try SegmentFixture(generator.records(200, traceCount: 9)).open().spanStripes().first)
+    let core = stripe.core
+    func check(_ change: (inout StripeSummary) -> Void) throws {
+      var summary = stripe.summary
+      change(&summary)
+      let loaded = try LoadedStripe(
+        file: core.file, path: core.path, stripeIndex: 0, summary: summary, catalogue: try core.keys())
+      try core.cache.withScratch { try loaded.verifyIndex($0) }
+    }
+    try check { _ in }
+    for place in stripe.summary.numbers.indices {
+      let corrupt = { (error: any Error) in (error as? TracestoreError)?.code == .corrupt }
+      #expect { try check { $0.numbers[place].maximum &+= 1 } } throws: { corrupt($0) }
+      #expect { try check { $0.numbers[place].minimum &-= 1 } } throws: { corrupt($0) }
+      #expect { try check { $0.numbers[place].words.append(.max) } } throws: { corrupt($0) }
+      #expect { try check { $0.numbers[place].chunk = ChunkID.eventName } } throws: { corrupt($0) }
+    }
+    let distances = try #require(stripe.summary.eventDistances)
+    #expect(throws: TracestoreError.self) {
+      try check { $0.eventDistances = distances.lowerBound...(distances.upperBound - 1) }
+    }
+  }
+
   @Test func `rows outside of the times of their stripe are damage to its cells`() throws {
     var generator = RecordGenerator(seed: 48)
     var records = generator.records(40, traceCount: 9)

@@ -43,7 +43,30 @@ import TraceSource
         #expect(words.count == zone.valueCount)
         #expect(words.min() == zone.minimum)
         #expect(words.max() == zone.maximum)
+        let distinct = Set(words).sorted()
+        #expect(zone.words == (distinct.count <= 32 ? distinct : []))
       }
+      let distances = stripe.spans.flatMap { placed in
+        placed.span.events.map { Int64(bitPattern: $0.time.nanoseconds &- placed.span.start.nanoseconds) }
+      }
+      #expect(summary.eventDistances?.lowerBound == distances.min())
+      #expect(summary.eventDistances?.upperBound == distances.max())
+    }
+  }
+
+  @Test func `the values of a column are listed while they are few`() throws {
+    for count in [1, 2, 32, 33] {
+      let records = (0..<200).map { index in
+        var span = SpanRecord(traceID: TraceID(high: 0, low: UInt64(index + 1)), spanID: SpanID(1), name: "n")
+        span.attributes = [
+          Attribute("int", .int(Int64(index % count) * 1_000_003 - 7)),
+          Attribute("double", .double(Double(index % count) - 0.5)),
+        ]
+        return WrittenSpan(resource: Resource(), scope: InstrumentationScope(), span: span)
+      }
+      let stripe = try PlainReader(try WrittenSegment(records).bytes).stripe(0)
+      #expect(stripe.summary.numbers.map(\.words.count) == Array(repeating: count <= 32 ? count : 0, count: 2))
+      #expect(stripe.summary.numbers.allSatisfy { $0.words == $0.words.sorted() })
     }
   }
 

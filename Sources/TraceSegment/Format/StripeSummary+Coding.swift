@@ -78,6 +78,12 @@ extension StripeSummary {
       writer.appendInteger(number.minimum)
       writer.appendInteger(number.maximum)
     }
+    writer.appendVarint(zigzag(eventDistances?.lowerBound ?? 0))
+    writer.appendVarint(zigzag(eventDistances?.upperBound ?? 0))
+    for number in numbers {
+      writer.appendVarint(number.words.count)
+      for (word, next) in zip(number.words, number.words.dropFirst()) { writer.appendVarint(next - word) }
+    }
   }
 
   init(_ bytes: UnsafeRawBufferPointer, at base: UInt64) throws {
@@ -119,6 +125,31 @@ extension StripeSummary {
       }
       numbers.append(number)
     }
+    // The records of the first writers end here.
+    if reader.isAtEnd { return }
+    let (first, last) = (unzigzag(try reader.readVarint()), unzigzag(try reader.readVarint()))
+    guard first <= last else { throw FormatError.corrupt("events stand before the first one", at: base) }
+    if eventCount > 0 { eventDistances = first...last }
+    for index in numbers.indices { numbers[index].words = try Self.words(of: numbers[index], &reader, at: base) }
+  }
+
+  /// Only a list that begins and ends where the zone does can be complete.
+  private static func words(
+    of number: NumberSummary, _ reader: inout ByteReader, at base: UInt64
+  ) throws -> [UInt64] {
+    let count = try reader.readCount(limit: min(number.valueCount, reader.remaining + 1))
+    if count == 0 { return [] }
+    var words = [number.minimum]
+    words.reserveCapacity(count)
+    for _ in 1..<count {
+      let (word, isOver) = words[words.count - 1].addingReportingOverflow(try reader.readVarint())
+      guard !isOver, word > words[words.count - 1] else { break }
+      words.append(word)
+    }
+    guard words.count == count, words.last == number.maximum else {
+      throw FormatError.corrupt("the values of a column do not ascend from the least to the greatest", at: base)
+    }
+    return words
   }
 
   private static func text(

@@ -1,4 +1,5 @@
 package import TraceBytes
+import TraceColumns
 package import TraceSource
 
 /// What the stripe index says of a text chunk.
@@ -31,12 +32,19 @@ package struct NumberSummary: Hashable, Sendable {
   package var valueCount: Int
   package var minimum: UInt64
   package var maximum: UInt64
+  /// The distinct words, ascending, when they are few (`FewWords`); empty when nothing is said of them.
+  package var words: [UInt64] = []
 
   package init(chunk: UInt32, valueCount: Int, minimum: UInt64, maximum: UInt64) {
     self.chunk = chunk
     self.valueCount = valueCount
     self.minimum = minimum
     self.maximum = maximum
+  }
+
+  /// Whether any value may be among those that are asked for; certain when the words are known.
+  func mayHold(_ wanted: WordRanges) -> Bool {
+    wanted.overlaps(minimum, maximum) && (words.isEmpty || words.contains { wanted.contains($0) })
   }
 }
 
@@ -48,7 +56,9 @@ package struct NumberSummary: Hashable, Sendable {
 /// start, maximum start, maximum end, minimum duration, maximum duration; lists of service codes, name codes, kinds
 /// (zigzag), resource indices, scope indices; text count and that many texts {chunk, value count, form (1 byte), list
 /// of shared codes, local distinct count, filter offset, filter byte count}; number count and that many numbers
-/// {chunk, value count, minimum (8 bytes), maximum (8 bytes)}. A list is empty, one varint 0, or: twice
+/// {chunk, value count, minimum (8 bytes), maximum (8 bytes)}; the least and the greatest event distance (zigzag, 0
+/// without events); for each number how many distinct words are listed, and each but the first less the one before. The
+/// last two parts are missing in records of the first writers. A list is empty, one varint 0, or: twice
 /// its count, plus 1 when it stands as bits; its first value; then either the differences of the others from the one
 /// before, which are at least 1, or the last value less the first and a bit for each number behind the first up to the
 /// last, set where it stands in the list, the least significant bit of a byte first. Texts and numbers ascend by chunk.
@@ -73,6 +83,9 @@ package struct StripeSummary: Sendable {
   package var scopes: [UInt32] = []
   package var texts: [TextSummary] = []
   package var numbers: [NumberSummary] = []
+  /// Of all events, how long after its span's start the first and the last stand, as chunk `event.time` has it; nil
+  /// without events, or when nothing is said of them.
+  package var eventDistances: ClosedRange<Int64>?
 
   package init() {}
 

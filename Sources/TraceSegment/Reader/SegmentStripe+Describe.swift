@@ -20,7 +20,7 @@ package struct ChunkDescription: Sendable {
   /// In the file.
   package var offset: UInt64
   package var byteCount: Int
-  /// The codec and then a line for each page or part.
+  /// The codec, then a line for each page or part, then what the stripe index says of numbers.
   package var lines: [String]
   /// Why the chunk cannot be read, when it is damaged; other chunks still can.
   package var damage: TracestoreError?
@@ -39,6 +39,7 @@ extension SegmentStripe {
             byteCount: Int(chunk.byteCount), lines: [])
           do {
             result.lines = try loaded.describe(chunk.id, scratch)
+            if let line = loaded.describeIndex(chunk.id) { result.lines.append(line) }
           } catch {
             result.damage = error as? TracestoreError ?? place.damage("\(error)", cause: error)
           }

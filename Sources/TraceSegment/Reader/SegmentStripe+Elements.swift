@@ -58,6 +58,12 @@ extension SegmentStripe: ElementStripe {
     mask = result
   }
 
+  /// Whether an event of the stripe may pass a condition on its time; false is certain.
+  func mayHaveEvent(passing leaf: ElementLeaf) -> Bool {
+    guard let distances = summary.eventDistances else { return summary.eventCount > 0 }
+    return DistanceAnswers(leaf, bounds).mayPass(distances)
+  }
+
   /// The time of an event stands as its distance from the start of its span, modulo 2^64.
   private func keepTimes(
     _ leaf: ElementLeaf, _ mask: inout RowMask, _ loaded: LoadedStripe, _ scratch: ReadScratch
@@ -66,7 +72,7 @@ extension SegmentStripe: ElementStripe {
       return mask.clear(0..<mask.count)
     }
     let column = try loaded.integers(ChunkID.eventTime, count: mask.count)
-    let answers = DistanceAnswers(leaf, earliest: bounds.minimumStart, latest: bounds.maximumStart)
+    let answers = DistanceAnswers(leaf, bounds)
     var kept = mask
     var open: [Int] = []
     try column.forEachPage(in: first..<(last + 1), scratch, neededRows: mask) { start, values in
@@ -114,11 +120,9 @@ private struct DistanceAnswers {
   /// Plain ones that may pass.
   let open: Distances
 
-  /// - Parameters:
-  ///   - earliest: no span of the stripe starts before.
-  ///   - latest: none starts behind.
-  init(_ leaf: ElementLeaf, earliest: UInt64, latest: UInt64) {
-    let (earliest, latest) = (Int128(earliest), Int128(latest))
+  /// - Parameter bounds: of all spans of the stripe.
+  init(_ leaf: ElementLeaf, _ bounds: StripeBounds) {
+    let (earliest, latest) = (Int128(bounds.minimumStart), Int128(bounds.maximumStart))
     let (low, high) = (-earliest, Int128(UInt64.max) - latest)
     plain = Distances(from: low, through: high)
     func within(_ first: Int128, _ last: Int128) -> Distances {
@@ -137,6 +141,11 @@ private struct DistanceAnswers {
       open = accepted
     }
   }
+
+  /// Whether an event may pass when all distances are in a range. What lies between plain distances is plain.
+  func mayPass(_ distances: ClosedRange<Int64>) -> Bool {
+    open.overlaps(distances) || !plain.contains(distances.lowerBound) || !plain.contains(distances.upperBound)
+  }
 }
 
 /// A range of distances, perhaps empty.
@@ -152,4 +161,8 @@ private struct Distances {
 
   @inline(__always)
   func contains(_ distance: Int64) -> Bool { first <= distance && distance <= last }
+
+  func overlaps(_ other: ClosedRange<Int64>) -> Bool {
+    first <= last && first <= other.upperBound && other.lowerBound <= last
+  }
 }

@@ -64,8 +64,8 @@ extension SegmentCore {
     switch (leaf, level) {
     case (.name(let test), .event): return try fixedTextTest(ChunkID.eventName, test)
     case (.attribute(let key, let test), _): return try attributeTest(level.columnLevel, key, test)
-    // Links have no summary of their texts and ids, events none of their times.
-    case (.time, .event), (.timeSinceStart, .event): return { _ in true }
+    case (.time, .event), (.timeSinceStart, .event): return { $0.mayHaveEvent(passing: leaf) }
+    // Links have no summary of their texts and ids.
     case (.linkedTrace, .link), (.linkedSpan, .link), (.traceState, .link): return { _ in true }
     default: return nil
     }
@@ -170,9 +170,8 @@ extension SegmentCore {
             test.matches(.bool, bits: zone.minimum) || test.matches(.bool, bits: zone.maximum)
           } ?? false
         }
-      case .int: tests.append { $0.summary.number(id).map { test.ints.overlaps($0.minimum, $0.maximum) } ?? false }
-      case .double:
-        tests.append { $0.summary.number(id).map { test.doubles.overlaps($0.minimum, $0.maximum) } ?? false }
+      case .int: tests.append { $0.summary.number(id)?.mayHold(test.ints) ?? false }
+      case .double: tests.append { $0.summary.number(id)?.mayHold(test.doubles) ?? false }
       case .string, .bytes:
         guard let own = test.text(type) else { continue }
         let text = try textTest(own)

@@ -108,8 +108,11 @@ extension StripeEncoder {
       minimum = min(minimum, ordered)
       maximum = max(maximum, ordered)
     }
-    result.summary.numbers.append(
-      NumberSummary(chunk: id, valueCount: values.count, minimum: minimum, maximum: maximum))
+    var summary = NumberSummary(chunk: id, valueCount: values.count, minimum: minimum, maximum: maximum)
+    summary.words = FewWords.distinct(in: UnsafeBufferPointer(values))
+      .map { type == .double ? NumberOrder.double($0) : $0 }
+      .sorted()
+    result.summary.numbers.append(summary)
     if bits == 0 { return }
     guard type == .double else {
       encodeWords(id, UnsafeBufferPointer(values))

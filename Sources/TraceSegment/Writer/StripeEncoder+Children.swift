@@ -19,7 +19,13 @@ extension StripeEncoder {
     if count == 0 { return }
     let events = eventRows
     let starts = eventStarts
-    encodeColumn(ChunkID.eventTime, count: count) { zigzag(Int64(bitPattern: events[$0].time &- starts[$0])) }
+    var (first, last) = (Int64.max, Int64.min)
+    encodeColumn(ChunkID.eventTime, count: count) {
+      let distance = Int64(bitPattern: events[$0].time &- starts[$0])
+      (first, last) = (min(first, distance), max(last, distance))
+      return zigzag(distance)
+    }
+    result.summary.eventDistances = first...last
     encodeText(ChunkID.eventName, count: count) { events[$0].name }
     encodeColumn(ChunkID.eventDroppedAttributeCount, count: count) { UInt64(events[$0].droppedAttributeCount) }
     encodeText(ChunkID.eventUnknownFields, count: count) { events[$0].unknownFields }
