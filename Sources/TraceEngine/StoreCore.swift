@@ -118,6 +118,7 @@ final class StoreCore: Sendable {
     of traces: [TraceID]? = nil, _ body: @escaping @Sendable (QuerySnapshot) throws -> Result
   ) async throws -> Result {
     try await readers.run { [self] in
+      cache.beginQuestion()
       func makeSnapshot() throws -> QuerySnapshot { try traces.map(snapshot) ?? self.makeSnapshot() }
       guard case .follower(let follower) = origin else { return try body(try makeSnapshot()) }
       // What the writer merges away is gone for this process once it has closed it.

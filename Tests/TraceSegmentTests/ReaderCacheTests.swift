@@ -42,6 +42,7 @@ import Testing
     /// How many of the blocks had to be loaded.
     func loads(_ file: UInt64, _ count: UInt64) -> Int {
       let before = cache.statistics.missCount
+      cache.beginQuestion()
       for offset in 0..<count { _ = cache.block(key(file, offset)) { Block(100) } }
       return cache.statistics.missCount - before
     }
@@ -56,6 +57,28 @@ import Testing
     for _ in 0..<60 { _ = loads(6, 90) }
     #expect(loads(6, 90) == 0)
     #expect(cache.statistics.residentByteCount <= 10_000)
+  }
+
+  @Test func `what a question comes back to is not known for that, and what another one asks for is`() {
+    let cache = BlockCache(maximumByteCount: 1000)
+    func ask(_ offsets: Range<UInt64>) -> Int {
+      let before = cache.statistics.missCount
+      for offset in offsets { _ = cache.block(key(1, offset)) { Block(100) } }
+      return cache.statistics.missCount - before
+    }
+    cache.beginQuestion()
+    // Two blocks again and again, then a walk.
+    for _ in 0..<9 { _ = ask(0..<2) }
+    #expect(ask(2..<60) == 58)
+    #expect(ask(0..<2) == 2)
+    // The walk of another question begins with them.
+    cache.beginQuestion()
+    #expect(ask(0..<60) == 58)
+    for _ in 0..<3 {
+      cache.beginQuestion()
+      #expect(ask(0..<2) == 0)
+      #expect(ask(60..<120) == 60)
+    }
   }
 
   @Test func `a block that is replaced is not found again`() {

@@ -16,8 +16,8 @@ extension CachedBlock {
 /// Bounded memory for the blocks of all open segments. Thread-safe.
 ///
 /// A search that finds little walks over more than the cache holds, and must not drive out what others ask for again and
-/// again. So a block is new until it is asked for once more, some loads after its own (a search comes back to what it
-/// has just loaded; that says nothing), and from then on known. New blocks go before known ones as long as they have
+/// again. So a block is new until another question asks for it (a search comes back to what it has just loaded; that says
+/// nothing), and from then on known. New blocks go before known ones as long as they have
 /// more than their share of the memory, in the order in which they came; known ones go by the clock rule, what is costly
 /// to make after more rounds, and become new again when nobody asks for them while the memory changes hands many times.
 ///
@@ -48,15 +48,15 @@ package final class BlockCache: Sendable {
     var key: Key
     var block: (any CachedBlock)?
     var byteCount: Int
-    /// How many blocks had been loaded when this one was or, of a known one, when it was last asked for.
+    /// The question that loaded it.
+    var question: Int
+    /// Of known blocks: how many blocks had been loaded when it was last asked for.
     var loadCount: Int
     var isKnown = false
     /// Of known blocks: how often the hand passes by before they go.
     var passCount = 0
   }
 
-  /// Loads after its own from which on a question counts as another one.
-  private static let loadCountOfSearch = 16
   /// For each block that there is room for, loads after which a known one that nobody asks for is new again; also the
   /// evictions after which the next one is looked at.
   private static let loadCountOfAge = 16
@@ -65,6 +65,8 @@ package final class BlockCache: Sendable {
     var slots: [Slot] = []
     var freeSlots: [Int] = []
     var indexByKey: [Key: Int] = [:]
+    /// How many began.
+    var questionCount = 0
     var newHand = -1
     var knownHand = -1
     var agingHand = -1
@@ -80,7 +82,7 @@ package final class BlockCache: Sendable {
       if slots[index].isKnown {
         slots[index].passCount = slots[index].block.map { type(of: $0).passCount } ?? 0
       } else {
-        guard statistics.missCount - slots[index].loadCount >= BlockCache.loadCountOfSearch else { return }
+        guard slots[index].question != questionCount else { return }
         slots[index].isKnown = true
         let passCount = slots[index].block.map { type(of: $0).passCount } ?? 0
         if passCount > 1 { slots[index].passCount = passCount }
@@ -177,6 +179,10 @@ package final class BlockCache: Sendable {
 
   package var statistics: Statistics { state.withLock { $0.statistics } }
 
+  /// Tells the questions of several callers apart, as far as they do not overlap: what is asked for from now on is asked
+  /// for anew.
+  package func beginQuestion() { state.withLock { $0.questionCount += 1 } }
+
   /// Takes so many bytes from the blocks for what somebody else holds inside the bound, instead of what was taken before.
   package func reserve(byteCount: Int) {
     let dropped = state.withLock { state in
@@ -192,7 +198,8 @@ package final class BlockCache: Sendable {
     let loaded = try load()
     let (winner, dropped) = state.withLock { state -> (Block, [any CachedBlock]) in
       if let index = state.indexByKey[key], let held = state.slots[index].block as? Block { return (held, []) }
-      var slot = Slot(key: key, block: loaded, byteCount: 0, loadCount: state.statistics.missCount)
+      var slot = Slot(
+        key: key, block: loaded, byteCount: 0, question: state.questionCount, loadCount: state.statistics.missCount)
       if Block.passCount > 1 { (slot.isKnown, slot.passCount) = (true, Block.passCount) }
       let index = state.freeSlots.popLast() ?? state.slots.count
       if index < state.slots.count { state.slots[index] = slot } else { state.slots.append(slot) }

@@ -256,6 +256,9 @@ package final class Segment: SpanSource {
 
 /// Up to 512 entries of the trace index.
 final class TraceIndexBlock: CachedBlock {
+  /// A search for 20 traces asks for about as many blocks, which are small beside the stripes that it reads.
+  static let passCount = 8
+
   private let keys: [UInt64]
   private let stripes: [UInt64]
   private let ordinals: [UInt64]
