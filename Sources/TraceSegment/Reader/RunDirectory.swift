@@ -45,14 +45,16 @@ final class RunDirectory: StripePart {
     return low
   }
 
-  /// Clears the rows of every run that `keeps` refuses.
+  /// Clears the rows of every run that `keeps` refuses. Runs before the first row that is set and behind the last one are
+  /// not asked: a condition on services leaves neighbours.
   func filter(_ mask: inout RowMask, keeps: (Int) -> Bool) {
+    guard let first = mask.firstSet(), let last = mask.lastSet else { return }
     // Neighbours go together: mostly a few runs of many are kept.
-    var end = 0
-    for run in 0..<count where keeps(run) {
-      mask.clear(end..<firstRows[run])
+    var end = first
+    for run in run(of: first)...run(of: last) where keeps(run) {
+      mask.clear(end..<max(end, firstRows[run]))
       end = firstRows[run + 1]
     }
-    mask.clear(end..<firstRows[count])
+    mask.clear(end..<max(end, last + 1))
   }
 }

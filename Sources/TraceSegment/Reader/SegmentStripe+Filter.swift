@@ -28,6 +28,8 @@ extension SegmentStripe {
       case .text(let text, let test): try keepText(text, test, &result, loaded, scratch)
       case .kind(let kinds):
         let runs = try loaded.runs(scratch)
+        // A few kinds are compared sooner than hashed.
+        let kinds = Array(kinds)
         runs.filter(&result) { kinds.contains(runs.kinds[$0]) }
       case .statusCode(let codes): try keepStatus(codes, &result, loaded, scratch)
       case .start(let range): try keepStarts(range, &result, loaded, scratch)
