@@ -67,12 +67,6 @@ final class JoinedStripe: SpanStripe {
     return place * slice.height + tableRow - joined.rows(of: place).lowerBound
   }
 
-  private func match(_ match: MatchedRow, in joined: JoinedSpans) -> MatchedRow {
-    var match = match
-    match.row = row(match.row, in: joined)
-    return match
-  }
-
   /// The rows of the table for rows that were given before. They are gone when the spans had to be joined again and a
   /// record could not be read any more.
   private func tableRows(_ rows: [Int], in joined: JoinedSpans) throws -> [Int] {
@@ -129,12 +123,18 @@ final class JoinedStripe: SpanStripe {
 
   func forEachMatch(_ mask: RowMask, _ body: (MatchedRow) -> Void) throws {
     let joined = try joined()
-    try joined.stripe.forEachMatch(spans(mask, in: joined)) { body(match($0, in: joined)) }
+    try joined.stripe.forEachMatch(spans(mask, in: joined)) { match in
+      var match = match
+      match.row = row(match.row, in: joined)
+      body(match)
+    }
   }
 
-  func forEachNewest(_ mask: RowMask, _ body: (MatchedRow) -> Bool) throws {
+  func forEachNewest(_ mask: RowMask, _ body: (NewestRow) -> Bool) throws {
     let joined = try joined()
-    try joined.stripe.forEachNewest(spans(mask, in: joined)) { body(match($0, in: joined)) }
+    try joined.stripe.forEachNewest(spans(mask, in: joined)) { newest in
+      body(NewestRow(row: row(newest.row, in: joined), start: newest.start, trace: newest.trace))
+    }
   }
 
   func forEachAttributeKey(in mask: RowMask, _ body: (AttributeKeyCount) -> Void) throws {

@@ -90,12 +90,12 @@ package struct SpanSearch: Sendable {
         var counted = report
         var mask = try search.matches(rows, in: stripe, &counted)
         if let cursor { try search.keepRanks(atMost: cursor.rank, &mask, in: stripe) }
-        var taken: [MatchedRow] = []
+        var taken: [TraceSearch.RankedRow] = []
         // Rows at the cursor's rank may all stand before it, so that they fill no room.
         var count = 0
         var lastRank: UInt64 = 0
         try search.forEachBest(mask, in: stripe, floor, isEnough: { count >= room }) { match in
-          let rank = search.rank(match)
+          let rank = match.rank
           if let floor, rank < floor.rank {
             isCut = true
             return false
@@ -121,11 +121,11 @@ package struct SpanSearch: Sendable {
     }
   }
 
-  private func places(_ matches: [MatchedRow], in stripe: any SpanStripe) throws -> [Place] {
+  private func places(_ matches: [TraceSearch.RankedRow], in stripe: any SpanStripe) throws -> [Place] {
     let matches = matches.sorted { $0.row < $1.row }
     let ids = try stripe.spanIDs(matches.map(\.row))
     return zip(matches, ids).compactMap { match, id in
-      let place = PageCursor(rank: search.rank(match), trace: match.trace, span: id)
+      let place = PageCursor(rank: match.rank, trace: match.trace, span: id)
       if let cursor = search.cursor {
         // What has the ids of the span before is decided by its content.
         let before = PageCursor(rank: cursor.rank, trace: cursor.trace, span: cursor.span)

@@ -72,7 +72,7 @@ package struct TraceSearch: Sendable {
         try forEachBest(mask, in: stripe, floor, isEnough: { cursor == nil && taken.count >= wanted }) { match in
           // Rows come best first, so that the first of a trace is its best, and what follows the worst place that
           // counts is not looked at. With a cursor a taken trace may still be passed over, so that only the floor ends.
-          let rank = rank(match)
+          let rank = match.rank
           if let floor, rank < floor.rank { return false }
           if cursor == nil, taken.count >= wanted, rank < lastRank { return false }
           let place = PageCursor(rank: rank, trace: match.trace)

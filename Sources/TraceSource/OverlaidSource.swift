@@ -183,7 +183,7 @@ final class OverlaidStripe: SpanStripe {
     try stripe.forEachMatch(visible(mask), body)
   }
 
-  func forEachNewest(_ mask: RowMask, _ body: (MatchedRow) -> Bool) throws {
+  func forEachNewest(_ mask: RowMask, _ body: (NewestRow) -> Bool) throws {
     try stripe.forEachNewest(visible(mask), body)
   }
 

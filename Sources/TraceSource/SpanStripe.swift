@@ -157,6 +157,19 @@ package struct MatchedRow: Sendable {
   }
 }
 
+/// One row of a walk from the newest on.
+package struct NewestRow: Sendable {
+  package var row: Int
+  package var start: UInt64
+  package var trace: TraceID
+
+  package init(row: Int, start: UInt64, trace: TraceID) {
+    self.row = row
+    self.start = start
+    self.trace = trace
+  }
+}
+
 /// What a summary needs of a row.
 package struct SummaryRow: Sendable {
   package var start: UInt64
@@ -225,7 +238,7 @@ package protocol SpanStripe: AnyObject, Sendable {
 
   /// Calls `body` with set rows by descending start (equal starts in any order) until it returns false. Cost: at most
   /// that of `forEachMatch` and a sort; an ordered stripe looks at little more than what it gives.
-  func forEachNewest(_ mask: RowMask, _ body: (MatchedRow) -> Bool) throws
+  func forEachNewest(_ mask: RowMask, _ body: (NewestRow) -> Bool) throws
 
   /// Calls `body` with each attribute key of the set rows, their events and links; every key may be given several
   /// times with parts of its count.
@@ -318,10 +331,10 @@ extension SpanStripe {
     }
   }
 
-  package func forEachNewest(_ mask: RowMask, _ body: (MatchedRow) -> Bool) throws {
-    var matches: [MatchedRow] = []
-    try forEachMatch(mask) { matches.append($0) }
-    matches.sort { $0.start > $1.start }
-    for match in matches where !body(match) { return }
+  package func forEachNewest(_ mask: RowMask, _ body: (NewestRow) -> Bool) throws {
+    var rows: [NewestRow] = []
+    try forEachMatch(mask) { rows.append(NewestRow(row: $0.row, start: $0.start, trace: $0.trace)) }
+    rows.sort { $0.start > $1.start }
+    for row in rows where !body(row) { return }
   }
 }

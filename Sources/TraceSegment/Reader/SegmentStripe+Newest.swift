@@ -8,16 +8,14 @@ extension SegmentStripe {
   /// Up to so many rows are sorted: looking through all runs costs more.
   private static let sortedRowCount = 64
 
-  package func forEachNewest(_ mask: RowMask, _ body: (MatchedRow) -> Bool) throws {
+  package func forEachNewest(_ mask: RowMask, _ body: (NewestRow) -> Bool) throws {
     try check(mask)
     let setCount = mask.setCount
     guard setCount > 0 else { return }
     if setCount <= Self.sortedRowCount {
-      var matches: [MatchedRow] = []
-      matches.reserveCapacity(setCount)
-      try forEachMatch(mask) { matches.append($0) }
-      matches.sort { $0.start > $1.start }
-      for match in matches where !body(match) { return }
+      var rows = try reading { loaded, _ in try startedRows(mask.rows, loaded) }
+      rows.sort { $0.start > $1.start }
+      for row in rows where !body(row) { return }
       return
     }
     try reading { loaded, scratch in
@@ -25,12 +23,8 @@ extension SegmentStripe {
       let times = try StripeTimes(loaded)
       var walk = NewestWalk(runs, mask)
       while let row = try walk.next(times) {
-        let start = walk.start
-        let match = MatchedRow(
-          row: row, start: start,
-          duration: StripeTimes.visible(duration: try times.durations.value(at: row), start: start),
-          trace: try loaded.traceID(try times.ordinal(row)))
-        if !body(match) { return }
+        let trace = try loaded.traceID(try times.ordinal(row))
+        if !body(NewestRow(row: row, start: walk.start, trace: trace)) { return }
       }
     }
   }

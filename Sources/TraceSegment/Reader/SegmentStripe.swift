@@ -63,33 +63,34 @@ package final class SegmentStripe: SpanStripe {
     try check(mask)
     guard !mask.isEmpty else { return }
     let rows = mask.rows
-    var matches: [MatchedRow] = []
-    matches.reserveCapacity(rows.count)
-    try reading { loaded, _ in
-      let times = try StripeTimes(loaded)
-      let highs = try loaded.integers(ChunkID.traceHigh, count: loaded.head.traceCount)
-      let lows = try loaded.integers(ChunkID.traceLow, count: loaded.head.traceCount)
-      let ordinals = try times.ordinals(of: rows)
-      let offsets = try times.offsets.gather(rows)
-      let durations = try times.durations.gather(rows)
-      // Many rows share few traces: their ids are decoded at once when that is cheaper.
-      let isDense = rows.count * 4 > loaded.head.traceCount
-      let allHighs = isDense ? try highs.decodeAll() : []
-      let allLows = isDense ? try lows.decodeAll() : []
-      let allBases = isDense ? try times.bases.decodeAll() : []
-      for (place, row) in rows.enumerated() {
-        let ordinal = ordinals[place]
-        let base = isDense ? allBases[ordinal] : try times.bases.value(at: ordinal)
-        let high = isDense ? allHighs[ordinal] : try highs.value(at: ordinal)
-        let low = isDense ? allLows[ordinal] : try lows.value(at: ordinal)
-        let start = base &+ offsets[place]
-        matches.append(
-          MatchedRow(
-            row: row, start: start, duration: StripeTimes.visible(duration: durations[place], start: start),
-            trace: TraceID(high: high, low: low)))
-      }
+    let (started, durations) = try reading { loaded, _ -> ([NewestRow], [UInt64]) in
+      (try startedRows(rows, loaded), try StripeTimes(loaded).durations.gather(rows))
     }
-    for match in matches { body(match) }
+    for (row, duration) in zip(started, durations) {
+      let visible = StripeTimes.visible(duration: duration, start: row.start)
+      body(MatchedRow(row: row.row, start: row.start, duration: visible, trace: row.trace))
+    }
+  }
+
+  /// When ascending rows start, and their traces.
+  func startedRows(_ rows: [Int], _ loaded: LoadedStripe) throws -> [NewestRow] {
+    let times = try StripeTimes(loaded)
+    let highs = try loaded.integers(ChunkID.traceHigh, count: loaded.head.traceCount)
+    let lows = try loaded.integers(ChunkID.traceLow, count: loaded.head.traceCount)
+    let ordinals = try times.ordinals(of: rows)
+    let offsets = try times.offsets.gather(rows)
+    // Many rows share few traces: their ids are decoded at once when that is cheaper.
+    let isDense = rows.count * 4 > loaded.head.traceCount
+    let allHighs = isDense ? try highs.decodeAll() : []
+    let allLows = isDense ? try lows.decodeAll() : []
+    let allBases = isDense ? try times.bases.decodeAll() : []
+    return try rows.indices.map { place in
+      let ordinal = ordinals[place]
+      let base = isDense ? allBases[ordinal] : try times.bases.value(at: ordinal)
+      let high = isDense ? allHighs[ordinal] : try highs.value(at: ordinal)
+      let low = isDense ? allLows[ordinal] : try lows.value(at: ordinal)
+      return NewestRow(row: rows[place], start: base &+ offsets[place], trace: TraceID(high: high, low: low))
+    }
   }
 
   package func spanIDs(_ rows: [Int]) throws -> [UInt64] {

@@ -4,21 +4,25 @@ import TraceColumns
 /// Start and duration of rows, one by one.
 struct StripeTimes {
   let offsets: IntegerChunk
-  let durations: IntegerChunk
   let bases: IntegerChunk
+  private let loaded: LoadedStripe
   private let ordinals: IntegerChunk
   /// All ordinals, when they were decoded before.
   private let decoded: TraceOrdinals?
   private let traceCount: UInt64
 
   init(_ loaded: LoadedStripe) throws {
-    let count = loaded.head.rowCount
+    self.loaded = loaded
     ordinals = try loaded.ordinalColumn()
     decoded = loaded.known(.ordinals, as: TraceOrdinals.self)
-    offsets = try loaded.integers(ChunkID.start, count: count)
-    durations = try loaded.integers(ChunkID.duration, count: count)
+    offsets = try loaded.integers(ChunkID.start, count: loaded.head.rowCount)
     bases = try loaded.integers(ChunkID.traceBase, count: loaded.head.traceCount)
     traceCount = UInt64(loaded.head.traceCount)
+  }
+
+  /// Read when it is asked for: what is ordered by start needs none.
+  var durations: IntegerChunk {
+    get throws { try loaded.integers(ChunkID.duration, count: loaded.head.rowCount) }
   }
 
   /// The ordinal of a row's trace, below the trace count.
