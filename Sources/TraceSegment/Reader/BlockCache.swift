@@ -48,7 +48,7 @@ package final class BlockCache: Sendable {
     var key: Key
     var block: (any CachedBlock)?
     var byteCount: Int
-    /// The question that loaded it.
+    /// The question that asked for it last.
     var question: Int
     /// Of known blocks: how many blocks had been loaded when it was last asked for.
     var loadCount: Int
@@ -57,6 +57,9 @@ package final class BlockCache: Sendable {
     var passCount = 0
   }
 
+  /// What many questions ask for stays longer than what one walk after the other comes by: each question adds a round to
+  /// those that a known block is passed by, up to so many.
+  private static let maximumPassCount = 8
   /// For each block that there is room for, loads after which a known one that nobody asks for is new again; also the
   /// evictions after which the next one is looked at.
   private static let loadCountOfAge = 16
@@ -82,12 +85,13 @@ package final class BlockCache: Sendable {
 
     /// Notes that a block was asked for.
     mutating func touch(_ index: Int) {
+      guard slots[index].question != questionCount else { return }
+      slots[index].question = questionCount
+      let passCount = slots[index].block.map { type(of: $0).passCount } ?? 0
       if slots[index].isKnown {
-        slots[index].passCount = slots[index].block.map { type(of: $0).passCount } ?? 0
+        slots[index].passCount = max(passCount, min(slots[index].passCount + 1, BlockCache.maximumPassCount))
       } else {
-        guard slots[index].question != questionCount else { return }
         slots[index].isKnown = true
-        let passCount = slots[index].block.map { type(of: $0).passCount } ?? 0
         if passCount > 1 { slots[index].passCount = passCount }
         newByteCount -= slots[index].byteCount
         newBlockCount -= 1
@@ -216,7 +220,8 @@ package final class BlockCache: Sendable {
       if let index = state.indexByKey[key], let held = state.slots[index].block as? Block { return (held, []) }
       var slot = Slot(
         key: key, block: loaded, byteCount: 0, question: state.questionCount, loadCount: state.statistics.missCount)
-      if Block.passCount > 1, state.hasRoomForKnown(loaded) {
+      // Small ones do not look for room, which costs a walk over all blocks: more than reading some of them.
+      if Block.passCount > 1, Block.passCount <= Self.maximumPassCount || state.hasRoomForKnown(loaded) {
         (slot.isKnown, slot.passCount) = (true, Block.passCount)
       }
       let index = state.freeSlots.popLast() ?? state.slots.count
