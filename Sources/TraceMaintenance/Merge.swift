@@ -18,7 +18,7 @@ struct DamagedInput: Error {
 /// Merges segments: every distinct record of the inputs goes into one of the outputs, in the order of `MergePlan`.
 ///
 /// The inputs are streamed, a stripe of each at a time and some partial records of all; one output's rows are in memory,
-/// and some bytes for each trace of the inputs. Outputs are cut between traces, by row count, by what the rows hold and
+/// and some bytes for each trace of each input. Outputs are cut between traces, by row count, by what the rows hold and
 /// along windows of time, all of which depend on the records alone: so do the outputs.
 struct Merge {
   private let files: SegmentFiles
@@ -30,14 +30,16 @@ struct Merge {
   private var transfers: [SegmentTransfer] = []
   private var numbers: [UInt64] = []
   private var plan = MergePlan(inputCount: 0)
-  /// Partial records that are in memory at a time. They stand by trace id in the inputs and are merged by time, so that
-  /// nearly all of an input is decompressed for each batch: fewer cost time, more cost memory.
-  private var unpackedCount = 1 << 16
+  /// Partial records that are to be in memory at a time.
+  private var unpackedCount = Self.maximumUnpackedCount
   private var output: MergeOutput
   private(set) var written: [ManifestFile] = []
   private(set) var droppedCount = 0
   private var progress = MergeProgress()
 
+  /// Partial records stand by trace id in the inputs and are merged by time, so that nearly all of an input is
+  /// decompressed for each batch: fewer cost time, more cost memory.
+  private static let maximumUnpackedCount = 1 << 16
   /// The most decoded stripes that are kept: an input whose traces lie far apart in the order is decoded again instead.
   private static let maximumHeldStripeCount = 12
 
@@ -118,18 +120,24 @@ struct Merge {
   /// Unpacks the partial records of traces from one on; returns the first trace whose records are not unpacked.
   private mutating func unpackPartials(from first: Int) throws -> Int {
     while true {
+      try checkCancelled()
       var fragments = [[TraceFragment]](repeating: [], count: transfers.count)
-      var (end, count) = (first, 0)
+      var (end, count, openTraceCount) = (first, 0, 0)
       while end < plan.traceCount, count < unpackedCount {
+        let countBefore = count
         for part in plan.parts[plan.parts(ofTrace: end)] where part.fragment.stripe == nil {
           fragments[part.input].append(part.fragment)
           count += part.fragment.rowCount
         }
+        if count > countBefore { openTraceCount += 1 }
         end += 1
       }
-      // A trace is merged at once, whatever it has.
-      let limit = end - first == 1 ? .max : policy.maximumUnpackedByteCount
-      if try unpack(fragments, maximumByteCount: limit) { return end }
+      // A trace is merged at once, whatever it has: with a count of 1 there is no other with partial records.
+      let limit = openTraceCount <= 1 ? .max : policy.maximumUnpackedByteCount
+      if try unpack(fragments, maximumByteCount: limit) {
+        unpackedCount = min(2 * unpackedCount, Self.maximumUnpackedCount)
+        return end
+      }
       unpackedCount = max(1, unpackedCount / 2)
     }
   }

@@ -34,8 +34,8 @@ struct MergeOutput {
 
   var rowCount: Int { rows.finals.count + rows.partials.count }
 
-  /// Whether there is room for what one stripe of a segment may bring: no more than the memtable that it was sealed
-  /// from, which `Limits` and the options of ingest bound.
+  /// Whether there is room for what one stripe of a segment or the records of one span may bring: no more than the
+  /// memtables that they were sealed from, which `Limits` and the options of ingest bound.
   var hasRoom: Bool {
     table.hasRoom(rowCount: SpanTable.maximumRowCount / 2, stringCount: maximumStringCount / 4 * 3)
   }

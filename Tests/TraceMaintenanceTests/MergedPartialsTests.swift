@@ -44,7 +44,7 @@ import TraceSegment
     #expect(output.table.rowCount == 2 && output.droppedCount == 2)
   }
 
-  /// The hashes of the files that a full compaction makes of updates in six segments.
+  /// The files that a full compaction makes of updates in six segments, with ended spans between them.
   private static func merge(maximumUnpackedByteCount: Int) throws -> [ManifestFile] {
     let files = SimulatedFileSystem(isDurabilityTracked: false)
     let manifest = try ManifestStore.open(
@@ -59,10 +59,18 @@ import TraceSegment
         let record = record(span, sequence: seal, key: span % 5 == 0 ? "step \(seal)" : "step")
         builder.append(resource: record.resource, scope: record.scope, span: record.span, isPartial: true)
       }
+      let partialCount = UInt32(builder.table.rowCount)
+      for number in 0..<60 as Range<UInt64> where number % 6 == UInt64(seal) {
+        var ended = record(4 * number, sequence: 0)
+        (ended.span.traceID, ended.span.attributes) = (TraceID(high: 2, low: number), [])
+        ended.span.end = Timestamp(nanoseconds: ended.span.start.nanoseconds + 1)
+        builder.append(resource: ended.resource, scope: ended.scope, span: ended.span, isPartial: false)
+      }
       let view = builder.table.view(rowCount: builder.table.rowCount)
       edit.add(
         try segments.write(
-          view, rows: [], partialRows: (0..<UInt32(builder.table.rowCount)).map { $0 }, parallel: SegmentWriter.serial))
+          view, rows: Array(partialCount..<UInt32(builder.table.rowCount)), partialRows: Array(0..<partialCount),
+          parallel: SegmentWriter.serial))
     }
     try manifest.commit(edit)
     var policy = CompactionPolicy(segmentRowCount: 200)
@@ -75,6 +83,7 @@ import TraceSegment
 
   @Test func `files do not depend on how many records are read ahead`() throws {
     let whole = try Self.merge(maximumUnpackedByteCount: 1 << 20)
+    #expect(whole.reduce(0) { $0 + $1.rowCount } == 60)
     // Every fifth span has an update a segment that contributes, the others one in all.
     #expect(whole.reduce(0) { $0 + $1.partialRecordCount } == 192 + 48 * 6 - (0..<48).count { $0 * 5 % 7 < 6 })
     #expect(whole.count > 1)

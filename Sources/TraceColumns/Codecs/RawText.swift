@@ -144,8 +144,10 @@ struct RawText {
     }
   }
 
-  /// The byte counts of strings, without reading them.
-  func byteCounts(_ rows: [Int]) throws(BytesError) -> [UInt64] { try lengths?.gather(rows) ?? [] }
+  /// The byte counts of strings, without reading them. What a string cannot have counts as the most that it can.
+  func byteCounts(_ rows: [Int]) throws(BytesError) -> [Int] {
+    try lengths?.gather(rows).map { min(Int(clamping: $0), TextBlock.maximumTextByteCount) } ?? []
+  }
 
   /// String `index` of a block.
   @inline(__always)

@@ -125,7 +125,7 @@ package struct TextColumn: @unchecked Sendable {
   /// The byte counts of strings, about and without reading them. Those that are stored in other ways than as they are
   /// count as what they take on average: they are short, or repeated.
   package func estimatedByteCounts(_ rows: [Int]) throws(BytesError) -> [Int] {
-    if case .raw(let raw) = content { return try raw.byteCounts(rows).map { Int(clamping: $0) } }
+    if case .raw(let raw) = content { return try raw.byteCounts(rows) }
     return [Int](repeating: byteCount / max(1, count), count: rows.count)
   }
 

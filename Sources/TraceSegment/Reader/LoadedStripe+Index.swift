@@ -3,6 +3,16 @@ import TraceColumns
 import TraceModel
 import TraceSource
 
+/// The least and the greatest of some words.
+private struct WordZone {
+  private var least = UInt64.max
+  private var greatest = UInt64.min
+
+  mutating func include(_ word: UInt64) { (least, greatest) = (min(least, word), max(greatest, word)) }
+
+  func isExactly(_ minimum: UInt64, _ maximum: UInt64) -> Bool { least == minimum && greatest == maximum }
+}
+
 // What the stripe index says of columns of numbers.
 extension LoadedStripe {
   /// Compares it with what they hold.
@@ -10,31 +20,48 @@ extension LoadedStripe {
   /// - Throws: `corrupt` when the index would rule out what is there, or names what is not.
   func verifyIndex(_ scratch: ReadScratch) throws {
     for number in summary.numbers {
-      let words = try orderedWords(number, scratch)
-      let isComplete = number.words.isEmpty || Set(words).sorted() == number.words
-      guard isComplete, words.min() == number.minimum, words.max() == number.maximum else {
+      var zone = WordZone()
+      var words: Set<UInt64> = []
+      try forEachOrderedWord(number, scratch) { word in
+        zone.include(word)
+        if !number.words.isEmpty, words.count <= number.words.count { words.insert(word) }
+      }
+      guard zone.isExactly(number.minimum, number.maximum), words.sorted() == number.words else {
         throw place(number.chunk).damage("the stripe index says that it holds other values")
       }
     }
     guard let distances = summary.eventDistances else { return }
-    let stored = try integers(ChunkID.eventTime, count: head.eventCount).decodeAll().map { unzigzag($0) }
-    guard stored.min() == distances.lowerBound, stored.max() == distances.upperBound else {
+    var zone = WordZone()
+    try integers(ChunkID.eventTime, count: head.eventCount).forEachPage(in: 0..<head.eventCount, scratch) { _, values in
+      for value in values { zone.include(NumberOrder.int(UInt64(bitPattern: unzigzag(value)))) }
+    }
+    func word(_ distance: Int64) -> UInt64 { NumberOrder.int(UInt64(bitPattern: distance)) }
+    guard zone.isExactly(word(distances.lowerBound), word(distances.upperBound)) else {
       throw place(ChunkID.eventTime).damage("the stripe index says that events stand elsewhere")
     }
   }
 
-  private func orderedWords(_ number: NumberSummary, _ scratch: ReadScratch) throws -> [UInt64] {
+  /// Calls `body` with each value of a column as the word by which it is ordered.
+  private func forEachOrderedWord(
+    _ number: NumberSummary, _ scratch: ReadScratch, _ body: (UInt64) -> Void
+  ) throws {
     let count = number.valueCount
-    switch type(ofNumber: number.chunk) {
-    case .bool, .int: return try integers(number.chunk, count: count).decodeAll()
+    let entry = UInt32(truncatingIfNeeded: Int(number.chunk) - Int(SegmentFormat.firstAttributeChunk))
+    guard let type = type(ofNumber: number.chunk), !type.isText else {
+      throw place(number.chunk).damage("the stripe index takes it for a column of numbers")
+    }
+    // A column that was left out of the file says nothing of its count.
+    let prefix = try prefix(of: entry, in: shapeMap(catalogue[Int(entry)].level, scratch))
+    let due = Int(prefix[prefix.count - 1])
+    guard count == due else {
+      throw place(number.chunk).damage("the stripe index gives it \(count) values, not \(due)")
+    }
+    switch type {
+    case .bool, .int:
+      try integers(number.chunk, count: count).forEachPage(in: 0..<count, scratch) { _, values in values.forEach(body) }
     case .double:
-      var words: [UInt64] = []
-      try doubles(number.chunk, count: count).forEachValue(in: 0..<count, scratch) {
-        words.append(NumberOrder.double($1))
-      }
-      return words
-    case .absent, .empty: return [UInt64](repeating: 0, count: count)
-    default: throw place(number.chunk).damage("the stripe index takes it for a column of numbers")
+      try doubles(number.chunk, count: count).forEachValue(in: 0..<count, scratch) { body(NumberOrder.double($1)) }
+    default: if count > 0 { body(0) }
     }
   }
 

@@ -172,8 +172,9 @@ struct RecordAssembler {
     var result: [[Attribute]] = []
     result.reserveCapacity(elements.count)
     var slots: [Slot] = []
-    // For each key catalogue entry, how many slots the ones before it have; then all of them.
-    var firsts = [Int](repeating: 0, count: loaded.catalogue.count + 1)
+    // For each key catalogue entry, first how many slots it has, then where the next of them goes in `order`.
+    var places = [Int](repeating: 0, count: loaded.catalogue.count)
+    var used: [Int] = []
     for (number, element) in elements.enumerated() {
       let entries = map.shapes.entries(Int(map.codes[element]))
       counter.begin(element, of: map)
@@ -182,20 +183,24 @@ struct RecordAssembler {
           Slot(
             entry: Int(entry), element: number, place: place, block: element >> ShapeMap.blockShift,
             countInBlock: counter.next(entry)))
-        firsts[Int(entry) + 1] += 1
+        if places[Int(entry)] == 0 { used.append(Int(entry)) }
+        places[Int(entry)] += 1
       }
       counter.end(element, of: map)
       result.append([Attribute](repeating: Attribute("", .absent), count: entries.count))
     }
-    for entry in 1..<firsts.count { firsts[entry] += firsts[entry - 1] }
-    var next = firsts
+    used.sort()
+    var count = 0
+    for entry in used { (places[entry], count) = (count, count + places[entry]) }
     var order = [Int](repeating: 0, count: slots.count)
     for (number, slot) in slots.enumerated() {
-      order[next[slot.entry]] = number
-      next[slot.entry] += 1
+      order[places[slot.entry]] = number
+      places[slot.entry] += 1
     }
-    for entry in 0..<loaded.catalogue.count where firsts[entry] < firsts[entry + 1] {
-      let own = order[firsts[entry]..<firsts[entry + 1]]
+    var first = 0
+    for entry in used {
+      let own = order[first..<places[entry]]
+      first = own.endIndex
       let column = try loaded.attributeColumn(UInt32(truncatingIfNeeded: entry), map, scratch)
       let indices = own.map { Int(column.prefix[slots[$0].block]) + slots[$0].countInBlock }
       try column.forEachAttribute(at: indices, strings, scratch) { place, attribute in

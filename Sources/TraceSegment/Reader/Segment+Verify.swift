@@ -28,9 +28,8 @@ package struct SegmentVerification: Sendable {
 extension Segment {
   /// Reads the whole file past the cache and compares every checksum; goes on past damage.
   ///
-  /// - Parameter deep: also decodes every record, looks every trace up in filter and index, and compares zones and lists of
-  ///   values with the columns. Cost: seconds for a
-  ///   million spans; otherwise the time to read the file.
+  /// - Parameter deep: also decodes every record, looks every trace up in filter and index, and compares zones and lists
+  ///   of values with the columns. Cost: seconds for a million spans; otherwise the time to read the file.
   package func verify(deep: Bool) -> SegmentVerification {
     var result = SegmentVerification()
     check(&result, "header", at: 0) {

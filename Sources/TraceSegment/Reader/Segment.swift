@@ -151,7 +151,9 @@ package final class Segment: SpanSource {
     return resident.withLock { resident in
       if let known = resident.stripes { return known }
       resident.stripes = stripes
-      resident.stripeByteCount = buffer.byteCount * 3 + stripes.count * 256
+      let numbers = stripes.lazy.flatMap(\.summary.numbers)
+      resident.stripeByteCount =
+        buffer.byteCount * 3 + stripes.count * 256 + numbers.reduce(0) { $0 + $1.words.count * 8 + 48 }
       return stripes
     }
   }
