@@ -20,6 +20,10 @@ extension FuzzTarget {
     for group in (try? segment.callGroups()) ?? [] where group.rowCount <= Self.maximumRowCount {
       try attempt { _ = try group.cells() }
     }
+    try attempt {
+      guard let partials = try segment.partialStripe() else { return }
+      _ = try partials.byteCounts(Array(0..<min(partials.rowCount, Self.maximumRowCount))).reduce(0, +)
+    }
     try attempt { try segment.forEachService { _, _ in } }
     try attempt { try segment.forEachOperation(service: nil) { _, _, _ in } }
     try attempt { try segment.forEachEnvelope { _ in } }
