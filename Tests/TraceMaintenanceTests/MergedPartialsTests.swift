@@ -61,10 +61,11 @@ import TraceSegment
       }
       let partialCount = UInt32(builder.table.rowCount)
       for number in 0..<60 as Range<UInt64> where number % 6 == UInt64(seal) {
-        var ended = record(4 * number, sequence: 0)
-        (ended.span.traceID, ended.span.attributes) = (TraceID(high: 2, low: number), [])
-        ended.span.end = Timestamp(nanoseconds: ended.span.start.nanoseconds + 1)
-        builder.append(resource: ended.resource, scope: ended.scope, span: ended.span, isPartial: false)
+        let open = record(4 * number, sequence: 0)
+        var span = open.span
+        (span.traceID, span.attributes) = (TraceID(high: 2, low: number), [])
+        span.end = Timestamp(nanoseconds: span.start.nanoseconds + 1)
+        builder.append(resource: open.resource, scope: open.scope, span: span, isPartial: false)
       }
       let view = builder.table.view(rowCount: builder.table.rowCount)
       edit.add(
