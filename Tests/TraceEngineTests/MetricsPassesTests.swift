@@ -1,4 +1,5 @@
 import Testing
+import TraceBytes
 import TraceFiles
 import TraceIngest
 import TraceModel
@@ -149,6 +150,47 @@ import TracestoreV2
       ).run()
       #expect(family.metrics.first?.labels.last?.value == "b", "\(maximumRowCount)")
     }
+  }
+
+  @Test func `operations whose hashes agree stay apart`() async throws {
+    let service = String(repeating: "s", count: 14)
+    let names = ["GET /products/abtdrvr1rf114ef221", "GET /products/xy[L+p/rp'Zfø\u{15}ry."]
+    let hashes = names.map { name in
+      var writer = ByteWriter()
+      for text in [service, name] { writer.appendLengthPrefixed(Array(text.utf8)) }
+      return Hash128(of: writer.bytes)
+    }
+    #expect(hashes[0] == hashes[1])
+    let reference = ReferenceStore()
+    let files = SimulatedFileSystem(isDurabilityTracked: false)
+    // One of them in each source, so that they meet in the table of series, and both in the last. Often enough that
+    // segments have cells of them.
+    var segments: [any SpanSource] = []
+    var memtables: [any SpanSource] = []
+    for (number, places) in [[0], [1], [0], [1], [0, 1]].enumerated() {
+      let memtable = Memtable(endZeroMeansOpen: true)
+      let spans = (0..<12).map { index in
+        let place = places[index % places.count]
+        return Self.span(names[place], start: Self.epoch, duration: UInt64(1 + place), id: 100 * number + index)
+      }
+      let data = Self.data(spans, service: service)
+      _ = try await reference.writeTraces(data)
+      try Self.append(data, to: memtable)
+      if [0, 3, 4].contains(number) {
+        segments.append(try Self.segment(of: memtable, UInt64(number + 1), in: files))
+      } else {
+        memtables.append(memtable.source())
+      }
+    }
+    let snapshot = QuerySnapshot(sources: segments + memtables, storeFingerprint: 0)
+    let query = MetricsQuery(
+      serviceNames: [service], groups: [.operation], end: Timestamp(nanoseconds: Self.epoch + CallCells.nanoseconds),
+      lookbackNanoseconds: CallCells.nanoseconds, stepNanoseconds: CallCells.nanoseconds, quantile: 1)
+    let family = try MetricsSearch(
+      .latencies, query, in: snapshot, parallel: { count, body in (0..<count).forEach(body) }
+    ).run()
+    #expect(family.metrics.map { $0.labels.last?.value } == names)
+    #expect(try await family.metrics == reference.getLatencies(query).metrics)
   }
 
   private static let epoch: UInt64 = 28_333_333 * 60_000_000_000

@@ -54,7 +54,7 @@ import TraceSource
     var told: [CellKey: Cell] = [:]
     for (index, run) in cells.runs.enumerated() {
       let (service, name) = (try group.text(run.service), try group.text(run.name))
-      #expect(run.key == CallCells.key(of: [service, name]))
+      #expect(run.key == CallKey(of: [service, name]))
       let (own, durations) = cells.calls(of: index)
       for (cell, next) in zip(own, own.dropFirst()) {
         let key = CellKey(service: service, name: name, kind: run.kind, minute: UInt64(cell.minute))

@@ -1,5 +1,4 @@
 package import TraceAggregate
-package import TraceBytes
 
 /// The calls of some stripes by run and by the minute they start in: all that metrics of whole minutes ask of them.
 ///
@@ -15,8 +14,8 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
     package var service: UInt32
     package var name: UInt32
     package var kind: Int32
-    /// Of the texts of service and name (`CallCells.key(of:)`), so that nobody has to look at these again.
-    package var key: Hash128
+    /// Of the texts of service and name.
+    package var key: CallKey
     /// Its cells reach to those of the next run.
     var firstCell: Int
     var layout: PackedDurations.Layout
@@ -77,13 +76,6 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
     return (
       own, PackedDurations(memory, runs[run].layout, count: own[own.count - 1].firstCall &- own[0].firstCall)
     )
-  }
-
-  /// Tells lists of texts apart, as content of spans is told apart.
-  package static func key(of texts: [[UInt8]]) -> Hash128 {
-    var writer = ByteWriter()
-    for text in texts { writer.appendLengthPrefixed(text) }
-    return Hash128(of: writer.bytes)
   }
 
   package var residentByteCount: Int {
