@@ -107,17 +107,18 @@ import TracestoreV2
           serviceNames: ["api", "cart"], groups: random.isOneIn(2) ? [.operation] : [], spanKinds: [],
           end: Timestamp(nanoseconds: Self.epoch + 20 * minute + random.pick([0, 7, minute / 3])),
           lookbackNanoseconds: random.pick([20, 9]) * minute, stepNanoseconds: minute * random.pick([1, 3]),
-          ratePerNanoseconds: minute * random.pick([1, 5]), quantile: random.pick([0.5, 0.95]), isExact: isExact)
+          ratePerNanoseconds: minute * random.pick([1, 5]), quantile: random.pick([0, 0.01, 0.05, 0.5, 0.95, 1]),
+          isExact: isExact)
         query.maximumSeriesCount = seriesCount
         let pairs: [(MetricsSearch.Measure, MetricFamily)] = try await [
           (.latencies, reference.getLatencies(query)), (.callRates, reference.getCallRates(query)),
           (.errorRates, reference.getErrorRates(query)),
         ]
         for (measure, expected) in pairs {
-          for maximumRowCount in [1, 40, MetricsSearch.maximumRowCount] {
+          for maximumRowCount in [1, 40, 400, 1000, MetricsSearch.maximumRowCount] {
             let family = try MetricsSearch(
               measure, query, in: snapshot, parallel: { count, body in (0..<count).forEach(body) },
-              maximumRowCount: maximumRowCount
+              maximumRowCount: maximumRowCount, maximumGroupRowCount: seed < 3 ? CallGroup.maximumRowCount : 100
             ).run()
             #expect(family.metrics == expected.metrics, "seed \(seed), \(maximumRowCount) rows: \(measure) \(query)")
           }
