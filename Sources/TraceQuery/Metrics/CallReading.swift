@@ -80,7 +80,7 @@ struct CallPlaces: Sendable {
       {
         // Cells count all rows.
         for group in groups {
-          if group.fitsCells, group.stripes.allSatisfy({ repeats[index, $0.index] == nil }) {
+          if group.fitsCells, !group.isKnownDamaged, group.stripes.allSatisfy({ repeats[index, $0.index] == nil }) {
             places.append((index, .group(group)))
           } else {
             places += group.stripes.map { (index, .stripe($0)) }

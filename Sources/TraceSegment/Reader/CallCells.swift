@@ -1,4 +1,5 @@
 package import TraceAggregate
+package import TraceModel
 
 /// The calls of some stripes by run and by the minute they start in: all that metrics of whole minutes ask of them.
 ///
@@ -32,6 +33,8 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
   }
 
   package let runs: [Run]
+  /// Why there are none: stripes that cannot be read are not read again for each question.
+  package let damage: TracestoreError?
   /// Ends with one that has no calls.
   private let cells: UnsafeMutableBufferPointer<Cell>
   private let durations: UnsafeMutableRawBufferPointer
@@ -40,8 +43,9 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
   ///   - cells: of all runs, then one that has no calls.
   ///   - durations: of all cells, one after the other.
   ///   - byteCount: what they take, packed.
-  init(runs: [Run], cells: [Cell], durations: [UInt64], byteCount: Int) {
+  init(runs: [Run], cells: [Cell], durations: [UInt64], byteCount: Int, damage: TracestoreError? = nil) {
     self.runs = runs
+    self.damage = damage
     self.cells = .allocate(capacity: cells.count)
     _ = self.cells.initialize(from: cells)
     let memory = UnsafeMutableRawBufferPointer.allocate(
@@ -56,6 +60,12 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
           UnsafeBufferPointer(rebasing: durations[calls]), run.layout, to: memory, at: run.firstByte)
       }
     }
+  }
+
+  /// In place of cells that cannot be made.
+  convenience init(damage: TracestoreError) {
+    self.init(
+      runs: [], cells: [Cell(minute: 0, errorCount: 0, firstCall: 0)], durations: [], byteCount: 0, damage: damage)
   }
 
   deinit {

@@ -1,3 +1,4 @@
+import TraceModel
 package import TraceSource
 
 /// Neighbouring stripes whose calls are kept together, by run and minute (`CallCells`).
@@ -55,13 +56,29 @@ package struct CallGroup: Sendable {
   /// About what the calls take in memory: each some bytes, each run its own and those of a cell.
   package var cellByteCount: Int { rowCount * 6 + runCount * 68 }
 
+  /// Whether an earlier question met damage in it.
+  package var isKnownDamaged: Bool {
+    guard isCached, let cells: CallCells = stripes[0].core.cache.find(key) else { return false }
+    return cells.damage != nil
+  }
+
   /// The calls of all stripes, from the cache or by reading their columns.
+  ///
+  /// - Throws: `corrupt`, from the cache as well.
   package func cells() throws -> CallCells {
-    try stripes[0].core.cache.block(key) {
-      var builder = CallCellsBuilder(callCount: min(rowCount, maximumRowCount))
-      for stripe in stripes { try stripe.addCalls(to: &builder) }
-      return try builder.finish(text: text)
+    let cells: CallCells = try stripes[0].core.cache.block(key) {
+      do { return try makeCells() } catch let error as TracestoreError where error.code == .corrupt {
+        return CallCells(damage: error)
+      }
     }
+    if let damage = cells.damage { throw damage }
+    return cells
+  }
+
+  private func makeCells() throws -> CallCells {
+    var builder = CallCellsBuilder(callCount: min(rowCount, maximumRowCount))
+    for stripe in stripes { try stripe.addCalls(to: &builder) }
+    return try builder.finish(text: text)
   }
 }
 
