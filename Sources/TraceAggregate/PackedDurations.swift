@@ -83,8 +83,10 @@ package struct PackedDurations: @unchecked Sendable {
   /// Writes those of some places.
   package func unpack(_ places: Range<Int>, into output: UnsafeMutablePointer<UInt64>) {
     if layout == .words {
-      return output.initialize(
-        from: (memory + firstBit / 8).assumingMemoryBound(to: UInt64.self) + places.lowerBound, count: places.count)
+      // Packed ones of so many bits begin with any byte.
+      let size = MemoryLayout<UInt64>.size
+      return UnsafeMutableRawPointer(output).copyMemory(
+        from: memory + (firstBit / 8 + places.lowerBound * size), byteCount: places.count * size)
     }
     var place = places.lowerBound
     while place < places.upperBound {

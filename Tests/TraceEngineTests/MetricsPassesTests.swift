@@ -1,4 +1,5 @@
 import Testing
+import TraceBytes
 import TraceFiles
 import TraceIngest
 import TraceModel
@@ -106,17 +107,18 @@ import TracestoreV2
           serviceNames: ["api", "cart"], groups: random.isOneIn(2) ? [.operation] : [], spanKinds: [],
           end: Timestamp(nanoseconds: Self.epoch + 20 * minute + random.pick([0, 7, minute / 3])),
           lookbackNanoseconds: random.pick([20, 9]) * minute, stepNanoseconds: minute * random.pick([1, 3]),
-          ratePerNanoseconds: minute * random.pick([1, 5]), quantile: random.pick([0.5, 0.95]), isExact: isExact)
+          ratePerNanoseconds: minute * random.pick([1, 5]), quantile: random.pick([0, 0.01, 0.05, 0.5, 0.95, 1]),
+          isExact: isExact)
         query.maximumSeriesCount = seriesCount
         let pairs: [(MetricsSearch.Measure, MetricFamily)] = try await [
           (.latencies, reference.getLatencies(query)), (.callRates, reference.getCallRates(query)),
           (.errorRates, reference.getErrorRates(query)),
         ]
         for (measure, expected) in pairs {
-          for maximumRowCount in [1, 40, MetricsSearch.maximumRowCount] {
+          for maximumRowCount in [1, 40, 400, 1000, MetricsSearch.maximumRowCount] {
             let family = try MetricsSearch(
               measure, query, in: snapshot, parallel: { count, body in (0..<count).forEach(body) },
-              maximumRowCount: maximumRowCount
+              maximumRowCount: maximumRowCount, maximumGroupRowCount: seed < 3 ? CallGroup.maximumRowCount : 100
             ).run()
             #expect(family.metrics == expected.metrics, "seed \(seed), \(maximumRowCount) rows: \(measure) \(query)")
           }
@@ -149,6 +151,47 @@ import TracestoreV2
       ).run()
       #expect(family.metrics.first?.labels.last?.value == "b", "\(maximumRowCount)")
     }
+  }
+
+  @Test func `operations whose hashes agree stay apart`() async throws {
+    let service = String(repeating: "s", count: 14)
+    let names = ["GET /products/abtdrvr1rf114ef221", "GET /products/xy[L+p/rp'Zfø\u{15}ry."]
+    let hashes = names.map { name in
+      var writer = ByteWriter()
+      for text in [service, name] { writer.appendLengthPrefixed(Array(text.utf8)) }
+      return Hash128(of: writer.bytes)
+    }
+    #expect(hashes[0] == hashes[1])
+    let reference = ReferenceStore()
+    let files = SimulatedFileSystem(isDurabilityTracked: false)
+    // One of them in each source, so that they meet in the table of series, and both in the last. Often enough that
+    // segments have cells of them.
+    var segments: [any SpanSource] = []
+    var memtables: [any SpanSource] = []
+    for (number, places) in [[0], [1], [0], [1], [0, 1]].enumerated() {
+      let memtable = Memtable(endZeroMeansOpen: true)
+      let spans = (0..<12).map { index in
+        let place = places[index % places.count]
+        return Self.span(names[place], start: Self.epoch, duration: UInt64(1 + place), id: 100 * number + index)
+      }
+      let data = Self.data(spans, service: service)
+      _ = try await reference.writeTraces(data)
+      try Self.append(data, to: memtable)
+      if [0, 3, 4].contains(number) {
+        segments.append(try Self.segment(of: memtable, UInt64(number + 1), in: files))
+      } else {
+        memtables.append(memtable.source())
+      }
+    }
+    let snapshot = QuerySnapshot(sources: segments + memtables, storeFingerprint: 0)
+    let query = MetricsQuery(
+      serviceNames: [service], groups: [.operation], end: Timestamp(nanoseconds: Self.epoch + CallCells.nanoseconds),
+      lookbackNanoseconds: CallCells.nanoseconds, stepNanoseconds: CallCells.nanoseconds, quantile: 1)
+    let family = try MetricsSearch(
+      .latencies, query, in: snapshot, parallel: { count, body in (0..<count).forEach(body) }
+    ).run()
+    #expect(family.metrics.map { $0.labels.last?.value } == names)
+    #expect(try await family.metrics == reference.getLatencies(query).metrics)
   }
 
   private static let epoch: UInt64 = 28_333_333 * 60_000_000_000

@@ -83,12 +83,14 @@ import TracestoreV2
       _ = try await store.writeTraces(batch)
       _ = try await reference.writeTraces(batch)
     }
-    for isSealed in [false, true] {
+    // Whole minutes come from cells where they can.
+    for (isSealed, isByMinute) in [(false, false), (true, false), (true, true)] {
       if isSealed { try await store.compact(.all) }
-      for quantile in [0, 0.95, 1] {
+      for quantile in [0, 0.05, 0.95, 1] {
         var query = MetricsQuery(
           serviceNames: ["api"], end: Timestamp(nanoseconds: 4_000_000_000_000),
-          lookbackNanoseconds: 4_000_000_000_000, stepNanoseconds: 2_000_000_000_000, quantile: quantile)
+          lookbackNanoseconds: 4_000_000_000_000, stepNanoseconds: isByMinute ? 1_800_000_000_000 : 2_000_000_000_000,
+          quantile: quantile)
         let exact = try await reference.getLatencies(query)
         let estimate = try await store.getLatencies(query)
         #expect(estimate.errorBound == 1.0 / 64)

@@ -54,7 +54,7 @@ import TraceSource
     var told: [CellKey: Cell] = [:]
     for (index, run) in cells.runs.enumerated() {
       let (service, name) = (try group.text(run.service), try group.text(run.name))
-      #expect(run.key == CallCells.key(of: [service, name]))
+      #expect(run.key == CallKey(of: [service, name]))
       let (own, durations) = cells.calls(of: index)
       for (cell, next) in zip(own, own.dropFirst()) {
         let key = CellKey(service: service, name: name, kind: run.kind, minute: UInt64(cell.minute))
@@ -74,8 +74,11 @@ import TraceSource
     return words
   }
 
-  private func check(_ segment: Segment, _ seed: UInt64) throws {
-    let groups = try segment.callGroups()
+  private func check(
+    _ segment: Segment, _ seed: UInt64, maximumRowCount: Int = CallGroup.maximumRowCount
+  ) throws {
+    let groups = try segment.callGroups(maximumRowCount: maximumRowCount)
+    #expect(groups.allSatisfy { $0.rowCount <= maximumRowCount || $0.stripes.count == 1 })
     #expect(groups.flatMap(\.stripes).map(\.index) == Array(try segment.spanStripes().indices), "seed \(seed)")
     for group in groups {
       let cells = try group.cells()
@@ -88,6 +91,38 @@ import TraceSource
     try check(
       SegmentFixture(Self.records(seed), options: SegmentOptions(stripeRowCount: [64, 4096][Int(seed % 2)])).open(),
       seed)
+  }
+
+  @Test func `a segment has as many groups as its rows take`() throws {
+    let fixture = try SegmentFixture(Self.records(9))
+    let all = try fixture.open().callGroups()
+    #expect(all.count == 1)
+    try check(fixture.open(), 9, maximumRowCount: 150)
+    #expect(try fixture.open().callGroups(maximumRowCount: 150).count > 2)
+    // Stripes of more rows than a group has.
+    let single = try fixture.open().callGroups(maximumRowCount: 10)
+    #expect(single.count == all[0].stripes.count)
+    #expect(single.allSatisfy { !$0.fitsCells || $0.rowCount <= 10 })
+  }
+
+  @Test func `calls whose names do not repeat have no cells`() throws {
+    var records = Self.records(10)
+    for index in records.indices {
+      records[index].resource = records[0].resource
+      records[index].span.kind = .server
+      records[index].span.name = "GET /user/\(index % 10)"
+    }
+    let options = SegmentOptions(stripeRowCount: 4096)
+    let few = try SegmentFixture(records, options: options).open().callGroups()
+    #expect(few.allSatisfy { $0.fitsCells })
+    #expect(few[0].isCached == false)
+    let cells = try few[0].cells()
+    #expect(few[0].isCached)
+    #expect(cells.runs.count == 10)
+    for index in records.indices { records[index].span.name = "GET /user/\(index)" }
+    let many = try SegmentFixture(records, options: options).open().callGroups()
+    #expect(!many.isEmpty && !many.contains { $0.fitsCells })
+    #expect(many[0].cellByteCount > 5 * few[0].cellByteCount)
   }
 
   @Test func `runs and minutes go on from page to page`() throws {

@@ -186,7 +186,10 @@ import TraceSource
       // A segment of its own: the cells of the honest stripe are in the cache of the other.
       let core = try #require(try SegmentFixture(records).open().spanStripes().first).core
       let forged = SegmentStripe(core: core, index: 0, summary: summary)
-      #expect { try CallGroup.groups([forged])[0].cells() } throws: { ($0 as? TracestoreError)?.code == .corrupt }
+      let group = CallGroup.groups([forged])[0]
+      #expect(!group.isKnownDamaged)
+      for _ in 0..<2 { #expect { try group.cells() } throws: { ($0 as? TracestoreError)?.code == .corrupt } }
+      #expect(group.isKnownDamaged)
     }
   }
 

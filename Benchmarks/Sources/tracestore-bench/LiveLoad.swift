@@ -12,7 +12,7 @@ struct LiveLoad: Encodable {
   var alone: [Double] = []
   /// ... while a listener keeps the figures and the graph of `tracestore watch`, ...
   var watched: [Double] = []
-  /// ... and while a monitoring page asks for its metrics and its graph every second.
+  /// ... and while a monitoring page asks for its metrics and its graph, again a second after each answer.
   var asked: [Double] = []
   /// Spans that the listener was told of before the last write was acknowledged, in all rounds.
   var toldSpanCount = 0

@@ -1,5 +1,4 @@
 import TraceAggregate
-import TraceBytes
 import TraceColumns
 import TraceModel
 import TraceSegment
@@ -54,8 +53,8 @@ struct SeriesCode: Hashable {
   var name: UInt32
   /// The place of its attribute texts among the part's.
   var attributes: UInt32
-  /// Of the texts of its labels, where it is known (`CallCells.key(of:)`).
-  var key: Hash128?
+  /// Of the texts of its labels, where it is known.
+  var key: CallKey?
 }
 
 /// Calls of one series that stand side by side in a part, which is kept as long.
@@ -125,11 +124,11 @@ final class KeptCalls: CallPart {
     let isWhole =
       minutes.lowerBound <= group.bounds.minimumStart / CallCells.nanoseconds
       && group.bounds.maximumStart / CallCells.nanoseconds < minutes.upperBound
-    var service: (code: UInt32, isWanted: Bool, key: Hash128)?
+    var service: (code: UInt32, isWanted: Bool, key: CallKey)?
     for (index, run) in cells.runs.enumerated() where scan.selection.kinds?.contains(run.kind) ?? true {
       if service?.code != run.service {
         let text = try group.text(run.service)
-        service = (run.service, scan.selection.services?.contains(text) ?? true, CallCells.key(of: [text]))
+        service = (run.service, scan.selection.services?.contains(text) ?? true, CallKey(of: [text]))
       }
       guard let service, service.isWanted else { continue }
       let (own, durations) = cells.calls(of: index)

@@ -80,7 +80,10 @@ extension CallPasses {
           let part = parts[Int(located.part)]
           chunks.removeAll(keepingCapacity: true)
           part.appendChunks(of: located, to: &chunks)
-          for chunk in chunks { body(CellKey(series: UInt32(series), bucket: chunk.bucket), chunk, part) }
+          // Chunks point into it.
+          withExtendedLifetime(part) {
+            for chunk in chunks { body(CellKey(series: UInt32(series), bucket: chunk.bucket), chunk, part) }
+          }
         }
       }
     }

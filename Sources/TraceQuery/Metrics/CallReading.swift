@@ -16,14 +16,51 @@ struct CallReading: Sendable {
   /// What it is read for: starts outside of it do not count.
   var starts: ClosedRange<UInt64>
 
-  /// About how many calls it holds in memory, as if they were spread evenly over their times.
+  /// What it holds in memory, in calls of eight bytes: of rows as if they were spread evenly over their times.
   var heldCallCount: Double {
     switch content {
-    case .rows(let stripe): stripe.bounds.share(of: stripe.rowCount, in: starts)
-    // These take half of it, and mostly stand in the cache anyway.
-    case .minutes(let group, _): group.bounds.share(of: group.rowCount, in: starts) / 4
+    case .rows(let stripe): stripe.bounds.share(of: stripe.scannedCallCount, in: starts)
+    case .minutes: Double(greatestCallCount)
     }
   }
+
+  /// What it holds at most, wherever its calls start.
+  var greatestCallCount: Int {
+    switch content {
+    case .rows(let stripe): stripe.scannedCallCount
+    // Cells in the cache are the cache's. Others are made whole, however few are asked for.
+    case .minutes(let group, _): group.isCached ? 0 : group.cellByteCount / MemoryLayout<UInt64>.size
+    }
+  }
+
+  /// The same calls, all of them scanned.
+  var scanned: [CallReading] {
+    switch content {
+    case .rows: [self]
+    case .minutes(let group, _): Self.rows(of: group, source, in: starts)
+    }
+  }
+
+  /// The same calls, scanned where that holds less.
+  var narrowest: [CallReading] {
+    let scanned = scanned
+    return scanned.heldCallCount < heldCallCount ? scanned : [self]
+  }
+
+  static func rows(of group: CallGroup, _ source: Int, in starts: ClosedRange<UInt64>) -> [CallReading] {
+    group.stripes.filter { $0.bounds.mayStart(in: starts) }.map {
+      CallReading(source: source, content: .rows($0), starts: starts)
+    }
+  }
+}
+
+extension [CallReading] {
+  var heldCallCount: Double { reduce(0) { $0 + $1.heldCallCount } }
+}
+
+extension SpanStripe {
+  /// What a scan holds of all rows, in calls of eight bytes: a run takes as much as sixteen of them.
+  fileprivate var scannedCallCount: Int { rowCount + 16 * ((self as? SegmentStripe)?.runCount ?? 0) }
 }
 
 /// Where the calls of a query stand: stripes by themselves, and groups of stripes of which cells are kept.
@@ -38,10 +75,12 @@ struct CallPlaces: Sendable {
   init(_ search: MetricsSearch, _ scan: CallScan, _ repeats: RepeatedRows) {
     for (index, source) in search.snapshot.recordSources.enumerated()
     where source.bounds.mayStart(in: scan.selection.starts) {
-      if search.predicate == nil, scan.fitsCells, let groups = try? (source as? Segment)?.callGroups() {
+      if search.predicate == nil, scan.fitsCells,
+        let groups = try? (source as? Segment)?.callGroups(maximumRowCount: search.maximumGroupRowCount)
+      {
         // Cells count all rows.
         for group in groups {
-          if group.stripes.allSatisfy({ repeats[index, $0.index] == nil }) {
+          if group.fitsCells, !group.isKnownDamaged, group.stripes.allSatisfy({ repeats[index, $0.index] == nil }) {
             places.append((index, .group(group)))
           } else {
             places += group.stripes.map { (index, .stripe($0)) }
@@ -77,11 +116,7 @@ struct CallPlaces: Sendable {
   /// Minutes that the window does not cut come from cells; what is left of those that it cuts is scanned.
   private static func readings(of group: CallGroup, _ source: Int, in starts: ClosedRange<UInt64>) -> [CallReading] {
     let width = CallCells.nanoseconds
-    func rows(_ starts: ClosedRange<UInt64>) -> [CallReading] {
-      group.stripes.filter { $0.bounds.mayStart(in: starts) }.map {
-        CallReading(source: source, content: .rows($0), starts: starts)
-      }
-    }
+    func rows(_ starts: ClosedRange<UInt64>) -> [CallReading] { CallReading.rows(of: group, source, in: starts) }
     let (low, high) = (starts.lowerBound, starts.upperBound)
     // A minute in which the group begins or ends before the window cuts it is whole.
     let isCutBefore = low > group.bounds.minimumStart && low % width > 0

@@ -18,9 +18,15 @@ struct CallSlice: Sendable {
       let starts = first...(isBeyond ? window.upperBound : min(end, window.upperBound))
       let readings = places.readings(in: starts)
       if readings.isEmpty { return }
-      let isTooMuch = readings.reduce(0) { $0 + $1.heldCallCount } > Double(maximumCallCount)
-      if !isTooMuch || buckets.lowerBound == buckets.upperBound {
-        slices.append(CallSlice(starts: starts, readings: readings, isFolded: isTooMuch))
+      if readings.heldCallCount <= Double(maximumCallCount) {
+        return slices.append(CallSlice(starts: starts, readings: readings, isFolded: false))
+      }
+      // Cells are whole, however short the slice: what is left to be gained by cutting is known of rows alone.
+      let narrow = readings.flatMap(\.narrowest)
+      if narrow.heldCallCount <= Double(maximumCallCount) {
+        slices.append(CallSlice(starts: starts, readings: narrow, isFolded: false))
+      } else if buckets.lowerBound == buckets.upperBound {
+        slices.append(CallSlice(starts: starts, readings: readings, isFolded: true))
       } else {
         let middle = buckets.lowerBound + (buckets.upperBound - buckets.lowerBound) / 2
         add(buckets.lowerBound...middle)
@@ -31,17 +37,18 @@ struct CallSlice: Sendable {
     return slices
   }
 
-  /// The readings in parts that may be held.
+  /// The readings in parts that may be held. All rows of a stripe may start in one bucket.
   func waves(maximumCallCount: Int) -> [[CallReading]] {
     var waves: [[CallReading]] = []
-    var callCount = 0.0
+    var callCount = 0
     for reading in readings {
-      if waves.isEmpty || callCount + reading.heldCallCount > Double(maximumCallCount) {
+      let own = reading.greatestCallCount
+      if waves.isEmpty || callCount + own > maximumCallCount {
         waves.append([])
         callCount = 0
       }
       waves[waves.count - 1].append(reading)
-      callCount += reading.heldCallCount
+      callCount += own
     }
     return waves
   }

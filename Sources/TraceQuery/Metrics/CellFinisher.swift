@@ -99,15 +99,17 @@ struct CellFinisher {
     let (fromEnd, fromStart) = (Int(callCount - rank.lower), Int(rank.upper) + 1)
     let isFromEnd = fromEnd < fromStart
     let neededCount = min(fromEnd, fromStart)
-    if durations.count < Int(callCount) {
-      durations = [UInt64](repeating: 0, count: max(Int(callCount), 2 * durations.count))
+    var takenCount = 0
+    for place in own { takenCount &+= chunks[place].takenCount(ofNeeded: neededCount) }
+    if durations.count < takenCount {
+      durations = [UInt64](repeating: 0, count: max(takenCount, 2 * durations.count))
     }
     return durations.withUnsafeMutableBufferPointer { values in
       var count = 0
       for place in own {
         guard let packed = chunks[place].durations, let room = values.baseAddress else { continue }
         let all = Int(packed.count)
-        let taken = packed.isAscending ? min(all, neededCount) : all
+        let taken = chunks[place].takenCount(ofNeeded: neededCount)
         packed.unpack(isFromEnd ? (all - taken)..<all : 0..<taken, into: room + count)
         count += taken
       }
@@ -121,5 +123,13 @@ struct CellFinisher {
     var slowest = SlowestSpans()
     for chunk in chunks[own] { slowest.update(parts[Int(chunk.part)].slowest(of: chunk)) }
     return slowest
+  }
+}
+
+extension CallChunk {
+  /// How many durations have to be looked at where so many at one end of all decide.
+  fileprivate func takenCount(ofNeeded neededCount: Int) -> Int {
+    guard let durations else { return 0 }
+    return durations.isAscending ? min(Int(durations.count), neededCount) : Int(durations.count)
   }
 }

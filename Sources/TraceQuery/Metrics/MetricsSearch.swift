@@ -22,10 +22,11 @@ package struct MetricsSearch: Sendable {
   /// What run directories cannot decide, behind what narrows it down; nil when they decide all.
   let predicate: SpanPredicate?
 
-  /// Calls whose durations are held at a time: 8 bytes each. A window of more is walked through in slices; a bucket of more
-  /// is folded into sketches, which takes longer.
+  /// Calls whose durations are held at a time: 8 bytes each, and other memory as so many calls. A window of more is walked
+  /// through in slices; a bucket of more is folded into sketches, which takes longer.
   package static let maximumRowCount = 1 << 22
   let maximumRowCount: Int
+  let maximumGroupRowCount: Int
 
   /// Points of one answer: more are of no use to a reader, and fill the memory of both sides.
   static let maximumPointCount = 10_000_000
@@ -39,12 +40,14 @@ package struct MetricsSearch: Sendable {
   /// - Parameters:
   ///   - parallel: runs a loop on the threads that there are.
   ///   - maximumRowCount: tests lower it.
+  ///   - maximumGroupRowCount: rows whose cells are kept together; tests lower it.
   /// - Throws: `invalidArgument` for a query outside its bounds or without what its measure needs.
   package init(
     _ measure: Measure, _ query: MetricsQuery, in snapshot: QuerySnapshot, parallel: @escaping SegmentParallelism,
-    maximumRowCount: Int = Self.maximumRowCount
+    maximumRowCount: Int = Self.maximumRowCount, maximumGroupRowCount: Int = CallGroup.maximumRowCount
   ) throws {
     self.maximumRowCount = maximumRowCount
+    self.maximumGroupRowCount = maximumGroupRowCount
     try query.validate()
     if measure == .latencies, query.quantile == nil {
       throw TracestoreError(.invalidArgument, "A query for latencies names no quantile; it must lie between 0 and 1.")

@@ -1,4 +1,3 @@
-import TraceBytes
 import TraceModel
 import TraceSegment
 import TracestoreV2
@@ -19,7 +18,7 @@ struct SeriesTable {
   /// The values of the labels, as UTF-8.
   private(set) var labels: [[[UInt8]]] = []
   private var callCounts: [UInt64] = []
-  private var places: [Hash128: Int] = [:]
+  private var places: [CallKey: Int] = [:]
   /// By source, of what is scanned.
   private var byCode: [[UInt64: Int]]
   private let groups: [SeriesGroup]
@@ -59,11 +58,11 @@ struct SeriesTable {
 
   /// The place of a series, which is made when it is new.
   mutating func place(of texts: [[UInt8]]) throws -> Int {
-    let key = CallCells.key(of: texts)
+    let key = CallKey(of: texts)
     return try places[key] ?? add(texts, key)
   }
 
-  private mutating func add(_ texts: [[UInt8]], _ key: Hash128) throws -> Int {
+  private mutating func add(_ texts: [[UInt8]], _ key: CallKey) throws -> Int {
     guard labels.count < Self.maximumCount else {
       throw TracestoreError(
         .limitExceeded,

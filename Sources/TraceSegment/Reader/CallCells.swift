@@ -1,5 +1,5 @@
 package import TraceAggregate
-package import TraceBytes
+package import TraceModel
 
 /// The calls of some stripes by run and by the minute they start in: all that metrics of whole minutes ask of them.
 ///
@@ -15,8 +15,8 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
     package var service: UInt32
     package var name: UInt32
     package var kind: Int32
-    /// Of the texts of service and name (`CallCells.key(of:)`), so that nobody has to look at these again.
-    package var key: Hash128
+    /// Of the texts of service and name.
+    package var key: CallKey
     /// Its cells reach to those of the next run.
     var firstCell: Int
     var layout: PackedDurations.Layout
@@ -33,6 +33,8 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
   }
 
   package let runs: [Run]
+  /// Why there are none: stripes that cannot be read are not read again for each question.
+  package let damage: TracestoreError?
   /// Ends with one that has no calls.
   private let cells: UnsafeMutableBufferPointer<Cell>
   private let durations: UnsafeMutableRawBufferPointer
@@ -41,8 +43,9 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
   ///   - cells: of all runs, then one that has no calls.
   ///   - durations: of all cells, one after the other.
   ///   - byteCount: what they take, packed.
-  init(runs: [Run], cells: [Cell], durations: [UInt64], byteCount: Int) {
+  init(runs: [Run], cells: [Cell], durations: [UInt64], byteCount: Int, damage: TracestoreError? = nil) {
     self.runs = runs
+    self.damage = damage
     self.cells = .allocate(capacity: cells.count)
     _ = self.cells.initialize(from: cells)
     let memory = UnsafeMutableRawBufferPointer.allocate(
@@ -57,6 +60,12 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
           UnsafeBufferPointer(rebasing: durations[calls]), run.layout, to: memory, at: run.firstByte)
       }
     }
+  }
+
+  /// In place of cells that cannot be made.
+  convenience init(damage: TracestoreError) {
+    self.init(
+      runs: [], cells: [Cell(minute: 0, errorCount: 0, firstCall: 0)], durations: [], byteCount: 0, damage: damage)
   }
 
   deinit {
@@ -77,13 +86,6 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
     return (
       own, PackedDurations(memory, runs[run].layout, count: own[own.count - 1].firstCall &- own[0].firstCall)
     )
-  }
-
-  /// Tells lists of texts apart, as content of spans is told apart.
-  package static func key(of texts: [[UInt8]]) -> Hash128 {
-    var writer = ByteWriter()
-    for text in texts { writer.appendLengthPrefixed(text) }
-    return Hash128(of: writer.bytes)
   }
 
   package var residentByteCount: Int {

@@ -70,7 +70,7 @@ struct CallCellsBuilder {
       made.append(
         CallCells.Run(
           service: key.service, name: key.name, kind: key.kind,
-          key: CallCells.key(of: [try text(key.service), try text(key.name)]), firstCell: firstCell, layout: layout,
+          key: CallKey(of: [try text(key.service), try text(key.name)]), firstCell: firstCell, layout: layout,
           firstByte: byteCount))
       byteCount += ((ordered.count - firstCall) * Int(layout.bitCount) + 7) / 8
     }

@@ -1,29 +1,34 @@
+import TraceModel
 package import TraceSource
 
 /// Neighbouring stripes whose calls are kept together, by run and minute (`CallCells`).
 package struct CallGroup: Sendable {
-  /// Rows of a group, but for a stripe that has more. Of more, the first question about a minute would read more; of
-  /// fewer, a minute would be cut into more cells.
-  private static let maximumRowCount = 1 << 18
+  /// Rows of a group, but for a stripe that has more, which is scanned. Of more, the first question about a minute would
+  /// read more; of fewer, a minute would be cut into more cells.
+  package static let maximumRowCount = 1 << 18
 
   /// At least one.
   package private(set) var stripes: [SegmentStripe]
   package private(set) var rowCount: Int
   package private(set) var bounds: StripeBounds
+  private var runCount: Int
+  private let maximumRowCount: Int
 
-  private init(_ stripe: SegmentStripe) {
+  private init(_ stripe: SegmentStripe, maximumRowCount: Int) {
     stripes = [stripe]
     rowCount = stripe.rowCount
     bounds = stripe.bounds
+    runCount = stripe.summary.runCount
+    self.maximumRowCount = maximumRowCount
   }
 
-  static func groups(_ stripes: [SegmentStripe]) -> [CallGroup] {
+  static func groups(_ stripes: [SegmentStripe], maximumRowCount: Int = Self.maximumRowCount) -> [CallGroup] {
     var groups: [CallGroup] = []
     for stripe in stripes where stripe.rowCount > 0 {
       if let last = groups.last, last.rowCount + stripe.rowCount <= maximumRowCount {
         groups[groups.count - 1].append(stripe)
       } else {
-        groups.append(CallGroup(stripe))
+        groups.append(CallGroup(stripe, maximumRowCount: maximumRowCount))
       }
     }
     return groups
@@ -33,17 +38,47 @@ package struct CallGroup: Sendable {
     stripes.append(stripe)
     rowCount += stripe.rowCount
     bounds.include(stripe.bounds)
+    runCount += stripe.summary.runCount
+  }
+
+  // No block of the file begins two bytes into a stripe.
+  private var key: BlockCache.Key {
+    BlockCache.Key(fileNumber: stripes[0].core.number, offset: stripes[0].summary.offset + 2)
+  }
+
+  /// Whether the calls are worth keeping: not those of a stripe that claims more rows than a group has, which few bytes
+  /// can, and not where names seldom repeat, so that a call would take as much as a run.
+  package var fitsCells: Bool { rowCount <= maximumRowCount && runCount <= rowCount / 2 }
+
+  /// Whether the calls are in the cache now.
+  package var isCached: Bool { stripes[0].core.cache.holds(key) }
+
+  /// About what the calls take in memory: each some bytes, each run its own and those of a cell.
+  package var cellByteCount: Int { rowCount * 6 + runCount * 68 }
+
+  /// Whether an earlier question met damage in it.
+  package var isKnownDamaged: Bool {
+    guard isCached, let cells: CallCells = stripes[0].core.cache.find(key) else { return false }
+    return cells.damage != nil
   }
 
   /// The calls of all stripes, from the cache or by reading their columns.
+  ///
+  /// - Throws: `corrupt`, from the cache as well.
   package func cells() throws -> CallCells {
-    // No block of the file begins two bytes into a stripe.
-    let key = BlockCache.Key(fileNumber: stripes[0].core.number, offset: stripes[0].summary.offset + 2)
-    return try stripes[0].core.cache.block(key) {
-      var builder = CallCellsBuilder(callCount: min(rowCount, Self.maximumRowCount))
-      for stripe in stripes { try stripe.addCalls(to: &builder) }
-      return try builder.finish(text: text)
+    let cells: CallCells = try stripes[0].core.cache.block(key) {
+      do { return try makeCells() } catch let error as TracestoreError where error.code == .corrupt {
+        return CallCells(damage: error)
+      }
     }
+    if let damage = cells.damage { throw damage }
+    return cells
+  }
+
+  private func makeCells() throws -> CallCells {
+    var builder = CallCellsBuilder(callCount: min(rowCount, maximumRowCount))
+    for stripe in stripes { try stripe.addCalls(to: &builder) }
+    return try builder.finish(text: text)
   }
 }
 
@@ -54,10 +89,17 @@ extension CallGroup {
 
 extension Segment {
   /// All stripes that have spans, in groups.
-  package func callGroups() throws -> [CallGroup] { CallGroup.groups(try spanStripes()) }
+  ///
+  /// - Parameter maximumRowCount: rows of a group; tests lower it.
+  package func callGroups(maximumRowCount: Int = CallGroup.maximumRowCount) throws -> [CallGroup] {
+    CallGroup.groups(try spanStripes(), maximumRowCount: maximumRowCount)
+  }
 }
 
 extension SegmentStripe {
+  /// Neighbouring rows of one service, name and kind.
+  package var runCount: Int { summary.runCount }
+
   fileprivate func addCalls(to builder: inout CallCellsBuilder) throws {
     // Stripes that are in memory are used; others do not push out what is kept there.
     let loaded = isCached ? try load() : try read(isWhole: false)

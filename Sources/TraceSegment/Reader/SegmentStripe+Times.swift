@@ -39,19 +39,23 @@ extension SegmentStripe {
     runs.filter(&mask) { runs.maximumDurations[$0] >= range.lowerBound }
     if mask.isEmpty { return }
     let times = try StripeTimes(loaded)
+    let durations = try times.durations
     // Spans that end before they start count as 0. Their stored durations exceed the longest real one, unless times
     // reach so far that the sum of start and duration has to decide for every row.
     let longest = bounds.maximumDuration
     guard !bounds.maximumStart.addingReportingOverflow(longest).overflow else {
-      for row in mask.rows where !range.contains(try times.visibleDuration(row)) { mask.clear(row) }
+      for row in mask.rows {
+        let visible = StripeTimes.visible(duration: try durations.value(at: row), start: try times.start(row))
+        if !range.contains(visible) { mask.clear(row) }
+      }
       return
     }
     var hasInverted = false
-    try keepValues(times.durations, &mask, scratch) { duration in
+    try keepValues(durations, &mask, scratch) { duration in
       if duration > longest { hasInverted = true }
       return range.contains(duration) || duration > longest
     }
-    if hasInverted, !range.contains(0) { try keepValues(times.durations, &mask, scratch) { $0 <= longest } }
+    if hasInverted, !range.contains(0) { try keepValues(durations, &mask, scratch) { $0 <= longest } }
   }
 
   /// Ends are not stored: each is the sum of two columns. Start and longest duration of a run mostly say enough.
@@ -90,15 +94,16 @@ extension LoadedStripe {
       var rows: [UInt32] = []
       // Their stored durations exceed the longest real one, unless times reach so far that the sum decides.
       let longest = summary.bounds.maximumDuration
+      let durations = try times.durations
       let isPlain = !summary.bounds.maximumStart.addingReportingOverflow(longest).overflow
-      try times.durations.forEachPage(in: 0..<head.rowCount, scratch) { first, values in
+      try durations.forEachPage(in: 0..<head.rowCount, scratch) { first, values in
         for index in 0..<values.count where values[index] > longest || !isPlain {
           rows.append(UInt32(first + index))
         }
       }
       if !isPlain {
         rows = try rows.filter { row in
-          let (start, duration) = (try times.start(Int(row)), try times.durations.value(at: Int(row)))
+          let (start, duration) = (try times.start(Int(row)), try durations.value(at: Int(row)))
           return start.addingReportingOverflow(duration).overflow
         }
       }

@@ -20,7 +20,7 @@ struct StripeTimes {
     traceCount = UInt64(loaded.head.traceCount)
   }
 
-  /// Read when it is asked for: what is ordered by start needs none.
+  /// Looked up when it is asked for, so not in a loop: what is ordered by start needs none.
   var durations: IntegerChunk {
     get throws { try loaded.integers(ChunkID.duration, count: loaded.head.rowCount) }
   }
@@ -59,11 +59,6 @@ struct StripeTimes {
       ends[place] = ends[place] &+ base &+ offsets[place]
     }
     return ends
-  }
-
-  /// max(0, end − start).
-  func visibleDuration(_ row: Int) throws -> UInt64 {
-    Self.visible(duration: try durations.value(at: row), start: try start(row))
   }
 
   /// A duration whose end lies beyond the greatest instant is that of a span that ends before it starts.
