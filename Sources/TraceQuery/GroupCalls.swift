@@ -41,7 +41,7 @@ final class GroupCalls: CachedBlock {
     }
   }
 
-  static let passCount = 128
+  static let passCount = 1024
 
   var residentByteCount: Int {
     256 + names.reduce(0) { $0 + $1.count + 32 } + tally.byteCount + leftOut.count * 32 + linked.count * 256

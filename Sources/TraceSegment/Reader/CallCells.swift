@@ -93,5 +93,5 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
   }
 
   /// They are made of columns of many stripes.
-  package static let passCount = 32
+  package static let passCount = 256
 }

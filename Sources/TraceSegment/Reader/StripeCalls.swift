@@ -37,7 +37,7 @@ package final class StripeCalls: CachedBlock {
   private let shared = Mutex<[UInt64: [UInt32]]>([:])
 
   package let residentByteCount: Int
-  package static let passCount = 32
+  package static let passCount = 256
 
   init(
     names: [[UInt8]], calls: CallCollector, linked: [(ordinal: UInt32, consumer: LinkedConsumer)],
