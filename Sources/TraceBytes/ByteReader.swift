@@ -142,18 +142,4 @@ extension UnsafeRawBufferPointer {
     // What is ASCII needs no repair, and is made without the generic way, which asks for metadata each time.
     isASCII ? String(decoding: self, as: UTF8.self) : String(validating: self, as: UTF8.self)
   }
-
-  private var isASCII: Bool {
-    var bits: UInt64 = 0
-    var place = 0
-    while place &+ 8 <= count {
-      bits |= loadUnaligned(fromByteOffset: place, as: UInt64.self)
-      place &+= 8
-    }
-    while place < count {
-      bits |= UInt64(self[place])
-      place &+= 1
-    }
-    return bits & 0x8080_8080_8080_8080 == 0
-  }
 }

@@ -1,3 +1,4 @@
+import TraceBytes
 import TraceModel
 
 extension WireReader {
@@ -24,7 +25,7 @@ extension WireReader {
   @inline(__always)
   func checkText(_ start: Int, _ count: Int) throws(WireFault) {
     guard count <= Limits.maximumValueByteCount else { throw WireFault(offset: start, reason: .longValue) }
-    if UTF8Check.isASCII(base + start, count) { return }
+    if UnsafeRawBufferPointer(start: base + start, count: count).isASCII { return }
     if let bad = UTF8Check.firstInvalid(base + start, count) {
       throw WireFault(offset: start &+ bad, reason: .invalidText)
     }
@@ -34,35 +35,6 @@ extension WireReader {
 /// Tells whether bytes are UTF-8, and where they stop being so.
 enum UTF8Check {
   private static var highBits: UInt64 { 0x8080_8080_8080_8080 }
-
-  /// Eight bytes at a step; the last step overlaps the one before, so no byte goes alone in texts of eight and more.
-  @inline(__always)
-  static func isASCII(_ base: UnsafeRawPointer, _ count: Int) -> Bool {
-    if count >= 8 {
-      var seen: UInt64 = 0
-      var place = 0
-      let last = count &- 8
-      while place < last {
-        seen |= base.loadUnaligned(fromByteOffset: place, as: UInt64.self)
-        place &+= 8
-      }
-      seen |= base.loadUnaligned(fromByteOffset: last, as: UInt64.self)
-      return seen & highBits == 0
-    }
-    if count >= 4 {
-      let seen =
-        base.loadUnaligned(fromByteOffset: 0, as: UInt32.self)
-        | base.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self)
-      return seen & 0x8080_8080 == 0
-    }
-    var seen: UInt8 = 0
-    var place = 0
-    while place < count {
-      seen |= base.load(fromByteOffset: place, as: UInt8.self)
-      place &+= 1
-    }
-    return seen < 0x80
-  }
 
   /// The index of the first byte of the first ill-formed sequence (Unicode 16.0, table 3-7), or nil.
   @inline(never)
