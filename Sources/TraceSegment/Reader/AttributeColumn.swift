@@ -1,4 +1,5 @@
 import TraceBytes
+import TraceColumns
 import TraceModel
 
 /// The values of one key catalogue entry in a stripe, with the way to them.
@@ -35,7 +36,8 @@ final class AttributeColumn: StripePart {
       for place in indices.indices { body(place, attribute) }
     case .words(let chunk):
       for (place, word) in try chunk.gather(indices).enumerated() {
-        body(place, Attribute(key, type == .bool ? .bool(word != 0) : .int(Int64(bitPattern: word ^ 1 << 63))))
+        body(
+          place, Attribute(key, type == .bool ? .bool(word != 0) : .int(Int64(bitPattern: NumberOrder.int(word)))))
       }
     case .doubles(let chunk):
       for (place, index) in indices.enumerated() {

@@ -435,7 +435,7 @@ final class StripeRows {
     switch loaded.catalogue[entry].type {
     case .absent, .empty: return .words([UInt64](repeating: 0, count: count))
     case .bool: return .words(try values(id, count).map { $0 != 0 ? 1 : 0 })
-    case .int: return .words(try values(id, count).map { $0 ^ 1 << 63 })
+    case .int: return .words(try values(id, count).map { NumberOrder.int($0) })
     case .double:
       var words: [UInt64] = []
       words.reserveCapacity(count)

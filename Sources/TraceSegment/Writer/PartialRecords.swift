@@ -11,7 +11,7 @@ struct PartialRecords {
   private var rows: [UInt32] = []
   /// For each of `rows`, its canonical `Span` message in `texts`, which never moves what it holds.
   private var codes: [UInt32] = []
-  private let texts = ByteDictionary(hash: SeededHash(seed: 0))
+  private let texts = ByteDictionary()
 
   init(
     _ view: SpanTable.View, _ numbers: [UInt32], resources: SegmentEnvelopes, scopes: SegmentEnvelopes
