@@ -161,6 +161,7 @@ import TraceSource
       #expect { try check { $0.numbers[place].maximum &+= 1 } } throws: { corrupt($0) }
       #expect { try check { $0.numbers[place].minimum &-= 1 } } throws: { corrupt($0) }
       #expect { try check { $0.numbers[place].words.append(.max) } } throws: { corrupt($0) }
+      #expect { try check { $0.numbers[place].valueCount += 1 } } throws: { corrupt($0) }
       #expect { try check { $0.numbers[place].chunk = ChunkID.eventName } } throws: { corrupt($0) }
     }
     let distances = try #require(stripe.summary.eventDistances)
