@@ -14,7 +14,7 @@ struct LiveLoad: Encodable {
   var watched: [Double] = []
   /// ... and while a monitoring page asks for its metrics and its graph, again a second after each answer.
   var asked: [Double] = []
-  /// Spans that the listener was told of before the last write was acknowledged, in all rounds.
+  /// Spans that the listener was told of before the last one was in a segment, in all rounds.
   var toldSpanCount = 0
   var lostRequestCount: UInt64 = 0
   var askedCount = 0
