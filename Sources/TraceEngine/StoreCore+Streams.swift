@@ -1,6 +1,7 @@
 import Synchronization
 import TraceModel
 import TraceQuery
+import TraceSource
 import TracestoreV2
 
 /// Makes the elements of an answer, a few at a time.
@@ -130,15 +131,17 @@ struct ChunkMaker: ElementMaker {
 struct TraceMaker<Element: Sendable>: ElementMaker {
   private let traces: [TraceID]
   private let snapshot: QuerySnapshot
-  private let make: @Sendable (TraceID, QuerySnapshot, inout [String]) -> Element?
+  private let rows: [TraceID: FoundRow]
+  private let make: @Sendable (TraceID, FoundRow?, QuerySnapshot, inout [String]) -> Element?
   private(set) var summary: ResultSummary
   private var nextTrace = 0
 
   init(
     _ page: TraceSearch.Page, in snapshot: QuerySnapshot,
-    _ make: @escaping @Sendable (TraceID, QuerySnapshot, _ damage: inout [String]) -> Element?
+    _ make: @escaping @Sendable (TraceID, FoundRow?, QuerySnapshot, _ damage: inout [String]) -> Element?
   ) {
     traces = page.traces
+    rows = page.rows
     self.snapshot = snapshot
     self.make = make
     summary = page.summary
@@ -152,10 +155,10 @@ struct TraceMaker<Element: Sendable>: ElementMaker {
   mutating func makeNext() -> [Element] {
     var made: [Element] = []
     while made.isEmpty, nextTrace < traces.count {
-      let batch = traces[nextTrace..<min(nextTrace + Self.batchCount, traces.count)]
-      nextTrace = batch.endIndex
+      let batch = Array(traces[nextTrace..<min(nextTrace + Self.batchCount, traces.count)])
+      nextTrace += batch.count
       var damage: [String] = []
-      made = batch.compactMap { make($0, snapshot, &damage) }
+      made = zip(batch, snapshot.narrowed(to: batch)).compactMap { make($0, rows[$0], $1, &damage) }
       summary.add(damage: damage)
     }
     return made

@@ -63,13 +63,17 @@ public final class TraceStore: TraceReader, TraceWriter, EncodedTraceWriter, Sen
 
   public func findTraceIDs(_ query: TraceQuery) async throws -> ResultStream<FoundTrace> {
     try await core.stream(for: self) { snapshot in
-      TraceMaker(try snapshot.search(query), in: snapshot) { FoundTrace.assemble($0, in: $1, damage: &$2) }
+      TraceMaker(try snapshot.search(query), in: snapshot) {
+        FoundTrace.assemble($0, around: $1, in: $2, damage: &$3)
+      }
     }
   }
 
   public func findTraceSummaries(_ query: TraceQuery) async throws -> ResultStream<TraceSummary> {
     try await core.stream(for: self) { snapshot in
-      TraceMaker(try snapshot.search(query), in: snapshot) { TraceSummary.assemble($0, in: $1, damage: &$2) }
+      TraceMaker(try snapshot.search(query), in: snapshot) {
+        TraceSummary.assemble($0, around: $1, in: $2, damage: &$3)
+      }
     }
   }
 

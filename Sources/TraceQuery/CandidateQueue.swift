@@ -39,17 +39,20 @@ extension TraceSearch {
   func candidates(
     of source: any SpanSource, _ report: inout SearchReport, _ damage: inout DamageReport
   ) -> [any SpanStripe] {
-    var stripes = source.stripes
-    report.consideredStripeCount += stripes.count
+    if query.options.isExplained { report.consideredStripeCount += source.stripes.count }
+    func isAbove(_ bounds: StripeBounds) -> Bool {
+      guard let cursor, query.order != .traceID else { return false }
+      return worstRank(bounds) > cursor.rank
+    }
+    var stripes: [any SpanStripe]
     if let trace = predicate.onlyTrace {
-      stripes = damage.collect { try source.rows(of: trace).map(\.stripe) } ?? stripes
-      if let cursor, query.order != .traceID { stripes.removeAll { worstRank($0.bounds) > cursor.rank } }
+      stripes = damage.collect { try source.rows(of: trace).map(\.stripe) } ?? source.stripes
+      stripes.removeAll { isAbove($0.bounds) }
     } else {
-      var open = [Bool](repeating: true, count: stripes.count)
-      if let cursor, query.order != .traceID { open = stripes.map { worstRank($0.bounds) <= cursor.rank } }
       // A stripe whose index is damaged is read anyway: the index can only spare work.
-      let mayMatch = damage.collect { try predicate.stripes(of: source, among: open) } ?? open
-      stripes = mayMatch.contains(true) ? zip(stripes, mayMatch).filter(\.1).map(\.0) : []
+      stripes =
+        damage.collect { try source.candidates(predicate, where: { !isAbove($0) }) }
+        ?? source.stripes.filter { !isAbove($0.bounds) }
     }
     report.candidateCount += stripes.count
     return stripes

@@ -14,12 +14,17 @@ struct TraceParts {
 
   /// - Parameters:
   ///   - use: what the rows are wanted for.
+  ///   - row: one of its rows, if one is known.
   ///   - isRaw: whether the records that contribute are wanted instead of what they come to.
   init(
-    _ trace: TraceID, in snapshot: QuerySnapshot, for use: RowUse = .records, isRaw: Bool = false,
-    _ report: inout DamageReport
+    _ trace: TraceID, in snapshot: QuerySnapshot, for use: RowUse = .records, around row: FoundRow? = nil,
+    isRaw: Bool = false, _ report: inout DamageReport
   ) {
     for source in snapshot.recordSources {
+      if let row, let known = try? source.rows(of: trace, around: row) {
+        fragments += known
+        continue
+      }
       for located in report.collect({ try source.rows(of: trace, for: use) }) ?? [] { fragments.append(located) }
     }
     var ids: Set<UInt64> = []

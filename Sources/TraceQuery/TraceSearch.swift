@@ -1,7 +1,7 @@
 import TraceColumns
 import TraceFilter
 package import TraceModel
-import TraceSource
+package import TraceSource
 package import TracestoreV2
 
 /// Finds the first `limit` traces of a query in its order. Newest and slowest first are a walk over stripes, best bound
@@ -41,6 +41,8 @@ package struct TraceSearch: Sendable {
   /// What a search found.
   package struct Page: Sendable {
     package var traces: [TraceID]
+    /// A matching row of each, as far as the search came by one.
+    package var rows: [TraceID: FoundRow] = [:]
     package var summary: ResultSummary
   }
 
@@ -48,10 +50,16 @@ package struct TraceSearch: Sendable {
     query.order == .traceID ? try firstByTraceID() : try best()
   }
 
+  /// The best row of a trace so far.
+  private struct Best {
+    var rank: UInt64
+    var row: FoundRow
+  }
+
   private func best() throws -> Page {
     var damage = DamageReport()
     var report = SearchReport()
-    var best: [TraceID: UInt64] = [:]
+    var best: [TraceID: Best] = [:]
     var verified: [TraceID: Bool] = [:]
     var ranked: [PageCursor] = []
 
@@ -80,8 +88,8 @@ package struct TraceSearch: Sendable {
           if let floor, floor < place { return true }
           guard taken.insert(match.trace).inserted else { return true }
           lastRank = rank
-          if best[match.trace].map({ $0 < rank }) ?? true {
-            best[match.trace] = rank
+          if best[match.trace].map({ $0.rank < rank }) ?? true {
+            best[match.trace] = Best(rank: rank, row: FoundRow(stripe: stripe, row: match.row))
             isImproved = true
           }
           return true
@@ -91,7 +99,9 @@ package struct TraceSearch: Sendable {
       if isImproved { ranked = top(&best, count: wanted, &verified, &damage) }
     }
 
-    return try page(ranked.map(\.trace), lastRank: { ranked[$0].rank }, report, damage)
+    var page = try page(ranked.map(\.trace), lastRank: { ranked[$0].rank }, report, damage)
+    for trace in page.traces { page.rows[trace] = best[trace]?.row }
+    return page
   }
 
   /// - Parameter found: The traces in order; one more than the limit when there are more.
@@ -134,10 +144,10 @@ package struct TraceSearch: Sendable {
 
   /// The best `count` places in order. What cannot be among them any more leaves `best`.
   private func top(
-    _ best: inout [TraceID: UInt64], count: Int, _ verified: inout [TraceID: Bool], _ damage: inout DamageReport
+    _ best: inout [TraceID: Best], count: Int, _ verified: inout [TraceID: Bool], _ damage: inout DamageReport
   ) -> [PageCursor] {
     var ranked: [PageCursor] = []
-    for place in best.map({ PageCursor(rank: $0.value, trace: $0.key) }).sorted() {
+    for place in best.map({ PageCursor(rank: $0.value.rank, trace: $0.key) }).sorted() {
       if ranked.count == count {
         best[place.trace] = nil
         continue

@@ -1,12 +1,16 @@
 import TraceBytes
 import TraceMerge
 package import TraceModel
-import TraceSource
+package import TraceSource
 package import TracestoreV2
 
 extension FoundTrace {
   /// A trace with its bounds, which spans that are there twice do not change. Nil when the trace is nowhere.
-  package static func assemble(_ trace: TraceID, in snapshot: QuerySnapshot, damage: inout [String]) -> FoundTrace? {
+  ///
+  /// - Parameter row: one of its rows, if one is known.
+  package static func assemble(
+    _ trace: TraceID, around row: FoundRow? = nil, in snapshot: QuerySnapshot, damage: inout [String]
+  ) -> FoundTrace? {
     var report = DamageReport()
     defer { damage += report.messages.filter { !damage.contains($0) } }
     var found: FoundTrace?
@@ -15,7 +19,7 @@ extension FoundTrace {
       found = FoundTrace(
         traceID: trace, start: min(found?.start ?? start, start), end: max(found?.end ?? end, end))
     }
-    let parts = TraceParts(trace, in: snapshot, for: .fields, &report)
+    let parts = TraceParts(trace, in: snapshot, for: .fields, around: row, &report)
     for located in parts.fragments {
       report.salvage(located) { fragment in
         if let bounds = try fragment.stripe.timeBounds(fragment.rows) {
@@ -32,12 +36,14 @@ extension FoundTrace {
 extension TraceSummary {
   /// Summarises a trace from its fragments without materialising its spans, except those that share an id with
   /// another span or have partial records. Nil when the trace is nowhere.
+  ///
+  /// - Parameter row: one of its rows, if one is known.
   package static func assemble(
-    _ trace: TraceID, in snapshot: QuerySnapshot, damage: inout [String]
+    _ trace: TraceID, around row: FoundRow? = nil, in snapshot: QuerySnapshot, damage: inout [String]
   ) -> TraceSummary? {
     var report = DamageReport()
     defer { damage += report.messages.filter { !damage.contains($0) } }
-    let parts = TraceParts(trace, in: snapshot, for: .fields, &report)
+    let parts = TraceParts(trace, in: snapshot, for: .fields, around: row, &report)
     var rows: [SummaryRow] = []
     for located in parts.fragments {
       report.salvage(located) { rows += try $0.stripe.summaryRows($0.rows) }

@@ -31,6 +31,16 @@ package final class OverlaidSource: SpanSource {
     visible(try source.stripes(mayFail: leaf, among: open))
   }
 
+  package func candidates(_ predicate: SpanPredicate, where isOpen: (StripeBounds) -> Bool) throws -> [any SpanStripe] {
+    try source.candidates(predicate, where: isOpen).compactMap { stripe in
+      // One damaged stripe may stand for all of them.
+      guard stripes.indices.contains(stripe.index), let own = stripes[stripe.index] as? OverlaidStripe else {
+        return stripe
+      }
+      return own.isAllHidden ? nil : own
+    }
+  }
+
   /// Without the stripes whose rows are all hidden.
   private func visible(_ open: [Bool]) -> [Bool] {
     zip(open, stripes).map { isOpen, stripe in isOpen && (stripe as? OverlaidStripe)?.isAllHidden != true }
@@ -48,6 +58,7 @@ package final class OverlaidSource: SpanSource {
   }
 
   package func mayHold(_ trace: TraceID) throws -> Bool { try source.mayHold(trace) }
+  package func mayHold(among traces: [TraceID]) throws -> [Int] { try source.mayHold(among: traces) }
 
   package func forEachTrace(
     inStripesThat passes: (StripeBounds) -> Bool, _ body: (TraceID) throws -> Void

@@ -12,6 +12,19 @@ extension SpanPredicate {
     }
   }
 
+  /// False when no row within such bounds can pass; decided by times alone.
+  package func mayMatch(_ bounds: StripeBounds) -> Bool {
+    switch self {
+    case .leaf(.start(let range)):
+      bounds.minimumStart <= range.upperBound && bounds.maximumStart >= range.lowerBound
+    case .leaf(.duration(let range)):
+      bounds.minimumDuration <= range.upperBound && bounds.maximumDuration >= range.lowerBound
+    case .all(let parts): parts.allSatisfy { $0.mayMatch(bounds) }
+    case .any(let parts): parts.contains { $0.mayMatch(bounds) }
+    case .leaf, .not: true
+    }
+  }
+
   /// For each stripe of a source, whether any of its rows may pass. Stripes that are not `open` are not looked at: what
   /// the cheap first parts rule out, the others need not read an index for.
   package func stripes(of source: any SpanSource, among open: [Bool]) throws -> [Bool] {

@@ -17,15 +17,27 @@ package protocol SpanSource: AnyObject, Sendable {
   /// The same for rows that do not pass.
   func stripes(mayFail leaf: SpanLeaf, among open: [Bool]) throws -> [Bool]
 
+  /// The stripes that may hold a row that passes, decided from resident data.
+  ///
+  /// - Parameter isOpen: whether stripes of such bounds are wanted at all; true of bounds that hold others that it is true
+  ///   of.
+  func candidates(_ predicate: SpanPredicate, where isOpen: (StripeBounds) -> Bool) throws -> [any SpanStripe]
+
   /// The rows of a trace, by stripe. Costs a probe of a resident filter when the trace is not here.
   func rows(of trace: TraceID) throws -> [LocatedRows]
 
   /// The same for a caller that says what it is after.
   func rows(of trace: TraceID, for use: RowUse) throws -> [LocatedRows]
 
+  /// The same when one of its rows is known; nil when that does not say where the others stand.
+  func rows(of trace: TraceID, around row: FoundRow) throws -> [LocatedRows]?
+
   /// False when the trace has certainly no rows here, partial records included; decided by a resident filter where
   /// there is one.
   func mayHold(_ trace: TraceID) throws -> Bool
+
+  /// The places of the traces that may have rows here, ascending.
+  func mayHold(among traces: [TraceID]) throws -> [Int]
 
   /// Calls `body` with the traces that have final spans in stripes that pass; a trace may come several times.
   func forEachTrace(inStripesThat passes: (StripeBounds) -> Bool, _ body: (TraceID) throws -> Void) throws
@@ -67,7 +79,19 @@ package enum RowUse: Sendable {
 
 extension SpanSource {
   package func stripes(mayFail leaf: SpanLeaf, among open: [Bool]) throws -> [Bool] { open }
+
+  package func candidates(_ predicate: SpanPredicate, where isOpen: (StripeBounds) -> Bool) throws -> [any SpanStripe] {
+    let stripes = stripes
+    let mayMatch = try predicate.stripes(of: self, among: stripes.map { isOpen($0.bounds) })
+    return zip(stripes, mayMatch).filter(\.1).map(\.0)
+  }
+
+  package func mayHold(among traces: [TraceID]) throws -> [Int] {
+    try traces.indices.filter { try mayHold(traces[$0]) }
+  }
+
   package func rows(of trace: TraceID, for use: RowUse) throws -> [LocatedRows] { try rows(of: trace) }
+  package func rows(of trace: TraceID, around row: FoundRow) throws -> [LocatedRows]? { nil }
   package func repeatedRows() throws -> [Int: RowMask] { [:] }
   package var contentNumber: UInt64? { nil }
 }
@@ -111,6 +135,17 @@ package struct LocatedRows: Sendable {
   package init(stripe: any SpanStripe, rows: [Int]) {
     self.stripe = stripe
     self.rows = rows
+  }
+}
+
+/// A row that a search has found.
+package struct FoundRow: Sendable {
+  package var stripe: any SpanStripe
+  package var row: Int
+
+  package init(stripe: any SpanStripe, row: Int) {
+    self.stripe = stripe
+    self.row = row
   }
 }
 

@@ -65,6 +65,20 @@ package struct ValueTest: Sendable {
 
   // MARK: Deciding
 
+  /// The hashes of the only values that can pass, which are strings or bytes; nil when others can.
+  package var textHashes: [UInt64]? {
+    guard let strings = strings.list, let bytes = bytes.list, spelled == nil, ints.isEmpty, doubles.isEmpty,
+      bools.isEmpty, !absent, !empty
+    else { return nil }
+    switch composites {
+    case .none: break
+    // Such a text is that of no array and of no map.
+    case .text(let text) where text.first != UInt8(ascii: "[") && text.first != UInt8(ascii: "{"): break
+    case .all, .text, .equal: return nil
+    }
+    return bytes.isEmpty ? strings.hashes : strings.hashes + bytes.hashes
+  }
+
   /// True when no stored value of this type can pass, whatever it is.
   package func cannotMatch(_ type: AttributeType) -> Bool {
     if spelled != nil, type != .string, type != .opaque { return false }

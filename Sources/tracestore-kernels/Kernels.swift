@@ -260,8 +260,9 @@ enum Kernel: String, CaseIterable {
   private static func ask(_ query: TraceQuery, _ segment: Segment) throws {
     let snapshot = snapshot(segment)
     var damage: [String] = []
-    for trace in try TraceSearch(query, in: snapshot).run().traces {
-      _ = FoundTrace.assemble(trace, in: snapshot, damage: &damage)
+    let page = try TraceSearch(query, in: snapshot).run()
+    for (trace, narrowed) in zip(page.traces, snapshot.narrowed(to: page.traces)) {
+      _ = FoundTrace.assemble(trace, around: page.rows[trace], in: narrowed, damage: &damage)
     }
   }
 }

@@ -17,7 +17,7 @@ struct FuseFilterTests {
     return writer.bytes
   }
 
-  @Test(arguments: [FuseFilter.FingerprintWidth.eight, .sixteen])
+  @Test(arguments: [FuseFilter.FingerprintWidth.four, .eight, .sixteen])
   func everyMemberIsFoundAtEveryCount(width: FuseFilter.FingerprintWidth) throws {
     for count in Array(0...40) + [63, 64, 65, 100, 1000, 20_000] {
       var random = SeededRandom(seed: UInt64(count))
@@ -33,6 +33,27 @@ struct FuseFilterTests {
     }
   }
 
+  @Test func aListSaysOfEachFilterWhatItSaysAlone() throws {
+    var random = SeededRandom(seed: 9)
+    var filters: [FuseFilter] = []
+    var members: [UInt64] = []
+    for count in [3, 0, 1, 700, 40, 0, 2000, 5] {
+      let hashes = (0..<count).map { _ in random.next() }
+      members += hashes.prefix(20)
+      filters.append(try #require(FuseFilter(hashes, width: [.four, .eight, .sixteen][count % 3])))
+    }
+    let list = FuseFilterList(filters)
+    #expect(list.count == filters.count)
+    let hashes = members + (0..<5000).map { _ in random.next() }
+    for start in stride(from: 0, to: hashes.count, by: 3) {
+      let asked = Array(hashes[start..<min(start + 3, hashes.count)])
+      var found: [Int] = []
+      list.forEachFilter(thatMayHold: asked) { found.append($0) }
+      #expect(found == asked.flatMap { hash in filters.indices.filter { filters[$0].contains(hash) } })
+    }
+    FuseFilterList([]).forEachFilter(thatMayHold: hashes) { _ in Issue.record("an empty list holds something") }
+  }
+
   @Test func sequentialHashesAndZeroAreMembersLikeOthers() throws {
     let hashes = (0..<5000).map { UInt64($0) } + [.max]
     let filter = try #require(FuseFilter(hashes, width: .eight))
@@ -45,7 +66,9 @@ struct FuseFilterTests {
     let strangers = (0..<100_000).map { _ in random.next() }
     let eight = try #require(FuseFilter(hashes, width: .eight))
     let sixteen = try #require(FuseFilter(hashes, width: .sixteen))
-    // 391 and 1.5 are expected.
+    let four = try #require(FuseFilter(hashes, width: .four))
+    // 6250, 391 and 1.5 are expected.
+    #expect((5800...6700).contains(strangers.count(where: four.contains)))
     #expect((250...550).contains(strangers.count(where: eight.contains)))
     #expect(strangers.count(where: sixteen.contains) <= 10)
   }
@@ -54,6 +77,8 @@ struct FuseFilterTests {
     var random = SeededRandom(seed: 2)
     let filter = try #require(FuseFilter((0..<200_000).map { _ in random.next() }, width: .eight))
     #expect(filter.byteCount * 8 <= 200_000 * 10)
+    let half = try #require(FuseFilter((0..<200_000).map { _ in random.next() }, width: .four))
+    #expect(half.byteCount * 2 == filter.byteCount)
   }
 
   @Test func theOrderOfTheHashesDoesNotReachTheBytes() throws {

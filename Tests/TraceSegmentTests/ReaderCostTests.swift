@@ -166,6 +166,31 @@ import TraceSource
     }
   }
 
+  @Test(arguments: 71..<74 as Range<UInt64>)
+  func `conditions on attributes have the same answers while shapes are passed by, and after`(seed: UInt64) throws {
+    var generator = RecordGenerator(seed: seed)
+    let records = generator.records(1500, traceCount: 20)
+    let fixture = try SegmentFixture(records, options: SegmentOptions(stripeRowCount: 2048))
+    for leaf in sampleLeaves() {
+      guard case .attribute = leaf else { continue }
+      let expected = records.filter { leaf.matches(resource: $0.resource, scope: $0.scope, span: $0.span) }
+      let stripe = try #require(try fixture.open().stripes.first)
+      for turn in 0..<6 {
+        // Each turn a part of the rows, and at last all: what one has left behind must not change the next.
+        var mask = RowMask(count: stripe.rowCount)
+        mask.set(turn == 5 ? 0..<stripe.rowCount : (turn * 100)..<(1500 - turn * 200))
+        let asked = try stripe.spanIDs(mask.rows).count
+        try stripe.filter(&mask, by: leaf)
+        #expect(mask.setCount <= asked)
+        if turn < 5 { continue }
+        // Records would need the shapes of all rows.
+        #expect(mask.setCount == expected.count, "seed \(seed), \(leaf)")
+        let found = try stripe.records(mask.rows).map { PlacedSpan($0) }
+        #expect(counted(found) == counted(expected), "seed \(seed), \(leaf)")
+      }
+    }
+  }
+
   @Test func `answers stay right when the cache holds next to nothing`() throws {
     var generator = RecordGenerator(seed: 66)
     let records = generator.records(500, traceCount: 30)

@@ -111,6 +111,27 @@ import TraceSource
     }
   }
 
+  @Test func `filters of a column stand side by side`() throws {
+    let records = (0..<4000).map { index in
+      var span = SpanRecord(traceID: TraceID(high: 0, low: UInt64(index + 1)), spanID: SpanID(1), name: "n")
+      span.attributes = [Attribute("each", .string("\(index * 7919)"))]
+      if index % 4 == 0 { span.attributes.append(Attribute("some", .string("\(index * 104_729)"))) }
+      return WrittenSpan(resource: Resource(), scope: InstrumentationScope(), span: span)
+    }
+    let reader = try PlainReader(try WrittenSegment(records, options: SegmentOptions(stripeRowCount: 2000)).bytes)
+    var end: UInt32 = 0
+    var filterCount = 0
+    for chunk in Set(reader.index.stripes.flatMap { $0.texts.map(\.chunk) }).sorted() {
+      for text in reader.index.stripes.compactMap({ $0.text(chunk) }) where text.filterByteCount > 0 {
+        #expect(text.filterOffset == end)
+        end = text.filterOffset + text.filterByteCount
+        filterCount += 1
+      }
+    }
+    #expect(filterCount == 4)
+    #expect(try reader.section(.valueFilters) { $0.count } == Int(end))
+  }
+
   @Test func theCatalogueCountsEveryValueAndResourcesOnceForEachSpan() throws {
     var random = WriterRecords(seed: 13)
     let records = random.records(250)

@@ -128,6 +128,12 @@ private struct FusePeeling: ~Copyable {
       }
     }
     switch width {
+    case .four:
+      var bytes = [UInt8](repeating: 0, count: width.byteCount(table.count))
+      for (place, fingerprint) in table.enumerated() {
+        bytes[place >> 1] |= UInt8(fingerprint & 15) << UInt8((place & 1) * 4)
+      }
+      return bytes
     case .eight: return table.map { UInt8(truncatingIfNeeded: $0) }
     case .sixteen:
       var bytes: [UInt8] = []

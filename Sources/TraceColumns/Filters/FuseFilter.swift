@@ -7,14 +7,18 @@ package enum FilterHash {
 }
 
 /// A binary fuse filter (Graf and Lemire, 2022): a set of 64-bit hashes in about nine bits each, never saying no to a
-/// member and yes to one stranger in 256 (8-bit fingerprints) or 65,536 (16-bit).
+/// member and yes to one stranger in 16 (4-bit fingerprints, in half the memory), 256 (8-bit) or 65,536 (16-bit).
 ///
 /// The table is cut into segments; a hash looks at one place in each of three neighbouring segments, and the exclusive
 /// or of the three fingerprints there is its own. Immutable; may be used from several threads at once.
 package struct FuseFilter: Sendable {
   package enum FingerprintWidth: UInt8, Sendable {
+    case four = 4
     case eight = 8
     case sixteen = 16
+
+    /// What so many fingerprints take.
+    func byteCount(_ count: Int) -> Int { (count * Int(rawValue) + 7) / 8 }
   }
 
   /// The most hashes in a filter; the table of more would exceed a gigabyte.
@@ -31,35 +35,23 @@ package struct FuseFilter: Sendable {
   let segmentExponent: Int
   /// How many segments a hash can start in; the table has two more.
   let segmentCount: Int
-  /// The fingerprints, little-endian.
+  /// The fingerprints, little-endian; of two that share a byte, the first is the low half.
   let fingerprints: [UInt8]
 
   /// How many bytes of memory the filter holds.
   package var byteCount: Int { fingerprints.count }
 
+  var geometry: FuseGeometry { FuseGeometry(segmentExponent: segmentExponent, segmentCount: segmentCount) }
+
   /// Whether the set may hold `hash`; false is certain. Three memory accesses.
   @inline(__always)
   package func contains(_ hash: UInt64) -> Bool {
-    guard count > 0 else { return false }
-    let mixed = FuseGeometry.mix(hash, attempt)
-    let geometry = FuseGeometry(segmentExponent: segmentExponent, segmentCount: segmentCount)
-    let places = geometry.places(of: mixed)
-    let fingerprint = FuseGeometry.fingerprint(of: mixed)
-    return fingerprints.withUnsafeBytes { bytes in
-      switch width {
-      case .eight:
-        return UInt8(truncatingIfNeeded: fingerprint) == bytes[places.0] ^ bytes[places.1] ^ bytes[places.2]
-      case .sixteen:
-        func load(_ place: Int) -> UInt16 { bytes.loadUnaligned(fromByteOffset: 2 &* place, as: UInt16.self) }
-        let found = UInt16(littleEndian: load(places.0) ^ load(places.1) ^ load(places.2))
-        return UInt16(truncatingIfNeeded: fingerprint) == found
-      }
-    }
+    fingerprints.withUnsafeBytes { geometry.holds(hash, attempt, width, $0) }
   }
 
   /// What a filter over `count` distinct hashes takes when encoded.
   package static func estimate(count: Int, width: FingerprintWidth) -> Int {
-    count == 0 ? 10 : FuseGeometry(count: count).tableCount * Int(width.rawValue) / 8 + 16
+    count == 0 ? 10 : width.byteCount(FuseGeometry(count: count).tableCount) + 16
   }
 
   /// Appends the filter: width u8, attempt u8, segment exponent u8, count varint, segment count varint, the
@@ -98,7 +90,7 @@ package struct FuseFilter: Sendable {
       throw failure("a filter over \(count) hashes has \(segmentCount) segments")
     }
     let tableCount = count == 0 ? 0 : (segmentCount + 2) << segmentExponent
-    let table = try reader.readBytes(tableCount * Int(width.rawValue) / 8)
+    let table = try reader.readBytes(width.byteCount(tableCount))
     let checkedByteCount = reader.offset - start
     let checksum = try reader.readUInt32()
     guard CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[..<checkedByteCount])) == checksum else {
@@ -195,5 +187,31 @@ struct FuseGeometry {
     let second = (first &+ 1 &<< segmentExponent) ^ Int(truncatingIfNeeded: mixed &>> 18) & mask
     let third = (first &+ 2 &<< segmentExponent) ^ Int(truncatingIfNeeded: mixed) & mask
     return (first, second, third)
+  }
+
+  /// Whether a table of this shape may hold `hash`; one without segments holds nothing.
+  ///
+  /// - Parameter fingerprints: the table, and maybe more behind it.
+  @inline(__always)
+  func holds(
+    _ hash: UInt64, _ attempt: UInt8, _ width: FuseFilter.FingerprintWidth, _ fingerprints: UnsafeRawBufferPointer
+  ) -> Bool {
+    guard segmentCount > 0 else { return false }
+    let mixed = Self.mix(hash, attempt)
+    let places = places(of: mixed)
+    let fingerprint = Self.fingerprint(of: mixed)
+    switch width {
+    case .four:
+      func load(_ place: Int) -> UInt8 { fingerprints[place &>> 1] &>> UInt8(truncatingIfNeeded: (place & 1) &<< 2) }
+      let found = load(places.0) ^ load(places.1) ^ load(places.2)
+      return (UInt8(truncatingIfNeeded: fingerprint) ^ found) & 15 == 0
+    case .eight:
+      let found = fingerprints[places.0] ^ fingerprints[places.1] ^ fingerprints[places.2]
+      return UInt8(truncatingIfNeeded: fingerprint) == found
+    case .sixteen:
+      func load(_ place: Int) -> UInt16 { fingerprints.loadUnaligned(fromByteOffset: 2 &* place, as: UInt16.self) }
+      let found = UInt16(littleEndian: load(places.0) ^ load(places.1) ^ load(places.2))
+      return UInt16(truncatingIfNeeded: fingerprint) == found
+    }
   }
 }

@@ -77,6 +77,10 @@ package enum SectionKind: UInt16, CaseIterable, Sendable {
   /// `IntegerPage`s one after another: `TraceKey.indexKey`, stripe number, trace ordinal in the stripe. Traces with
   /// equal keys stand side by side, even across a block boundary; the id in the stripe decides.
   case traceIndexBlocks = 14
+  /// `FuseFilter` over the `FilterHash` of every string and every bytes value that an attribute of a row, its events,
+  /// links, resource or scope has, of the empty text, and maybe of others. Left out where an attribute stands in a form of
+  /// its own (`opaqueAttribute`), whose value may be anything; a segment without it has to be asked.
+  case textFilter = 15
 
   /// Sections of later versions with this bit in their flags refuse the file when they are not understood.
   package static let mustUnderstandFlag: UInt16 = 1

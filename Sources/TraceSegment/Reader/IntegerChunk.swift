@@ -77,7 +77,6 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
   ) throws {
     guard !range.isEmpty else { return }
     let pageCount = ReadScratch.pageValueCount
-    if column == nil { scratch.page.update(repeating: 0) }
     var page = range.lowerBound / pageCount
     while page * pageCount < range.upperBound {
       let first = page * pageCount
@@ -91,6 +90,8 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
             isHeld = values.map { page.mayHold($0) } ?? true
             if isHeld { try page.decode(into: scratch.page) }
           }
+        } else {
+          scratch.page.update(repeating: 0)
         }
         if isHeld {
           try body(

@@ -62,6 +62,8 @@ final class LoadedStripe: CachedBlock {
   private let tally = ByteTally()
   /// How many traces were looked for row by row.
   let scanCount = Atomic<Int>(0)
+  /// How many questions passed the shapes by on their way to a few values.
+  let shapePassCount = Atomic<Int>(0)
   /// The trace that was looked for last: who asks for its rows asks for their parents next.
   let recentTrace = Mutex<(ordinal: Int, rows: [UInt32])?>(nil)
 
@@ -310,16 +312,21 @@ final class LoadedStripe: CachedBlock {
     }
   }
 
+  /// The shape of each row, event or link.
+  func shapeColumn(_ level: ColumnLevel) throws -> IntegerChunk {
+    let id =
+      switch level {
+      case .event: ChunkID.eventShape
+      case .link: ChunkID.linkShape
+      default: ChunkID.shape
+      }
+    return try integers(id, count: elementCount(level))
+  }
+
   func shapeMap(_ level: ColumnLevel, _ scratch: ReadScratch) throws -> ShapeMap {
     try part(.shapeMap(level)) {
       let shapes = try shapes(scratch)
-      let id =
-        switch level {
-        case .event: ChunkID.eventShape
-        case .link: ChunkID.linkShape
-        default: ChunkID.shape
-        }
-      let codes = try ShapeCodes(integers(id, count: elementCount(level)), shapeCount: shapes.count, scratch)
+      let codes = try ShapeCodes(shapeColumn(level), shapeCount: shapes.count, scratch)
       let map = ShapeMap(codes: codes, shapes: shapes)
       try check(map, isOf: level)
       return map

@@ -138,22 +138,14 @@ package final class Segment: SpanSource {
   /// The stripes of spans, in file order.
   package func spanStripes() throws -> [SegmentStripe] {
     if let known = resident.withLock({ $0.stripes }) { return known }
-    let buffer = try core.requiredSection(.stripeIndex)
-    let filtersByteCount = core.footer.section(.valueFilters)?.byteCount ?? 0
-    let index = try core.naming(.stripeIndex) {
-      try StripeIndex(
-        buffer.bytes, stripesEnd: core.footerOffset, filtersByteCount: filtersByteCount, at: buffer.fileOffset)
-    }
-    guard UInt64(index.stripes.count) == totals.stripeCount else {
-      throw core.place(.stripeIndex).damage("it names \(index.stripes.count) stripes of \(totals.stripeCount)")
-    }
-    let stripes = index.stripes.enumerated().map { SegmentStripe(core: core, index: $0.offset, summary: $0.element) }
+    let (summaries, byteCount) = try core.loadStripeIndex()
+    let stripes = summaries.enumerated().map { SegmentStripe(core: core, index: $0.offset, summary: $0.element) }
     return resident.withLock { resident in
       if let known = resident.stripes { return known }
       resident.stripes = stripes
       let numbers = stripes.lazy.flatMap(\.summary.numbers)
       resident.stripeByteCount =
-        buffer.byteCount * 3 + stripes.count * 256 + numbers.reduce(0) { $0 + $1.words.count * 8 + 48 }
+        byteCount * 3 + stripes.count * 256 + numbers.reduce(0) { $0 + $1.words.count * 8 + 48 }
       return stripes
     }
   }
@@ -190,11 +182,21 @@ package final class Segment: SpanSource {
         if !rows.isEmpty { located.append(LocatedRows(stripe: stripe, rows: rows)) }
       }
     }
-    if let partial = try partialStripe() {
-      let rows = try partial.rows(of: trace)
-      if !rows.isEmpty { located.append(LocatedRows(stripe: partial, rows: rows)) }
-    }
-    return located
+    return try located + partialRows(of: trace)
+  }
+
+  /// The index of traces is spared where the trace stands in one stripe alone.
+  package func rows(of trace: TraceID, around row: FoundRow) throws -> [LocatedRows]? {
+    guard let stripe = row.stripe as? SegmentStripe, stripe.core === core,
+      let rows = try stripe.rows(ofWholeTrace: trace, around: row.row)
+    else { return nil }
+    return try [LocatedRows(stripe: stripe, rows: rows)] + partialRows(of: trace)
+  }
+
+  private func partialRows(of trace: TraceID) throws -> [LocatedRows] {
+    guard let partial = try partialStripe() else { return [] }
+    let rows = try partial.rows(of: trace)
+    return rows.isEmpty ? [] : [LocatedRows(stripe: partial, rows: rows)]
   }
 
   package var contentNumber: UInt64? { number }
@@ -251,58 +253,6 @@ package final class Segment: SpanSource {
         return try place.naming { try TraceIndexBlock(buffer.bytes, firstKey: block.firstKey, place: place) }
       }
       result.append(contentsOf: loaded.places(of: key))
-    }
-    return result
-  }
-}
-
-/// Up to 512 entries of the trace index.
-final class TraceIndexBlock: CachedBlock {
-  /// A search for 20 traces asks for about as many blocks, which are small beside the stripes that it reads.
-  static let passCount = 8
-
-  private let keys: [UInt64]
-  private let stripes: [UInt64]
-  private let ordinals: [UInt64]
-
-  var residentByteCount: Int { keys.count * 24 + 64 }
-
-  /// - Parameter firstKey: what the head of the index says; a block that begins otherwise is not the one it names.
-  init(_ bytes: UnsafeRawBufferPointer, firstKey: UInt64, place: ChunkPlace) throws {
-    var rest = bytes
-    func page() throws -> [UInt64] {
-      let page = try IntegerPage(rest)
-      rest = UnsafeRawBufferPointer(rebasing: rest[page.byteCount...])
-      guard page.count <= SegmentFormat.traceIndexBlockCount else {
-        throw place.damage("it holds \(page.count) entries")
-      }
-      return try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) { buffer in
-        try page.decode(into: buffer)
-        return Array(buffer[..<page.count])
-      }
-    }
-    keys = try page()
-    stripes = try page()
-    ordinals = try page()
-    guard keys.count == stripes.count, keys.count == ordinals.count, keys.first == firstKey, rest.isEmpty else {
-      throw place.damage("it is not the block that the trace index names")
-    }
-    guard stripes.allSatisfy({ $0 <= UInt64(UInt32.max) }), ordinals.allSatisfy({ $0 <= UInt64(UInt32.max) }) else {
-      throw place.damage("it names a stripe or a trace that cannot exist")
-    }
-  }
-
-  func places(of key: UInt64) -> [(stripe: Int, ordinal: Int)] {
-    var low = 0
-    var high = keys.count
-    while low < high {
-      let middle = (low + high) / 2
-      if keys[middle] < key { low = middle + 1 } else { high = middle }
-    }
-    var result: [(stripe: Int, ordinal: Int)] = []
-    while low < keys.count, keys[low] == key {
-      result.append((Int(stripes[low]), Int(ordinals[low])))
-      low += 1
     }
     return result
   }

@@ -23,6 +23,7 @@ final class SegmentCore: Sendable {
     var keys: KeyTable?
     var resources: ResourceTable?
     var scopes: ScopeTable?
+    var textColumns: [TextColumnIndex]?
   }
   private let resident = Mutex(Resident())
 
@@ -44,6 +45,7 @@ final class SegmentCore: Sendable {
     resident.withLock {
       ($0.strings?.residentByteCount ?? 0) + ($0.keys?.residentByteCount ?? 0) + ($0.resources?.residentByteCount ?? 0)
         + ($0.scopes?.residentByteCount ?? 0)
+        + ($0.textColumns?.reduce(0) { $0 + $1.residentByteCount } ?? 0)
     }
   }
 
@@ -152,6 +154,39 @@ final class SegmentCore: Sendable {
     }
   }
 
+  /// The stripe index, read anew: the segment keeps its stripes.
+  func loadStripeIndex() throws -> (stripes: [StripeSummary], byteCount: Int) {
+    let buffer = try requiredSection(.stripeIndex)
+    let filtersByteCount = footer.section(.valueFilters)?.byteCount ?? 0
+    let index = try naming(.stripeIndex) {
+      try StripeIndex(
+        buffer.bytes, stripesEnd: footerOffset, filtersByteCount: filtersByteCount, at: buffer.fileOffset)
+    }
+    guard UInt64(index.stripes.count) == footer.totals.stripeCount else {
+      throw place(.stripeIndex).damage("it names \(index.stripes.count) stripes of \(footer.totals.stripeCount)")
+    }
+    resident.withLock { $0.textColumns = TextColumnIndex.columns(of: index.stripes) }
+    return (index.stripes, buffer.byteCount)
+  }
+
+  /// What the stripe index says of a text chunk; nil where no stripe has it.
+  func textColumn(_ chunk: UInt32) throws -> TextColumnIndex? {
+    let columns: [TextColumnIndex]
+    if let known = resident.withLock({ $0.textColumns }) {
+      columns = known
+    } else {
+      // Memory was given back while somebody held a stripe.
+      columns = TextColumnIndex.columns(of: try loadStripeIndex().stripes)
+    }
+    var low = 0
+    var high = columns.count
+    while low < high {
+      let middle = (low + high) / 2
+      if columns[middle].chunk < chunk { low = middle + 1 } else { high = middle }
+    }
+    return low < columns.count && columns[low].chunk == chunk ? columns[low] : nil
+  }
+
   /// Services and operations with their counts.
   func operations() throws -> OperationCounts {
     guard let entry = footer.section(.operations) else {
@@ -182,16 +217,6 @@ final class SegmentCore: Sendable {
             buffer, parts, count: footer.totals.partialCount, place: place(.partialSpans), scratch)
         }
       }
-    }
-  }
-
-  /// A filter over values of one column of one stripe. Its own checksum covers it.
-  func valueFilter(_ text: TextSummary) throws -> FilterBlock? {
-    guard text.filterByteCount > 0, let entry = footer.section(.valueFilters) else { return nil }
-    let offset = entry.offset + UInt64(text.filterOffset)
-    return try cache.block(BlockCache.Key(fileNumber: number, offset: offset)) {
-      let buffer = try SegmentBuffer(reading: file, path: path, at: offset, byteCount: Int(text.filterByteCount))
-      return try naming(.valueFilters) { try FilterBlock(buffer.bytes) }
     }
   }
 }

@@ -50,7 +50,12 @@ extension SegmentStripe {
     let isDecidedByShape = isAllOrNothing || test.passesAll(type)
     let known =
       isDecidedByShape ? nil : try indicesBeforeShapes(of: entry, level, passing: test, in: range, loaded, scratch)
-    if let known, known.isEmpty { return }
+    if let known {
+      if known.isEmpty { return }
+      if loaded.isPassingShapes {
+        return try loaded.forEachElement(of: code, level, at: known, in: range, scratch, body)
+      }
+    }
     let map = try loaded.shapeMap(level, scratch)
     let prefix = try loaded.prefix(of: code, in: map)
     let count = Int(prefix[prefix.count - 1])

@@ -87,10 +87,22 @@ extension SegmentStripe {
   func keepValues(
     _ column: IntegerChunk, _ mask: inout RowMask, _ scratch: ReadScratch, passes: (UInt64) -> Bool
   ) throws {
+    try keepPages(column, &mask, scratch, turn: { _, _ in }, passes: passes)
+  }
+
+  /// The same for what `turn` makes of the values of some rows, in their place.
+  @inline(__always)
+  func keepPages(
+    _ column: IntegerChunk, _ mask: inout RowMask, _ scratch: ReadScratch,
+    turn: (_ rows: Range<Int>, UnsafeMutableBufferPointer<UInt64>) -> Void, passes: (UInt64) -> Bool
+  ) throws {
     guard let first = mask.firstSet(), let last = mask.lastSet else { return }
     var kept = mask
     // From the first row of a word on, so that 64 verdicts are written at once.
-    try column.forEachPage(in: (first & ~63)..<(last + 1), scratch, neededRows: mask) { start, values in
+    try column.forEachPage(in: (first & ~63)..<(last + 1), scratch, neededRows: mask) { start, page in
+      // They stand in the scratch.
+      let values = UnsafeMutableBufferPointer(mutating: page)
+      turn(start..<(start &+ values.count), values)
       var place = 0
       while place < values.count {
         let end = min(place &+ 64, values.count)

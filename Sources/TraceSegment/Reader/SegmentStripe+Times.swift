@@ -3,7 +3,7 @@ import TraceSource
 
 // Conditions on when a span ran.
 extension SegmentStripe {
-  /// Runs that have to be cut at a bound of time from this number on are cheaper to cut with all starts at hand.
+  /// Runs that have to be cut at a bound of time from this number on are cheaper to cut row by row.
   private static let cutRunCount = 64
 
   /// Rows of a run ascend by start, so that each run is cut by bisection.
@@ -18,13 +18,18 @@ extension SegmentStripe {
     }
     guard !cut.isEmpty else { return }
     let times = try StripeTimes(loaded)
-    let all = cut.count < Self.cutRunCount ? nil : try times.starts(try loaded.ordinals(scratch))
+    if cut.count >= Self.cutRunCount {
+      let (ordinals, bases) = (try loaded.ordinals(scratch), try times.bases.decodeAll())
+      return try keepPages(times.offsets, &mask, scratch) { rows, offsets in
+        bases.withUnsafeBufferPointer { ordinals.add($0, of: rows, to: offsets) }
+      } passes: {
+        range.contains($0)
+      }
+    }
     for run in cut {
       let rows = runs.rows(of: run)
       var kept = rows
-      func first(_ passes: (UInt64) -> Bool) throws -> Int {
-        try kept.partition { passes(try all?[$0] ?? times.start($0)) }
-      }
+      func first(_ passes: (UInt64) -> Bool) throws -> Int { try kept.partition { passes(try times.start($0)) } }
       if runs.minimumStarts[run] < range.lowerBound { kept = try first { $0 >= range.lowerBound }..<kept.upperBound }
       if runs.maximumStarts[run] > range.upperBound { kept = kept.lowerBound..<(try first { $0 > range.upperBound }) }
       mask.clear(rows.lowerBound..<kept.lowerBound)

@@ -129,4 +129,15 @@ package final class SegmentStripe: SpanStripe {
       return try loaded.rows(ofTrace: ordinal, scratch).map { Int($0) }
     }
   }
+
+  /// The rows of a trace one of which is known, if all that the segment has of it stand in this stripe.
+  func rows(ofWholeTrace trace: TraceID, around row: Int) throws -> [Int]? {
+    guard row < rowCount else { return nil }
+    return try reading { loaded, scratch in
+      let ordinal = try StripeTimes(loaded).ordinal(row)
+      let flags = try loaded.integers(ChunkID.traceFlags, count: loaded.head.traceCount).value(at: ordinal)
+      guard flags == 0, try loaded.traceID(ordinal) == trace else { return nil }
+      return try loaded.rows(ofTrace: ordinal, scratch).map { Int($0) }
+    }
+  }
 }

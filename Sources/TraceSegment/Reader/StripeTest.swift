@@ -73,7 +73,7 @@ extension SegmentCore {
 
   // MARK: Boolean operators
 
-  private func stripeTest(_ predicate: SpanPredicate) throws -> StripeTest? {
+  func stripeTest(_ predicate: SpanPredicate) throws -> StripeTest? {
     switch predicate {
     case .leaf(let leaf): return try stripeTest(leaf)
     case .all(let parts): return all(try parts.map { try stripeTest($0) })
@@ -131,23 +131,42 @@ extension SegmentCore {
 
   /// A column that was left out holds empty texts.
   private func fixedTextTest(_ id: UInt32, _ test: TextTest) throws -> StripeTest? {
-    let text = try textTest(test)
-    let passesEmpty = test.matches("")
-    return { try $0.summary.text(id).map(text) ?? passesEmpty }
+    try textTest(id, test, passesLeftOut: test.matches(""))
   }
 
-  private func textTest(_ test: TextTest) throws -> (TextSummary) throws -> Bool {
+  /// - Parameter passesLeftOut: whether stripes without the column pass.
+  private func textTest(_ id: UInt32, _ test: TextTest, passesLeftOut: Bool = false) throws -> StripeTest? {
+    guard let column = try textColumn(id) else { return passesLeftOut ? { _ in true } : nil }
+    if let list = test.list, !passesLeftOut, !column.hasEmpty || !test.matches("") {
+      // What no two stripes share is known by hashes alone, and mostly nowhere.
+      let isShared = try column.hasShared && !strings().codes(of: list).isEmpty
+      if !isShared {
+        let stripes = try stripes(thatMayHold: list, column)
+        return stripes.isEmpty ? nil : { try stripes.contains($0.index) }
+      }
+    }
     let decision = try StringDecision(test, strings())
     let passesEmpty = test.matches("")
-    let hashes = test.list?.hashes
-    return { text in
+    var known: StripeSet?
+    return { stripe in
+      guard let text = stripe.summary.text(id) else { return passesLeftOut }
       if text.form == .empty { return text.valueCount > 0 && passesEmpty }
       if try decision.passesAny(of: text.shared) { return true }
       guard text.localDistinctCount > 0 else { return false }
-      // Texts that only one stripe has are known by their hashes alone.
-      guard let hashes, let filter = try self.valueFilter(text) else { return hashes?.isEmpty != true }
-      return hashes.contains { filter.contains($0) }
+      guard let list = test.list else { return true }
+      let stripes = try known ?? self.stripes(thatMayHold: list, column)
+      known = stripes
+      return try stripes.contains(stripe.index)
     }
+  }
+
+  /// The stripes that may hold one of the texts among those that no other stripe has.
+  private func stripes(thatMayHold list: TextList, _ column: TextColumnIndex) throws -> StripeSet {
+    if list.isEmpty { return StripeSet() }
+    if let filters = try valueFilters(column) { return filters.stripes(thatMayHold: list.hashes, of: column) }
+    var stripes = StripeSet()
+    for stripe in column.unfilteredStripes { stripes.insert(stripe) }
+    return stripes
   }
 
   // MARK: Attributes
@@ -174,8 +193,7 @@ extension SegmentCore {
       case .double: tests.append { $0.summary.number(id)?.mayHold(test.doubles) ?? false }
       case .string, .bytes:
         guard let own = test.text(type) else { continue }
-        let text = try textTest(own)
-        tests.append { try $0.summary.text(id).map(text) ?? false }
+        if let text = try textTest(id, own) { tests.append(text) }
       case .array, .map, .opaque, .opaqueAttribute: tests.append { $0.summary.text(id) != nil }
       }
     }

@@ -65,17 +65,4 @@ struct StripeTimes {
   static func visible(duration: UInt64, start: UInt64) -> UInt64 {
     start.addingReportingOverflow(duration).overflow ? 0 : duration
   }
-
-  /// The start of every row.
-  ///
-  /// - Parameter ordinals: of the same stripe.
-  func starts(_ ordinals: TraceOrdinals) throws -> [UInt64] {
-    let bases = try bases.decodeAll()
-    var starts = try offsets.decodeAll()
-    let rows = starts.indices
-    bases.withUnsafeBufferPointer { bases in
-      starts.withUnsafeMutableBufferPointer { ordinals.add(bases, of: rows, to: $0) }
-    }
-    return starts
-  }
 }

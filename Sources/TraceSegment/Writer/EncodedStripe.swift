@@ -16,6 +16,8 @@ struct EncodedStripe {
   var bytes: [UInt8] = []
   /// The value filters, one after another; offsets in the summary count from here.
   var filters: [UInt8] = []
+  /// Of the values of attributes under these filters.
+  var textHashes: [UInt64] = []
   /// For each run, strings of the table.
   var runServices: [UInt32] = []
   var runNames: [UInt32] = []

@@ -14,7 +14,7 @@ struct SegmentSections {
   }
 
   mutating func write(
-    stripes: [StripeSummary], filters: [UInt8], services: [UInt32], partials: PartialRecords,
+    stripes: [StripeSummary], filters: [UInt8], textHashes: [UInt64], services: [UInt32], partials: PartialRecords,
     to output: inout SegmentOutput
   ) throws {
     let strings = context.strings
@@ -42,6 +42,36 @@ struct SegmentSections {
     try output.append(.operations, operations())
     if partials.count > 0 { try output.append(.partialSpans, partialSpans(partials)) }
     try output.append(.traceIndexBlocks, blocks)
+    if let filter = textFilter(textHashes) { try output.append(.textFilter, filter) }
+  }
+
+  /// - Parameter hashes: of the texts that only one stripe's dictionary or column has.
+  private func textFilter(_ hashes: [UInt64]) -> ByteWriter? {
+    if context.keys.entries.contains(where: { $0.type == .opaqueAttribute }) { return nil }
+    var hashes = hashes + [FilterHash.hash([])]
+    let strings = context.strings
+    for id in strings.ids { hashes.append(FilterHash.hash(strings.bytes(id))) }
+    func add(_ attributes: [Attribute]) {
+      for attribute in attributes {
+        switch attribute.value {
+        case .string(let text): hashes.append(FilterHash.hash(Array(text.utf8)))
+        case .bytes(let bytes): hashes.append(FilterHash.hash(bytes))
+        default: break
+        }
+      }
+    }
+    for source in context.resources.sources { add(context.view.resources[source].resource.attributes) }
+    for source in context.scopes.sources { add(context.view.scopes[source].scope.attributes) }
+    // A text of several stripes or columns comes several times.
+    hashes.sort()
+    var distinct: [UInt64] = []
+    distinct.reserveCapacity(hashes.count)
+    for hash in hashes where hash != distinct.last { distinct.append(hash) }
+    // It stands before the filters of stripes, which are asked about what it lets through by mistake.
+    guard let filter = FuseFilter(distinct, width: .four) else { return nil }
+    var writer = ByteWriter()
+    filter.encode(into: &writer)
+    return writer
   }
 
   private func integers(_ values: [UInt64], into writer: inout ByteWriter) {

@@ -46,7 +46,8 @@ package enum SegmentWriter {
       view, partialRows, resources: envelopes.resources, scopes: envelopes.scopes)
     partials.include(in: &totals)
     try sections.write(
-      stripes: index.stripes, filters: index.filters, services: services, partials: partials, to: &output)
+      stripes: index.stripes, filters: index.filters, textHashes: index.textHashes, services: services,
+      partials: partials, to: &output)
     return try output.finish(totals, keys: keys, envelopes.resources.records.count, envelopes.scopes.records.count)
   }
 
@@ -81,10 +82,11 @@ package enum SegmentWriter {
 
   private static func writeStripes(
     _ stripes: consuming [EncodedStripe], _ context: StripeContext, _ output: inout SegmentOutput
-  ) throws -> (stripes: [StripeSummary], filters: [UInt8]) {
+  ) throws -> (stripes: [StripeSummary], filters: [UInt8], textHashes: [UInt64]) {
     let scratch = ColumnScratch(level: context.options.compressionLevel)
     var summaries: [StripeSummary] = []
     var filters: [UInt8] = []
+    var textHashes: [UInt64] = []
     for index in stripes.indices {
       // Taken out, so that memory is given back as the file grows.
       var stripe = EncodedStripe()
@@ -96,6 +98,7 @@ package enum SegmentWriter {
           .limitExceeded, "a stripe of \(stripe.bytes.count) bytes exceeds 4 GiB; write fewer rows to a stripe")
       }
       filters.append(contentsOf: stripe.filters)
+      textHashes += stripe.textHashes
       let filterBase = filters.count - stripe.filters.count
       let bytes = stripe.finish(context.strings, filterBase: filterBase, scratch: scratch) { id, byteCount in
         output.count(byteCount, asChunk: id)
@@ -106,7 +109,27 @@ package enum SegmentWriter {
       try output.append(bytes)
       summaries.append(stripe.summary)
     }
-    return (summaries, filters)
+    let arranged = arrange(filters, of: &summaries)
+    return (summaries, arranged, textHashes)
+  }
+
+  /// Puts the filters of a column of all stripes side by side: whoever asks is after one column.
+  private static func arrange(_ filters: [UInt8], of stripes: inout [StripeSummary]) -> [UInt8] {
+    var places: [(chunk: UInt32, stripe: Int, text: Int)] = []
+    for (stripe, summary) in stripes.enumerated() {
+      for (text, column) in summary.texts.enumerated() where column.filterByteCount > 0 {
+        places.append((column.chunk, stripe, text))
+      }
+    }
+    places.sort { ($0.chunk, $0.stripe) < ($1.chunk, $1.stripe) }
+    var arranged: [UInt8] = []
+    arranged.reserveCapacity(filters.count)
+    for place in places {
+      let text = stripes[place.stripe].texts[place.text]
+      stripes[place.stripe].texts[place.text].filterOffset = UInt32(arranged.count)
+      arranged += filters[Int(text.filterOffset)..<Int(text.filterOffset) + Int(text.filterByteCount)]
+    }
+    return arranged
   }
 }
 

@@ -76,7 +76,7 @@ extension StripeEncoder {
     }
     result.chunks.append(EncodedStripe.Chunk(id: id, range: start..<writer.count))
     summary.localDistinctCount = local.count
-    if isSearchable, !local.isEmpty { appendFilter(local, &summary) }
+    if isSearchable, !local.isEmpty { appendFilter(local, isAttribute: isAttribute, &summary) }
     result.summary.texts.append(summary)
   }
 
@@ -116,11 +116,12 @@ extension StripeEncoder {
     summary.shared = shared
   }
 
-  private func appendFilter(_ codes: [UInt32], _ summary: inout TextSummary) {
+  private func appendFilter(_ codes: [UInt32], isAttribute: Bool, _ summary: inout TextSummary) {
     var hashes: [UInt64] = []
     hashes.reserveCapacity(codes.count)
     for code in codes { hashes.append(FilterHash.hash(context.view.bytes(code))) }
     // Without a filter the stripe is read.
+    if isAttribute { result.textHashes += hashes }
     guard let filter = FuseFilter(hashes, width: .eight) else { return }
     var bytes = ByteWriter()
     filter.encode(into: &bytes)

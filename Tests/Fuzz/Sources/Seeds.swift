@@ -218,7 +218,7 @@ struct Seeds {
       }
     }
     for (index, count) in [0, 3, 100].enumerated() {
-      for width in [FuseFilter.FingerprintWidth.eight, .sixteen] {
+      for width in [FuseFilter.FingerprintWidth.four, .eight, .sixteen] {
         var writer = ByteWriter()
         FuseFilter((0..<UInt64(count)).map { $0 &* 0x9e37_79b9 }, width: width)?.encode(into: &writer)
         try add(.filter, "\(index)-\(width)", writer.bytes)

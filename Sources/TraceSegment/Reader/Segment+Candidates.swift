@@ -1,0 +1,59 @@
+package import TraceSource
+
+// The stripes that a search has to look at: what is known of the whole segment comes before what is known of each.
+extension Segment {
+  package func candidates(_ predicate: SpanPredicate, where isOpen: (StripeBounds) -> Bool) throws -> [any SpanStripe] {
+    // What the footer says costs no section.
+    guard isOpen(bounds), predicate.mayMatch(bounds) else { return [] }
+    var found: [any SpanStripe] = []
+    if try core.mayHold(textsOf: predicate) {
+      let stripes = try spanStripes()
+      var open = stripes.map { $0.rowCount > 0 && isOpen($0.bounds) }
+      try keep(&open, of: stripes, predicate)
+      for (stripe, isOpen) in zip(stripes, open) where isOpen { found.append(stripe) }
+    }
+    if let partial = try partialStripe(), isOpen(partial.bounds), try predicate.mayMatch(partial) {
+      found.append(partial)
+    }
+    return found
+  }
+
+  /// Closes the stripes that can't hold a row that passes.
+  private func keep(_ open: inout [Bool], of stripes: [SegmentStripe], _ predicate: SpanPredicate) throws {
+    if case .all(let parts) = predicate {
+      // What the cheap first parts rule out, the others need not read an index for.
+      for part in parts where open.contains(true) { try keep(&open, of: stripes, part) }
+      return
+    }
+    let test = try core.stripeTest(predicate)
+    for index in open.indices where open[index] { open[index] = try test.map { try $0(stripes[index]) } ?? false }
+  }
+}
+
+extension SegmentCore {
+  /// False when no row of the segment can pass, because it would need a text that is no value of any attribute.
+  func mayHold(textsOf predicate: SpanPredicate) throws -> Bool {
+    var filter: FilterBlock?
+    return try mayHold(textsOf: predicate, &filter)
+  }
+
+  private func mayHold(textsOf predicate: SpanPredicate, _ filter: inout FilterBlock?) throws -> Bool {
+    switch predicate {
+    case .leaf(.attribute(_, _, let test)):
+      guard let hashes = test.textHashes, let entry = footer.section(.textFilter) else { return true }
+      let known = try filter ?? textFilter(entry)
+      filter = known
+      return hashes.contains { known.contains($0) }
+    case .all(let parts): return try parts.allSatisfy { try mayHold(textsOf: $0, &filter) }
+    case .any(let parts): return try parts.contains { try mayHold(textsOf: $0, &filter) }
+    case .leaf, .not: return true
+    }
+  }
+
+  private func textFilter(_ entry: SectionEntry) throws -> FilterBlock {
+    try cache.block(BlockCache.Key(fileNumber: number, offset: entry.offset)) {
+      let buffer = try requiredSection(.textFilter)
+      return try naming(.textFilter) { try FilterBlock(buffer.bytes) }
+    }
+  }
+}
