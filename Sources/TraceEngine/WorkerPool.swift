@@ -49,7 +49,8 @@ final class WorkerPool: Sendable {
       if !queue.isClosed { queue.jobs.append(job) }
       return !queue.isClosed
     }
-    queue.wakeAll()
+    // One thread for one job: the others would only take the processors from whoever waits for the answer.
+    queue.wakeOne()
     return isAccepted
   }
 

@@ -21,7 +21,7 @@ package enum ControlKey {
   /// Whether answers leave the key out unless they are raw.
   package static func isHidden(_ key: String) -> Bool {
     // Every attribute of an answer is asked, and six texts are compared only with those that begin alike.
-    guard key.utf8.starts(with: prefix.utf8) else { return false }
+    guard key.utf8.first == prefix.utf8.first, key.utf8.starts(with: prefix.utf8) else { return false }
     return switch key {
     case partial, sequence, observed, removed, roleService, roleKind: true
     default: false

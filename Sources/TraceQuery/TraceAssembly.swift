@@ -75,7 +75,7 @@ package struct TraceAssembly {
   }
 
   private mutating func isNew(_ record: SourceSpan) -> Bool {
-    guard repeatedIDs.contains(record.span.spanID.rawValue) else { return true }
+    guard !repeatedIDs.isEmpty, repeatedIDs.contains(record.span.spanID.rawValue) else { return true }
     return seen.insert(
       ContentHash.canonicalBytes(resource: record.resource, scope: record.scope, span: record.span)
     ).inserted
@@ -115,25 +115,31 @@ extension SpanRecord {
 
 /// Groups records under their resources and scopes as they come.
 private struct ChunkBuilder {
-  var chunk: TraceChunk
+  private let trace: TraceID
+  private var groups: [ResourceSpans] = []
+  private var states: [Int: SpanState] = [:]
   private var spanCount = 0
 
-  init(trace: TraceID) { chunk = TraceChunk(traceID: trace, data: TraceData()) }
+  init(trace: TraceID) { self.trace = trace }
 
   var isEmpty: Bool { spanCount == 0 }
 
+  var chunk: TraceChunk { TraceChunk(traceID: trace, data: TraceData(resourceSpans: groups), states: states) }
+
   mutating func append(_ record: SourceSpan, _ options: ReadOptions, nowNanoseconds: UInt64) {
-    var groups = chunk.data.resourceSpans
-    chunk.data.resourceSpans = []
-    if groups.last?.resource != record.resource { groups.append(ResourceSpans(resource: record.resource)) }
-    let group = groups.count - 1
-    if groups[group].scopeSpans.last?.scope != record.scope {
-      groups[group].scopeSpans.append(ScopeSpans(scope: record.scope))
+    var group = groups.count - 1
+    if group < 0 || groups[group].resource != record.resource {
+      groups.append(ResourceSpans(resource: record.resource))
+      group += 1
     }
-    groups[group].scopeSpans[groups[group].scopeSpans.count - 1].spans.append(record.visibleSpan(options))
-    chunk.data.resourceSpans = groups
+    var scope = groups[group].scopeSpans.count - 1
+    if scope < 0 || groups[group].scopeSpans[scope].scope != record.scope {
+      groups[group].scopeSpans.append(ScopeSpans(scope: record.scope))
+      scope += 1
+    }
+    groups[group].scopeSpans[scope].spans.append(record.visibleSpan(options))
     let state = record.state(options, nowNanoseconds: nowNanoseconds)
-    if state != .final { chunk.states[spanCount] = state }
+    if state != .final { states[spanCount] = state }
     spanCount += 1
   }
 }

@@ -10,7 +10,7 @@ import TraceSource
     let shapes = StripeShapes([[], [0], [0, 1], [1, 0, 0], [2, 1, 2]])
     let codes = (0..<count).map { _ in UInt32(random.below(shapes.count)) }
     let map = ShapeMap(codes: ShapeCodes(codes), shapes: shapes)
-    var counter = SlotCounter(entryCount: 4)
+    var counter = SlotCounter(entryCount: 4, shapeCount: shapes.count)
     for entry in 0..<4 as Range<UInt32> {
       // The plain way: the values of the entry in element order.
       var owners: [Int] = []
@@ -26,7 +26,7 @@ import TraceSource
         var indices: [Int] = []
         counter.begin(element, of: map)
         for slot in shapes.entries(Int(codes[element])) where slot == entry {
-          indices.append(Int(prefix[element >> ShapeMap.blockShift]) + counter.next(slot))
+          indices.append(Int(prefix[element >> ShapeMap.blockShift]) + Int(counter.next(slot)))
         }
         counter.end(element, of: map)
         #expect(indices == owners.indices.filter { owners[$0] == element })

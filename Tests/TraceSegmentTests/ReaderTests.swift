@@ -41,6 +41,29 @@ import TraceSource
     }
   }
 
+  @Test func `texts of small dictionaries are the same whenever they are read`() throws {
+    var generator = RecordGenerator(seed: 14)
+    var random = SeededRandom(seed: 14)
+    // Letters alone, and few of them twice: a dictionary of the column, not of the segment, and no template.
+    let words = (0..<400).map { _ in
+      String(decoding: (0..<12).map { _ in UInt8(97 + random.below(26)) }, as: UTF8.self)
+    }
+    let records = generator.records(1600, traceCount: 100).map { record in
+      var record = record
+      record.span.attributes.append(Attribute("word", .string(random.pick(words))))
+      return record
+    }
+    let segment = try SegmentFixture(records, options: SegmentOptions(stripeRowCount: 4096)).open()
+    let traces = Dictionary(grouping: records, by: \.span.traceID)
+    // Asked again, a small dictionary is kept.
+    for _ in 0..<2 {
+      for (trace, own) in traces {
+        let found = try segment.rows(of: trace).flatMap { try $0.stripe.records($0.rows).map { PlacedSpan($0) } }
+        #expect(counted(found) == counted(own))
+      }
+    }
+  }
+
   @Test(arguments: [21, 22] as [UInt64])
   func `every leaf finds what the records say`(seed: UInt64) throws {
     var generator = RecordGenerator(seed: seed)

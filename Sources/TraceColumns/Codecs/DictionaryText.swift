@@ -7,7 +7,8 @@ struct DictionaryText {
   static let maximumByteCount = 16 << 20
 
   let count: Int
-  private let list: SortedTextList
+  /// The distinct strings.
+  let list: SortedTextList
   private let indices: IntegerColumn
 
   static func encode(_ distinct: DistinctTexts, into writer: inout ByteWriter, scratch: ColumnScratch) {
@@ -66,12 +67,32 @@ struct DictionaryText {
     }
   }
 
+  /// Which string of the list each of ascending rows has.
+  func codes(_ rows: [Int]) throws(BytesError) -> [Int] {
+    var codes: [Int] = []
+    codes.reserveCapacity(rows.count)
+    for code in try indices.gather(rows) { codes.append(try checked(code)) }
+    return codes
+  }
+
   func gather(
     _ rows: [Int], scratch: ColumnScratch, _ body: (Int, UnsafeRawBufferPointer) throws(BytesError) -> Void
   ) throws(BytesError) {
-    let codes = try indices.gather(rows)
-    for (place, code) in codes.enumerated() {
-      try list.withText(at: try checked(code), scratch: scratch) { text throws(BytesError) in try body(place, text) }
+    let codes = try codes(rows)
+    if codes.count == 1 {
+      return try list.withText(at: codes[0], scratch: scratch) { text throws(BytesError) in try body(0, text) }
+    }
+    // A chunk is opened once, for all of its strings that are asked for.
+    let places = codes.indices.sorted { codes[$0] < codes[$1] }
+    var arena = TextArena()
+    var textOfPlace = [Int](repeating: 0, count: codes.count)
+    try list.forEach(at: places.map { codes[$0] }, scratch: scratch) { order, text throws(BytesError) in
+      let isRepeated = order > 0 && codes[places[order]] == codes[places[order - 1]]
+      if !isRepeated { arena.append(text) }
+      textOfPlace[places[order]] = arena.count - 1
+    }
+    try arena.withTexts { text throws(BytesError) in
+      for place in codes.indices { try body(place, text(textOfPlace[place])) }
     }
   }
 

@@ -176,6 +176,14 @@ package struct IntegerPage: @unchecked Sendable {
     }
   }
 
+  /// Whether `value(at:)` goes through all values before the one that is asked for, or builds the table of a code first.
+  package var isCostlyForOne: Bool {
+    switch encoding {
+    case .constant, .packed, .patched, .dictionary, .runs: false
+    case .delta, .zigzagDelta, .huffman, .steps: true
+    }
+  }
+
   /// One line for people: encoding, width, scale, counts.
   package func describe() -> String {
     let detail =

@@ -105,6 +105,9 @@ struct RawText {
     return (block == 0 ? 0 : rowEnds[block - 1])..<rowEnds[block]
   }
 
+  /// The rows of the block that holds a row below the count.
+  func rowsOfBlock(with row: Int) -> Range<Int> { rows(ofBlock: block(ofRow: row)) }
+
   private func block(ofRow row: Int) -> Int {
     guard !rowEnds.isEmpty else { return row / Self.blockRowCount }
     var lower = 0

@@ -117,28 +117,57 @@ struct TemplateText {
   }
 
   /// The template of a row and how many rows before it have the same one.
-  private func place(of row: Int) throws(BytesError) -> (id: Int, rank: Int) {
-    try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) {
-      buffer throws(BytesError) in
-      let page = row / IntegerPage.maximumCount
-      try ids.decodePage(page, into: buffer)
-      let place = row % IntegerPage.maximumCount
-      let id = buffer[place]
-      guard id <= UInt64(templates.count) else { throw Self.disagreement }
-      var rank = 0
-      var index = 0
-      while index < place {
-        rank &+= buffer[index] == id ? 1 : 0
-        index &+= 1
-      }
-      return (Int(id), rank + (try self.rank(of: Int(id), beforePage: page)))
+  ///
+  /// - Parameter ids: of the row's page.
+  private func place(
+    of row: Int, _ ids: UnsafeMutableBufferPointer<UInt64>
+  ) throws(BytesError) -> (id: Int, rank: Int) {
+    let place = row % IntegerPage.maximumCount
+    let id = ids[place]
+    guard id <= UInt64(templates.count) else { throw Self.disagreement }
+    var rank = 0
+    var index = 0
+    while index < place {
+      rank &+= ids[index] == id ? 1 : 0
+      index &+= 1
     }
+    return (Int(id), rank + (try self.rank(of: Int(id), beforePage: row / IntegerPage.maximumCount)))
   }
 
   func withValue<Result>(
     at row: Int, scratch: ColumnScratch, _ body: (UnsafeRawBufferPointer) throws(BytesError) -> Result
   ) throws(BytesError) -> Result {
-    let (id, rank) = try place(of: row)
+    let place = try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) {
+      buffer throws(BytesError) in
+      try ids.decodePage(row / IntegerPage.maximumCount, into: buffer)
+      return try self.place(of: row, buffer)
+    }
+    return try withValue(of: place.id, at: place.rank, scratch: scratch, body)
+  }
+
+  /// Hands the strings of ascending rows to `body` with their place in `rows`. Opens each page of ids once.
+  func gather(
+    _ rows: [Int], scratch: ColumnScratch, _ body: (Int, UnsafeRawBufferPointer) throws(BytesError) -> Void
+  ) throws(BytesError) {
+    try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) {
+      buffer throws(BytesError) in
+      var decoded = -1
+      for (place, row) in rows.enumerated() {
+        let page = row / IntegerPage.maximumCount
+        if page != decoded {
+          try ids.decodePage(page, into: buffer)
+          decoded = page
+        }
+        let (id, rank) = try self.place(of: row, buffer)
+        try withValue(of: id, at: rank, scratch: scratch) { text throws(BytesError) in try body(place, text) }
+      }
+    }
+  }
+
+  /// Hands a string to `body`, by its template and its rank among the strings that have it.
+  private func withValue<Result>(
+    of id: Int, at rank: Int, scratch: ColumnScratch, _ body: (UnsafeRawBufferPointer) throws(BytesError) -> Result
+  ) throws(BytesError) -> Result {
     guard id < templates.count else {
       guard rank < others.count else { throw Self.disagreement }
       return try others.withValue(at: rank, scratch: scratch, body)

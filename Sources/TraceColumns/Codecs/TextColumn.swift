@@ -115,11 +115,28 @@ package struct TextColumn: @unchecked Sendable {
     switch content {
     case .raw(let raw): try raw.gather(rows, scratch: scratch, body)
     case .dictionary(let dictionary): try dictionary.gather(rows, scratch: scratch, body)
-    case .template(let template):
-      for (place, row) in rows.enumerated() {
-        try template.withValue(at: row, scratch: scratch) { text throws(BytesError) in try body(place, text) }
-      }
+    case .template(let template): try template.gather(rows, scratch: scratch, body)
     }
+  }
+
+  /// The distinct strings, where rows have numbers of them; see `dictionaryCodes(_:)`.
+  package var dictionary: SortedTextList? {
+    if case .dictionary(let dictionary) = content { return dictionary.list }
+    return nil
+  }
+
+  /// Which string of the dictionary each of ascending rows has; none where there is no dictionary.
+  package func dictionaryCodes(_ rows: [Int]) throws(BytesError) -> [Int] {
+    precondition(rows.allSatisfy { $0 >= 0 && $0 < count }, "rows outside of their column")
+    guard case .dictionary(let dictionary) = content else { return [] }
+    return try dictionary.codes(rows)
+  }
+
+  /// The rows whose strings are inflated with that of a row, at least this one.
+  package func rowsInflated(with row: Int) -> Range<Int> {
+    precondition(row >= 0 && row < count, "a row outside of its column")
+    if case .raw(let raw) = content { return raw.rowsOfBlock(with: row) }
+    return row..<(row + 1)
   }
 
   /// The byte counts of strings, about and without reading them. Those that are stored in other ways than as they are

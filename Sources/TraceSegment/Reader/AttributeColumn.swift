@@ -26,29 +26,23 @@ final class AttributeColumn: StripePart {
     self.values = values
   }
 
-  /// Calls `body` with the place of each of ascending `indices` and the attribute that its value makes.
-  func forEachAttribute(
-    at indices: [Int], _ strings: StringTable, _ scratch: ReadScratch, _ body: (_ place: Int, Attribute) -> Void
-  ) throws {
+  /// Appends the attributes that the values at ascending `indices` make.
+  func append(at indices: [Int], to list: AttributeList, _ strings: StringTable, _ scratch: ReadScratch) throws {
     switch values {
-    case .none:
-      let attribute = Attribute(key, type == .empty ? .empty : .absent)
-      for place in indices.indices { body(place, attribute) }
+    case .none: for _ in indices { list.append(Attribute(key, type == .empty ? .empty : .absent)) }
     case .words(let chunk):
-      for (place, word) in try chunk.gather(indices).enumerated() {
-        body(
-          place, Attribute(key, type == .bool ? .bool(word != 0) : .int(Int64(bitPattern: NumberOrder.int(word)))))
+      for word in try chunk.gather(indices, isKeeping: true) {
+        list.append(
+          Attribute(key, type == .bool ? .bool(word != 0) : .int(Int64(bitPattern: NumberOrder.int(word)))))
       }
     case .doubles(let chunk):
-      for (place, index) in indices.enumerated() {
-        body(place, Attribute(key, .double(Double(bitPattern: try chunk.value(at: index)))))
-      }
+      for index in indices { list.append(Attribute(key, .double(Double(bitPattern: try chunk.value(at: index))))) }
     case .text(let chunk):
       // Rows of one operation stand side by side and mostly agree.
       var last = Attribute(key, .absent)
-      try chunk.forEachValue(at: indices, strings, scratch) { place, bytes in
+      try chunk.forEachValue(at: indices, strings, scratch) { _, bytes in
         if let bytes { last = try AttributeDecoding.attribute(key, type, bytes, chunk.place) }
-        body(place, last)
+        list.append(last)
       }
     }
   }

@@ -33,22 +33,24 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
 
   var residentByteCount: Int { 128 + opened.byteCount }
 
-  func value(at index: Int) throws -> UInt64 {
+  /// - Parameter isKeeping: whether a page that takes long for one value is opened at once.
+  func value(at index: Int, isKeeping: Bool = false) throws -> UInt64 {
     guard opened.count > 0 else { return 0 }
     let (page, offset) = (index / IntegerPage.maximumCount, index % IntegerPage.maximumCount)
     do {
       if let value = try opened.withObject(at: page, as: OpenPage.self, { try $0.value(at: offset) }) { return value }
-      return try value(at: offset, ofClosed: page)
+      return try value(at: offset, ofClosed: page, isKeeping: isKeeping)
     } catch { throw place.named(error) }
   }
 
-  /// What is asked for once or twice is not worth keeping: a trace wants a value or two of most pages that it touches.
+  /// What is asked for once or twice is not worth keeping: a search wants a value or two of the pages that it touches.
   @inline(never)
-  private func value(at offset: Int, ofClosed index: Int) throws -> UInt64 {
+  private func value(at offset: Int, ofClosed index: Int, isKeeping: Bool) throws -> UInt64 {
     let shift = UInt64(2 &* (index & 31))
     guard askCounts.load(ordering: .relaxed) &>> shift & 3 < 3 else { return try open(index).value(at: offset) }
     askCounts.add(1 &<< shift, ordering: .relaxed)
-    return try page(index).value(at: offset)
+    let page = try page(index)
+    return try isKeeping && page.isCostlyForOne ? open(index).value(at: offset) : page.value(at: offset)
   }
 
   private func page(_ index: Int) throws -> IntegerPage {
@@ -137,11 +139,14 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
   }
 
   /// The values of ascending rows inside the column.
-  func gather(_ rows: [Int]) throws -> [UInt64] {
+  ///
+  /// - Parameter isKeeping: see `value(at:isKeeping:)`. Where one trace is read others are, and their rows stand all over
+  ///   the pages.
+  func gather(_ rows: [Int], isKeeping: Bool = false) throws -> [UInt64] {
     guard let column else { return [UInt64](repeating: 0, count: rows.count) }
     // A few rows of each page are likely asked for again; many are cheaper decoded and forgotten.
     if rows.count > 16 * column.pageCount { return try place.naming { try column.gather(rows) } }
-    return try rows.map { try value(at: $0) }
+    return try rows.map { try value(at: $0, isKeeping: isKeeping) }
   }
 
   /// For each element, the sum of the values before it, then the total, which must be `total`.

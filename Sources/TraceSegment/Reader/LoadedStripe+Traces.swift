@@ -44,20 +44,21 @@ final class TraceOrdinals: StripePart {
       return rows
     }
     let target = UInt16(truncatingIfNeeded: ordinal)
-    let pattern = UInt64(target) &* 0x0001_0001_0001_0001
+    let pattern = SIMD16<UInt16>(repeating: target)
     narrow.withUnsafeBytes { bytes in
+      @inline(__always)
+      func hits(_ row: Int) -> SIMD4<UInt64> {
+        let ordinals = bytes.loadUnaligned(fromByteOffset: row &* 2, as: SIMD16<UInt16>.self)
+        // All bits of a lane whose ordinals agree.
+        return unsafeBitCast(ordinals .== pattern, to: SIMD4<UInt64>.self)
+      }
       var row = 0
-      // Four lanes a word: a lane is zero, and borrows, exactly where the first equal ordinal of the word stands.
-      while row &+ 8 <= narrow.count {
-        let first = bytes.loadUnaligned(fromByteOffset: row &* 2, as: UInt64.self) ^ pattern
-        let second = bytes.loadUnaligned(fromByteOffset: row &* 2 &+ 8, as: UInt64.self) ^ pattern
-        let hits =
-          ((first &- 0x0001_0001_0001_0001) & ~first | (second &- 0x0001_0001_0001_0001) & ~second)
-          & 0x8000_8000_8000_8000
-        if hits != 0 {
-          for place in row..<(row &+ 8) where narrow[place] == target { rows.append(UInt32(place)) }
+      while row &+ 64 <= narrow.count {
+        let all = hits(row) | hits(row &+ 16) | hits(row &+ 32) | hits(row &+ 48)
+        if all[0] | all[1] | all[2] | all[3] != 0 {
+          for place in row..<(row &+ 64) where narrow[place] == target { rows.append(UInt32(place)) }
         }
-        row &+= 8
+        row &+= 64
       }
       while row < narrow.count {
         if narrow[row] == target { rows.append(UInt32(row)) }
@@ -88,24 +89,9 @@ extension LoadedStripe {
     if let recent = recentTrace.withLock({ $0 }), recent.ordinal == ordinal { return recent.rows[...] }
     let count = scanCount.add(1, ordering: .relaxed).newValue
     guard count <= Self.scannedTraceCount else { return try traceRows(scratch).rows(of: ordinal) }
-    // One trace is found quicker on the way through the pages; for the next one all ordinals are kept.
-    let rows = try count == 1 ? decodedRows(ofTrace: ordinal, scratch) : ordinals(scratch).rows(of: ordinal)
+    let rows = try ordinals(scratch).rows(of: ordinal)
     recentTrace.withLock { $0 = (ordinal, rows) }
     return rows[...]
-  }
-
-  private func decodedRows(ofTrace ordinal: Int, _ scratch: ReadScratch) throws -> [UInt32] {
-    if let known = known(.ordinals, as: TraceOrdinals.self) { return known.rows(of: ordinal) }
-    let target = UInt64(ordinal)
-    var rows: [UInt32] = []
-    try ordinalColumn().forEachPage(in: 0..<head.rowCount, scratch) { first, values in
-      var index = 0
-      while index < values.count {
-        if values[index] == target { rows.append(UInt32(truncatingIfNeeded: first &+ index)) }
-        index &+= 1
-      }
-    }
-    return rows
   }
 
   func traceRows(_ scratch: ReadScratch) throws -> TraceRows {

@@ -18,7 +18,7 @@ final class ByteTally: Sendable {
 final class OpenPage: @unchecked Sendable {
   /// Nil when the values were decoded.
   private let page: IntegerPage?
-  /// The decoded values less their minimum, `valueByteCount` bytes each.
+  /// The decoded values less `minimum`, modulo 2^64, `valueByteCount` bytes each.
   private let values: UnsafeMutableRawPointer?
   private let valueByteCount: Int
   private let minimum: UInt64
@@ -41,14 +41,15 @@ final class OpenPage: @unchecked Sendable {
     ) { buffer in
       try page.decode(into: buffer)
       let decoded = UnsafeMutableBufferPointer(rebasing: buffer[..<page.count])
-      var least = decoded[0]
-      var greatest = decoded[0]
-      for value in decoded {
-        least = min(least, value)
-        greatest = max(greatest, value)
+      // Nearly every encoding counts from the least value; where one does not, values take more bytes.
+      let least = page.base
+      var bits: UInt64 = 0
+      var index = 0
+      while index < decoded.count {
+        bits |= decoded[index] &- least
+        index &+= 1
       }
-      let bitCount = 64 - (greatest - least).leadingZeroBitCount
-      switch bitCount {
+      switch 64 - bits.leadingZeroBitCount {
       case ...8: return (Self.narrow(decoded, less: least, as: UInt8.self), 1, least)
       case ...16: return (Self.narrow(decoded, less: least, as: UInt16.self), 2, least)
       case ...32: return (Self.narrow(decoded, less: least, as: UInt32.self), 4, least)
@@ -64,8 +65,10 @@ final class OpenPage: @unchecked Sendable {
   ) -> UnsafeMutableRawPointer {
     let raw = UnsafeMutableRawPointer.allocate(byteCount: values.count * MemoryLayout<Narrow>.stride, alignment: 8)
     let target = raw.bindMemory(to: type, capacity: values.count)
-    for index in 0..<values.count {
+    var index = 0
+    while index < values.count {
       (target + index).initialize(to: Narrow(truncatingIfNeeded: values[index] &- minimum))
+      index &+= 1
     }
     return raw
   }

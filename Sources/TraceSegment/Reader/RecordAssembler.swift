@@ -7,12 +7,12 @@ import TraceSource
 /// Builds records from the columns of one stripe. Columns are opened once for all rows.
 struct RecordAssembler {
   private let core: SegmentCore
-  private let loaded: LoadedStripe
-  private let scratch: ReadScratch
-  private let strings: StringTable
+  let loaded: LoadedStripe
+  let scratch: ReadScratch
+  let strings: StringTable
   private let runs: RunDirectory
   private let times: StripeTimes
-  private var counter: SlotCounter
+  var counter: SlotCounter
 
   init(_ core: SegmentCore, _ loaded: LoadedStripe, _ scratch: ReadScratch) throws {
     self.core = core
@@ -21,18 +21,20 @@ struct RecordAssembler {
     strings = try core.strings()
     runs = try loaded.runs(scratch)
     times = try StripeTimes(loaded)
-    counter = SlotCounter(entryCount: loaded.catalogue.count)
+    counter = SlotCounter(entryCount: loaded.catalogue.count, shapeCount: try loaded.shapes(scratch).count)
   }
 
   /// The records of ascending rows inside the stripe.
   mutating func records(_ rows: [Int]) throws -> [SourceSpan] {
     let count = loaded.head.rowCount
-    func gathered(_ id: UInt32) throws -> [UInt64] { try loaded.integers(id, count: count).gather(rows) }
+    func gathered(_ id: UInt32) throws -> [UInt64] {
+      try loaded.integers(id, count: count).gather(rows, isKeeping: true)
+    }
     let ordinals = try times.ordinals(of: rows)
     let offsets = try times.offsets.gather(rows)
     let durations = try times.durations.gather(rows)
     let spanIDs = try gathered(ChunkID.spanID)
-    let parents = try ParentReader(loaded, scratch).parents(of: rows, times, scratch)
+    let parents = try ParentReader(loaded, scratch).parents(of: rows, spanIDs, times, scratch)
     let resources = try gathered(ChunkID.resource)
     let scopes = try gathered(ChunkID.scope)
     let statusCodes = try gathered(ChunkID.statusCode)
@@ -41,63 +43,63 @@ struct RecordAssembler {
     let droppedAttributes = try gathered(ChunkID.droppedAttributeCount)
     let droppedEvents = try gathered(ChunkID.droppedEventCount)
     let droppedLinks = try gathered(ChunkID.droppedLinkCount)
+    let hasStatus = statusAbsences.map { $0 == 0 }
+    let statedRows = hasStatus.contains(false) ? zip(rows, hasStatus).filter(\.1).map(\.0) : rows
     let statusMessages = try loaded.text(ChunkID.statusMessage, count: count, scratch)
-    let traceStates = try loaded.text(ChunkID.traceState, count: count, scratch)
-    let unknownFields = try loaded.text(ChunkID.unknownFields, count: count, scratch)
+      .strings(at: statedRows, strings, scratch)
     let statusUnknownFields = try loaded.text(ChunkID.statusUnknownFields, count: count, scratch)
-    let resourceList = try loaded.resourceList(scratch)
-    let scopeList = try loaded.scopeList(scratch)
+      .bytes(at: statedRows, strings, scratch)
+    let traceStates = try loaded.text(ChunkID.traceState, count: count, scratch).strings(at: rows, strings, scratch)
+    let unknownFields = try loaded.text(ChunkID.unknownFields, count: count, scratch).bytes(at: rows, strings, scratch)
     let attributes = try attributes(of: rows, loaded.shapeMap(.span, scratch))
-    let starts = try zip(ordinals, offsets).map { try times.bases.value(at: $0) &+ $1 }
+    let starts = try starts(ordinals, offsets)
     let events = try events(loaded.events(of: rows, scratch), starts: starts)
     let links = try links(loaded.links(of: rows, scratch))
 
-    var knownTrace: (ordinal: Int, id: TraceID)?
-    var knownName: (run: Int, text: String)?
+    // Neighbours mostly share what stands here.
+    var known: (ordinal: Int, trace: TraceID)?
+    var knownRun: (run: Int, name: String)?
+    var envelopes = try Envelopes(core, loaded, scratch)
+    var statusCount = 0
     var result: [SourceSpan] = []
     result.reserveCapacity(rows.count)
     for (place, row) in rows.enumerated() {
       let ordinal = ordinals[place]
-      let trace = try knownTrace.flatMap { $0.ordinal == ordinal ? $0.id : nil } ?? loaded.traceID(ordinal)
-      knownTrace = (ordinal, trace)
+      let trace = try known.flatMap { $0.ordinal == ordinal ? $0.trace : nil } ?? loaded.traceID(ordinal)
+      known = (ordinal, trace)
       let run = runs.run(of: row)
-      let name = try knownName.flatMap { $0.run == run ? $0.text : nil } ?? strings.string(runs.names[run])
-      knownName = (run, name)
-      var span = SpanRecord(traceID: trace, spanID: SpanID(spanIDs[place]))
-      span.traceState = try traceStates.string(at: row, strings, scratch)
-      span.parentSpanID = parents[place].map { SpanID($0) }
-      span.name = name
-      span.kind = SpanKind(rawValue: runs.kinds[run])
-      span.start = Timestamp(nanoseconds: starts[place])
-      span.end = Timestamp(nanoseconds: starts[place] &+ durations[place])
-      span.attributes = attributes[place]
-      span.droppedAttributeCount = UInt32(truncatingIfNeeded: droppedAttributes[place])
-      span.events = events[place]
-      span.droppedEventCount = UInt32(truncatingIfNeeded: droppedEvents[place])
-      span.links = links[place]
-      span.droppedLinkCount = UInt32(truncatingIfNeeded: droppedLinks[place])
-      if statusAbsences[place] == 0 {
-        span.status = SpanStatus(
+      let name = try knownRun.flatMap { $0.run == run ? $0.name : nil } ?? strings.string(runs.names[run])
+      knownRun = (run, name)
+      var status: SpanStatus?
+      if hasStatus[place] {
+        status = SpanStatus(
           code: SpanStatus.Code(rawValue: Int32(truncatingIfNeeded: unzigzag(statusCodes[place]))),
-          message: try statusMessages.string(at: row, strings, scratch),
-          unknownFields: try statusUnknownFields.bytes(at: row, strings, scratch))
+          message: statusMessages[statusCount], unknownFields: statusUnknownFields[statusCount])
+        statusCount += 1
       }
-      span.flags = UInt32(truncatingIfNeeded: flags[place])
-      span.unknownFields = try unknownFields.bytes(at: row, strings, scratch)
+      let span = SpanRecord(
+        traceID: trace, spanID: SpanID(spanIDs[place]), traceState: traceStates[place],
+        parentSpanID: parents[place].map { SpanID($0) }, name: name, kind: SpanKind(rawValue: runs.kinds[run]),
+        start: Timestamp(nanoseconds: starts[place]), end: Timestamp(nanoseconds: starts[place] &+ durations[place]),
+        attributes: attributes[place], droppedAttributeCount: UInt32(truncatingIfNeeded: droppedAttributes[place]),
+        events: events[place], droppedEventCount: UInt32(truncatingIfNeeded: droppedEvents[place]),
+        links: links[place], droppedLinkCount: UInt32(truncatingIfNeeded: droppedLinks[place]), status: status,
+        flags: UInt32(truncatingIfNeeded: flags[place]), unknownFields: unknownFields[place])
       result.append(
         SourceSpan(
-          resource: try core.resources().value(at: listed(resources[place], in: resourceList, ChunkID.resource)),
-          scope: try core.scopes().value(at: listed(scopes[place], in: scopeList, ChunkID.scope)), span: span,
+          resource: try envelopes.resource(resources[place]), scope: try envelopes.scope(scopes[place]), span: span,
           isPartial: false))
     }
     return result
   }
 
-  private func listed(_ index: UInt64, in list: [UInt32], _ id: UInt32) throws -> Int {
-    guard index < UInt64(list.count) else {
-      throw loaded.place(id).damage("a row names entry \(index) of \(list.count)")
+  private func starts(_ ordinals: [Int], _ offsets: [UInt64]) throws -> [UInt64] {
+    var known: (ordinal: Int, base: UInt64)?
+    return try zip(ordinals, offsets).map { ordinal, offset in
+      let base = try known.flatMap { $0.ordinal == ordinal ? $0.base : nil } ?? times.bases.value(at: ordinal)
+      known = (ordinal, base)
+      return base &+ offset
     }
-    return Int(list[Int(index)])
   }
 
   /// The events of each row, whose starts they count from.
@@ -106,19 +108,20 @@ struct RecordAssembler {
     guard !all.isEmpty else { return [[SpanEvent]](repeating: [], count: ranges.count) }
     let count = loaded.head.eventCount
     let offsets = try loaded.integers(ChunkID.eventTime, count: count).gather(all)
-    let names = try loaded.text(ChunkID.eventName, count: count, scratch)
+    let names = try loaded.text(ChunkID.eventName, count: count, scratch).strings(at: all, strings, scratch)
     let dropped = try loaded.integers(ChunkID.eventDroppedAttributeCount, count: count).gather(all)
     let unknownFields = try loaded.text(ChunkID.eventUnknownFields, count: count, scratch)
+      .bytes(at: all, strings, scratch)
     let attributes = try attributes(of: all, loaded.shapeMap(.event, scratch))
     var place = 0
-    return try zip(ranges, starts).map { range, start in
-      try range.map { event in
+    return zip(ranges, starts).map { range, start in
+      range.map { _ in
         defer { place += 1 }
         return SpanEvent(
           time: Timestamp(nanoseconds: start &+ UInt64(bitPattern: unzigzag(offsets[place]))),
-          name: try names.string(at: event, strings, scratch), attributes: attributes[place],
+          name: names[place], attributes: attributes[place],
           droppedAttributeCount: UInt32(truncatingIfNeeded: dropped[place]),
-          unknownFields: try unknownFields.bytes(at: event, strings, scratch))
+          unknownFields: unknownFields[place])
       }
     }
   }
@@ -135,79 +138,61 @@ struct RecordAssembler {
     let dropped = try gathered(ChunkID.linkDroppedAttributeCount)
     let flags = try gathered(ChunkID.linkFlags)
     let traceStates = try loaded.text(ChunkID.linkTraceState, count: count, scratch)
+      .strings(at: all, strings, scratch)
     let unknownFields = try loaded.text(ChunkID.linkUnknownFields, count: count, scratch)
+      .bytes(at: all, strings, scratch)
     let attributes = try attributes(of: all, loaded.shapeMap(.link, scratch))
     var place = 0
-    return try ranges.map { range in
-      try range.map { link in
+    return ranges.map { range in
+      range.map { _ in
         defer { place += 1 }
         return SpanLink(
           traceID: absences[place] & 1 == 0 ? TraceID(high: traceHighs[place], low: traceLows[place]) : nil,
           spanID: absences[place] & 2 == 0 ? SpanID(spanIDs[place]) : nil,
-          traceState: try traceStates.string(at: link, strings, scratch), attributes: attributes[place],
+          traceState: traceStates[place], attributes: attributes[place],
           droppedAttributeCount: UInt32(truncatingIfNeeded: dropped[place]),
-          flags: UInt32(truncatingIfNeeded: flags[place]),
-          unknownFields: try unknownFields.bytes(at: link, strings, scratch))
+          flags: UInt32(truncatingIfNeeded: flags[place]), unknownFields: unknownFields[place])
       }
     }
   }
+}
 
-  // MARK: Attributes
+/// The resources and scopes of neighbouring rows, each looked up when it is another than the row's before.
+private struct Envelopes {
+  private let loaded: LoadedStripe
+  private let resources: ResourceTable
+  private let scopes: ScopeTable
+  private let resourceList: [UInt32]
+  private let scopeList: [UInt32]
+  private var knownResource: (place: UInt64, value: Resource)?
+  private var knownScope: (place: UInt64, value: InstrumentationScope)?
 
-  /// Where a value of an element stands.
-  private struct Slot {
-    var entry: Int
-    /// The element's place among those that are asked for, and the value's place among its attributes.
-    var element: Int
-    var place: Int
-    /// The element's block, and how many values of the key stand before this one in it.
-    var block: Int
-    var countInBlock: Int
+  init(_ core: SegmentCore, _ loaded: LoadedStripe, _ scratch: ReadScratch) throws {
+    self.loaded = loaded
+    resources = try core.resources()
+    scopes = try core.scopes()
+    resourceList = try loaded.resourceList(scratch)
+    scopeList = try loaded.scopeList(scratch)
   }
 
-  /// The attributes of each of ascending elements.
-  ///
-  /// Key by key: element by element, each value would be a walk through the parts of another column.
-  private mutating func attributes(of elements: [Int], _ map: ShapeMap) throws -> [[Attribute]] {
-    var result: [[Attribute]] = []
-    result.reserveCapacity(elements.count)
-    var slots: [Slot] = []
-    // For each key catalogue entry, first how many slots it has, then where the next of them goes in `order`.
-    var places = [Int](repeating: 0, count: loaded.catalogue.count)
-    var used: [Int] = []
-    for (number, element) in elements.enumerated() {
-      let entries = map.shapes.entries(Int(map.codes[element]))
-      counter.begin(element, of: map)
-      for (place, entry) in entries.enumerated() {
-        slots.append(
-          Slot(
-            entry: Int(entry), element: number, place: place, block: element >> ShapeMap.blockShift,
-            countInBlock: counter.next(entry)))
-        if places[Int(entry)] == 0 { used.append(Int(entry)) }
-        places[Int(entry)] += 1
-      }
-      counter.end(element, of: map)
-      result.append([Attribute](repeating: Attribute("", .absent), count: entries.count))
+  mutating func resource(_ place: UInt64) throws -> Resource {
+    if let knownResource, knownResource.place == place { return knownResource.value }
+    let value = try resources.value(at: listed(place, in: resourceList, ChunkID.resource))
+    knownResource = (place, value)
+    return value
+  }
+
+  mutating func scope(_ place: UInt64) throws -> InstrumentationScope {
+    if let knownScope, knownScope.place == place { return knownScope.value }
+    let value = try scopes.value(at: listed(place, in: scopeList, ChunkID.scope))
+    knownScope = (place, value)
+    return value
+  }
+
+  private func listed(_ index: UInt64, in list: [UInt32], _ id: UInt32) throws -> Int {
+    guard index < UInt64(list.count) else {
+      throw loaded.place(id).damage("a row names entry \(index) of \(list.count)")
     }
-    used.sort()
-    var count = 0
-    for entry in used { (places[entry], count) = (count, count + places[entry]) }
-    var order = [Int](repeating: 0, count: slots.count)
-    for (number, slot) in slots.enumerated() {
-      order[places[slot.entry]] = number
-      places[slot.entry] += 1
-    }
-    var first = 0
-    for entry in used {
-      let own = order[first..<places[entry]]
-      first = own.endIndex
-      let column = try loaded.attributeColumn(UInt32(truncatingIfNeeded: entry), map, scratch)
-      let indices = own.map { Int(column.prefix[slots[$0].block]) + slots[$0].countInBlock }
-      try column.forEachAttribute(at: indices, strings, scratch) { place, attribute in
-        let slot = slots[own[own.startIndex + place]]
-        result[slot.element][slot.place] = attribute
-      }
-    }
-    return result
+    return Int(list[Int(index)])
   }
 }

@@ -25,7 +25,8 @@ extension SegmentStripe {
     let escapes = try loaded.escapedParents(scratch)
     escapes.forEachRow(ofParent: id) { kept.set($0) }
     var parents = RowMask(count: rowCount, filled: true)
-    try keepValues(try loaded.integers(ChunkID.spanID, count: rowCount), &parents, scratch) { $0 == id }
+    let spanIDs = try loaded.integers(ChunkID.spanID, count: rowCount)
+    try keepValues(spanIDs, &parents, scratch) { $0 == id }
     let times = try StripeTimes(loaded)
     let reader = try ParentReader(loaded, scratch)
     var seen: Set<Int> = []
@@ -33,7 +34,10 @@ extension SegmentStripe {
       let ordinal = try times.ordinal(row)
       guard seen.insert(ordinal).inserted else { return }
       let rows = try loaded.rows(ofTrace: ordinal, scratch).map { Int($0) }
-      for (row, parent) in zip(rows, try reader.parents(of: rows, times, scratch)) where parent == id { kept.set(row) }
+      let ids = try spanIDs.gather(rows)
+      for (row, parent) in zip(rows, try reader.parents(of: rows, ids, times, scratch)) where parent == id {
+        kept.set(row)
+      }
     }
     mask.formIntersection(kept)
   }

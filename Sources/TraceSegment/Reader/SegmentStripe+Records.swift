@@ -53,7 +53,7 @@ extension SegmentStripe {
       let spanIDs = try loaded.integers(ChunkID.spanID, count: count).gather(rows)
       let statusCodes = try loaded.integers(ChunkID.statusCode, count: count).gather(rows)
       let parents = try ParentReader(loaded, scratch)
-      let parentIDs = try parents.parents(of: rows, times, scratch)
+      let parentIDs = try parents.parents(of: rows, spanIDs, times, scratch)
       var service = (code: UInt32.max, text: "")
       var name = (code: UInt32.max, text: "")
       var result: [SummaryRow] = []
@@ -91,11 +91,13 @@ struct ParentReader {
   }
 
   /// The parent ids of ascending rows.
-  func parents(of rows: [Int], _ times: StripeTimes, _ scratch: ReadScratch) throws -> [UInt64?] {
-    let codes = try column.gather(rows)
+  ///
+  /// - Parameter ids: the span ids of the rows: who asks for a whole trace has the parents among them.
+  func parents(of rows: [Int], _ ids: [UInt64], _ times: StripeTimes, _ scratch: ReadScratch) throws -> [UInt64?] {
+    let codes = try column.gather(rows, isKeeping: true)
     var result: [UInt64?] = []
     result.reserveCapacity(rows.count)
-    var siblings = (ordinal: -1, rows: [UInt32]()[...])
+    var siblings = (ordinal: -1, rows: [UInt32]()[...], areAsked: false)
     let escapes = codes.contains(1) ? try loaded.escapedParents(scratch) : nil
     for (place, code) in codes.enumerated() {
       switch code {
@@ -103,11 +105,17 @@ struct ParentReader {
       case 1: result.append(escapes?.parent(of: rows[place]))
       default:
         let ordinal = try times.ordinal(rows[place])
-        if siblings.ordinal != ordinal { siblings = (ordinal, try loaded.rows(ofTrace: ordinal, scratch)) }
+        if siblings.ordinal != ordinal {
+          let all = try loaded.rows(ofTrace: ordinal, scratch)
+          siblings = (ordinal, all, all.elementsEqual(rows) { Int($0) == $1 })
+        }
         guard code - 2 < UInt64(siblings.rows.count) else {
           throw loaded.place(ChunkID.parent).damage("row \(rows[place]) names a parent that is not in its trace")
         }
-        result.append(try spanIDs.value(at: Int(siblings.rows[siblings.rows.startIndex + Int(code - 2)])))
+        let parent = Int(code - 2)
+        result.append(
+          try siblings.areAsked
+            ? ids[parent] : spanIDs.value(at: Int(siblings.rows[siblings.rows.startIndex + parent])))
       }
     }
     return result

@@ -18,7 +18,8 @@ struct TableQuestion: Hashable {
   init(_ key: [UInt8], _ test: ValueTest) { (text, self.key, self.test) = (nil, key, test.name) }
 }
 
-/// Values that rows refer to by index, decoded when they are first asked for, with the answers to leaves about them.
+/// Values that rows refer to by index, decoded with their neighbours when they are first asked for, with the answers to
+/// leaves about them.
 final class RecordTable<Value: Sendable>: @unchecked Sendable {
   private struct State: Sendable {
     var values: [Int: Value] = [:]
@@ -66,15 +67,27 @@ final class RecordTable<Value: Sendable>: @unchecked Sendable {
   func value(at index: Int) throws -> Value {
     guard index < count else { throw place.damage("record \(index) of \(count) is asked for") }
     if let known = state.withLock({ $0.values[index] }) { return known }
-    let (value, byteCount) = try cache.withScratch { scratch in
+    // What stands beside it is mostly asked for before long, and is inflated with it.
+    let neighbours = records.rowsInflated(with: index)
+    var made: [(index: Int, value: Value, byteCount: Int)] = []
+    try cache.withScratch { scratch in
       try place.naming {
-        try records.reading(at: index, scratch) { bytes in (try decode(bytes), bytes.count) }
+        try records.reading(Array(neighbours), scratch) { place, bytes in
+          let neighbour = neighbours.lowerBound + place
+          // What is wrong with a neighbour is said when it is asked for.
+          guard let value = neighbour == index ? try decode(bytes) : try? decode(bytes) else { return }
+          made.append((neighbour, value, bytes.count))
+        }
       }
     }
-    state.withLock {
-      if $0.values.updateValue(value, forKey: index) == nil { $0.valueByteCount += byteCount * 4 + 256 }
+    return try state.withLock { state in
+      for (neighbour, value, byteCount) in made where state.values[neighbour] == nil {
+        state.values[neighbour] = value
+        state.valueByteCount += byteCount * 4 + 256
+      }
+      guard let value = state.values[index] else { throw place.damage("record \(index) was not read") }
+      return value
     }
-    return value
   }
 
   /// A value as lists of names compare it.

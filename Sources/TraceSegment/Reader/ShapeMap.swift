@@ -7,7 +7,7 @@ final class StripeShapes: StripePart {
   private let slots: [UInt32]
   /// For each catalogue entry up to the greatest that occurs, where its shapes begin in `owners`; then their count.
   private let firstOwners: [UInt32]
-  /// The shapes that have an entry, once for each slot of theirs that has it.
+  /// See `owners(of:)`.
   private let owners: [UInt32]
 
   var count: Int { firstSlots.count - 1 }
@@ -49,17 +49,19 @@ final class StripeShapes: StripePart {
 
   func slotCount(_ shape: Int) -> Int { firstSlots[shape + 1] - firstSlots[shape] }
 
+  /// The shapes that have a catalogue entry, ascending, once for each slot of theirs that has it.
+  func owners(of entry: UInt32) -> ArraySlice<UInt32> {
+    guard Int(entry) + 1 < firstOwners.count else { return [] }
+    return owners[Int(firstOwners[Int(entry)])..<Int(firstOwners[Int(entry) + 1])]
+  }
+
   /// Hands to `body`, for each shape, how many of its slots belong to a catalogue entry.
   func withMultiplicities<Result>(
     of entry: UInt32, _ body: (UnsafeMutableBufferPointer<UInt32>) throws -> Result
   ) rethrows -> Result {
     try withUnsafeTemporaryAllocation(of: UInt32.self, capacity: count) { multiplicities in
       multiplicities.initialize(repeating: 0)
-      if Int(entry) + 1 < firstOwners.count {
-        for place in Int(firstOwners[Int(entry)])..<Int(firstOwners[Int(entry) + 1]) {
-          multiplicities[Int(owners[place])] += 1
-        }
-      }
+      for shape in owners(of: entry) { multiplicities[Int(shape)] += 1 }
       return try body(multiplicities)
     }
   }
@@ -94,6 +96,36 @@ struct ShapeCodes {
     narrow.isEmpty
       ? wide.withUnsafeBufferPointer { Self.tallies($0, shapeCount) }
       : narrow.withUnsafeBufferPointer { Self.tallies($0, shapeCount) }
+  }
+
+  /// Adds up the shapes of the elements of a range. `places` says for each shape where its tally may stand: it does if
+  /// there is one and it is this shape's.
+  func tally(_ elements: Range<Int>, into tallies: inout [ShapeMap.Tally], _ places: inout [UInt32]) {
+    narrow.isEmpty
+      ? wide.withUnsafeBufferPointer { Self.tally($0, elements, &tallies, &places) }
+      : narrow.withUnsafeBufferPointer { Self.tally($0, elements, &tallies, &places) }
+  }
+
+  private static func tally<Code: FixedWidthInteger & UnsignedInteger>(
+    _ codes: UnsafeBufferPointer<Code>, _ elements: Range<Int>, _ tallies: inout [ShapeMap.Tally],
+    _ places: inout [UInt32]
+  ) {
+    places.withUnsafeMutableBufferPointer { places in
+      var element = elements.lowerBound
+      while element < elements.upperBound {
+        let code = codes[element]
+        let start = element
+        repeat { element &+= 1 } while element < elements.upperBound && codes[element] == code
+        let count = UInt32(truncatingIfNeeded: element &- start)
+        let place = Int(places[Int(truncatingIfNeeded: code)])
+        if place < tallies.count, tallies[place].shape == UInt32(code) {
+          tallies[place].count &+= count
+        } else {
+          places[Int(truncatingIfNeeded: code)] = UInt32(truncatingIfNeeded: tallies.count)
+          tallies.append(ShapeMap.Tally(shape: UInt32(code), count: count))
+        }
+      }
+    }
   }
 
   private static func tallies<Code: FixedWidthInteger & UnsignedInteger>(
@@ -144,28 +176,46 @@ final class ShapeMap: StripePart {
     var count: UInt32
   }
 
+  private struct BlockTally {
+    var block: UInt32
+    var count: UInt32
+  }
+
   /// The shape of each element; every code is below `shapes.count`.
   let codes: ShapeCodes
   let shapes: StripeShapes
+  let blockCount: Int
+  /// How often each shape occurs in the blocks that have it, ascending: shape by shape, because a catalogue entry belongs
+  /// to few of them.
+  private let tallies: [BlockTally]
+  /// Where the tallies of each shape begin; then their count.
   private let firstTallies: [UInt32]
-  private let tallies: [Tally]
 
-  var blockCount: Int { firstTallies.count - 1 }
   var residentByteCount: Int { codes.byteCount + firstTallies.count * 4 + tallies.count * 8 }
 
   /// - Precondition: every code is below `shapes.count`.
   init(codes: ShapeCodes, shapes: StripeShapes) {
     self.codes = codes
     self.shapes = shapes
-    (firstTallies, tallies) = codes.tallies(shapeCount: shapes.count)
+    let (firsts, byBlock) = codes.tallies(shapeCount: shapes.count)
+    blockCount = firsts.count - 1
+    var places = [UInt32](repeating: 0, count: shapes.count + 1)
+    for tally in byBlock { places[Int(tally.shape) + 1] += 1 }
+    for shape in 0..<shapes.count { places[shape + 1] += places[shape] }
+    firstTallies = places
+    var tallies = [BlockTally](repeating: BlockTally(block: 0, count: 0), count: byBlock.count)
+    for block in 0..<blockCount {
+      for tally in byBlock[Int(firsts[block])..<Int(firsts[block + 1])] {
+        let place = Int(places[Int(tally.shape)])
+        tallies[place] = BlockTally(block: UInt32(truncatingIfNeeded: block), count: tally.count)
+        places[Int(tally.shape)] += 1
+      }
+    }
+    self.tallies = tallies
   }
 
   /// Which shapes occur.
-  var usedShapes: [Bool] {
-    var isUsed = [Bool](repeating: false, count: shapes.count)
-    for tally in tallies { isUsed[Int(tally.shape)] = true }
-    return isUsed
-  }
+  var usedShapes: [Bool] { (0..<shapes.count).map { firstTallies[$0] < firstTallies[$0 + 1] } }
 
   /// For each block, how many values of `entry` stand before it; then the total. Nil when that is more than a column
   /// may hold: then some chunk lies.
@@ -173,81 +223,26 @@ final class ShapeMap: StripePart {
     var total = 0
     var result = [UInt32](unsafeUninitializedCapacity: blockCount + 1) { result, initializedCount in
       initializedCount = blockCount
-      shapes.withMultiplicities(of: entry) { multiplicities in
-        tallies.withUnsafeBufferPointer { tallies in
-          var place = 0
-          for block in 0..<blockCount {
-            result[block] = UInt32(truncatingIfNeeded: total)
-            let end = Int(firstTallies[block + 1])
-            while place < end {
-              total &+= Int(multiplicities[Int(tallies[place].shape)]) &* Int(tallies[place].count)
-              place &+= 1
-            }
+      withUnsafeTemporaryAllocation(of: Int.self, capacity: blockCount) { counts in
+        counts.initialize(repeating: 0)
+        var owners = shapes.owners(of: entry)
+        while let shape = owners.first.map({ Int($0) }) {
+          // A shape comes once for each slot that has the entry.
+          let multiplicity = owners.prefix { Int($0) == shape }.count
+          owners = owners.dropFirst(multiplicity)
+          for tally in tallies[Int(firstTallies[shape])..<Int(firstTallies[shape + 1])] {
+            counts[Int(tally.block)] &+= Int(tally.count) &* multiplicity
           }
+        }
+        for block in 0..<blockCount {
+          result.initializeElement(at: block, to: UInt32(truncatingIfNeeded: total))
+          total &+= counts[block]
         }
       }
     }
     guard total <= IntegerColumn.maximumCount else { return nil }
     result.append(UInt32(truncatingIfNeeded: total))
     return result
-  }
-
-  /// Fills `tallies` with the shapes of the elements that stand before `element` in its block.
-  fileprivate func tallyBefore(_ element: Int, into tallies: inout [Tally]) {
-    tallies.removeAll(keepingCapacity: true)
-    var place = (element >> Self.blockShift) << Self.blockShift
-    var last = 0
-    while place < element {
-      let code = codes[place]
-      place &+= 1
-      if last < tallies.count, tallies[last].shape == code {
-        tallies[last].count &+= 1
-        continue
-      }
-      last = 0
-      while last < tallies.count, tallies[last].shape != code { last &+= 1 }
-      if last < tallies.count { tallies[last].count &+= 1 } else { tallies.append(Tally(shape: code, count: 1)) }
-    }
-  }
-}
-
-/// Finds where the values of one element stand, key by key, in one pass over the shapes before it.
-struct SlotCounter {
-  private var tallies: [ShapeMap.Tally] = []
-  /// For each catalogue entry, how many values stand before the next one of the element, in its block; zeros between
-  /// elements.
-  private var counts: [UInt32]
-
-  init(entryCount: Int) { counts = [UInt32](repeating: 0, count: entryCount) }
-
-  /// Begins with an element, whose slots are to be asked for in attribute order.
-  mutating func begin(_ element: Int, of map: ShapeMap) {
-    map.tallyBefore(element, into: &tallies)
-    map.shapes.withSlots { firstSlots, slots in
-      for tally in tallies {
-        let shape = Int(tally.shape)
-        for slot in firstSlots[shape]..<firstSlots[shape &+ 1] { counts[Int(slots[slot])] &+= tally.count }
-      }
-    }
-  }
-
-  /// Where the value of the next slot stands among those of its entry in the block, which begins where
-  /// `ShapeMap.prefix(of:)` says.
-  mutating func next(_ entry: UInt32) -> Int {
-    // A key that occurs twice in one element has its values side by side.
-    defer { counts[Int(entry)] &+= 1 }
-    return Int(counts[Int(entry)])
-  }
-
-  /// Ends with an element that was begun.
-  mutating func end(_ element: Int, of map: ShapeMap) {
-    map.shapes.withSlots { firstSlots, slots in
-      func clear(_ shape: Int) {
-        for slot in firstSlots[shape]..<firstSlots[shape &+ 1] { counts[Int(slots[slot])] = 0 }
-      }
-      for tally in tallies { clear(Int(tally.shape)) }
-      clear(Int(map.codes[element]))
-    }
   }
 }
 

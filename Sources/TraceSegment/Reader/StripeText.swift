@@ -11,13 +11,6 @@ final class StripeText: StripePart, @unchecked Sendable {
     case column(OpenText)
   }
 
-  /// A column, in an object so that a look at the form counts one reference.
-  fileprivate final class OpenText: Sendable {
-    let column: TextColumn
-
-    init(_ column: TextColumn) { self.column = column }
-  }
-
   fileprivate let form: Form
   private let owner: SegmentBuffer
   let place: ChunkPlace
@@ -64,7 +57,7 @@ final class StripeText: StripePart, @unchecked Sendable {
       case .column:
         let column = try TextColumn(first, verifying: isVerifying, scratch: scratch.columns)
         guard column.count == count else { throw place.damage("\(count) values are due and \(column.count) are there") }
-        return .column(OpenText(column))
+        return .column(OpenText(column, tally))
       }
     }
   }
@@ -93,7 +86,7 @@ final class StripeText: StripePart, @unchecked Sendable {
       for place in indices.indices { try body(place, place == 0 ? UnsafeRawBufferPointer(start: nil, count: 0) : nil) }
     case .dictionary(let dictionary):
       var last: UInt64?
-      for (place, entry) in try dictionary.indices.gather(indices).enumerated() {
+      for (place, entry) in try dictionary.indices.gather(indices, isKeeping: true).enumerated() {
         if entry == last {
           try body(place, nil)
         } else {
@@ -101,7 +94,19 @@ final class StripeText: StripePart, @unchecked Sendable {
           last = entry
         }
       }
-    case .column(let text): try self.place.naming { try text.column.reading(indices, scratch) { try body($0, $1) } }
+    case .column(let text):
+      guard let dictionary = text.keptDictionary(scratch) else {
+        return try self.place.naming { try text.column.reading(indices, scratch) { try body($0, $1) } }
+      }
+      var last: Int?
+      for (place, entry) in try self.place.naming({ try text.column.dictionaryCodes(indices) }).enumerated() {
+        if entry == last {
+          try body(place, nil)
+        } else {
+          try dictionary.withText(entry) { try body(place, $0) }
+          last = entry
+        }
+      }
     }
   }
 
@@ -118,17 +123,33 @@ final class StripeText: StripePart, @unchecked Sendable {
       ? try strings.withBytes(dictionary.shared[index], body) : try dictionary.local.withText(index - sharedCount, body)
   }
 
-  func bytes(at index: Int, _ strings: StringTable, _ scratch: ReadScratch) throws -> [UInt8] {
-    if case .empty = form { return [] }
-    return try withValue(at: index, strings, scratch) { $0.array }
+  /// The bytes of the values at ascending `indices`.
+  func bytes(at indices: [Int], _ strings: StringTable, _ scratch: ReadScratch) throws -> [[UInt8]] {
+    if case .empty = form { return [[UInt8]](repeating: [], count: indices.count) }
+    return try made(at: indices, strings, scratch) { _, bytes in bytes.array }
   }
 
-  func string(at index: Int, _ strings: StringTable, _ scratch: ReadScratch) throws -> String {
-    if case .empty = form { return "" }
-    return try withValue(at: index, strings, scratch) { bytes in
-      guard let text = bytes.text else { throw place.damage("value \(index) is not UTF-8") }
+  /// The values at ascending `indices` as text.
+  func strings(at indices: [Int], _ strings: StringTable, _ scratch: ReadScratch) throws -> [String] {
+    if case .empty = form { return [String](repeating: "", count: indices.count) }
+    return try made(at: indices, strings, scratch) { place, bytes in
+      guard let text = bytes.text else { throw self.place.damage("value \(indices[place]) is not UTF-8") }
       return text
     }
+  }
+
+  /// What `make` makes of the values at ascending `indices`; neighbours that agree share it.
+  private func made<Value>(
+    at indices: [Int], _ strings: StringTable, _ scratch: ReadScratch,
+    _ make: (_ place: Int, UnsafeRawBufferPointer) throws -> Value
+  ) throws -> [Value] {
+    var made: [Value] = []
+    made.reserveCapacity(indices.count)
+    try forEachValue(at: indices, strings, scratch) { place, bytes in
+      if let bytes { made.append(try make(place, bytes)) } else { made.append(made[made.count - 1]) }
+    }
+    guard made.count == indices.count else { throw place.damage("it gives other values than it is asked for") }
+    return made
   }
 
   /// Calls `body` with the index of each value in `range` that passes, ascending.
@@ -254,35 +275,5 @@ extension StripeText {
       guard ends.count == count else { throw place.damage("\(count) values are due and \(ends.count) are there") }
       return .column(bytes: bytes, ends: ends)
     }
-  }
-}
-
-/// A dictionary of a text column: indices into the shared strings, then the local ones.
-private final class TextDictionary: Sendable {
-  let indices: IntegerChunk
-  /// Codes in the segment's strings, ascending.
-  let shared: [UInt32]
-  let local: TextArena
-
-  var count: Int { shared.count + local.count }
-
-  init(indices: IntegerChunk, shared: [UInt32], local: TextArena) {
-    self.indices = indices
-    self.shared = shared
-    self.local = local
-  }
-
-  /// The index of a string whose code in the segment's strings is `code`, nil when it is not among them.
-  func entry(of text: [UInt8], code: UInt32?) -> UInt64? {
-    if let code {
-      var low = 0
-      var high = shared.count
-      while low < high {
-        let middle = (low + high) / 2
-        if shared[middle] < code { low = middle + 1 } else { high = middle }
-      }
-      if low < shared.count, shared[low] == code { return UInt64(low) }
-    }
-    return local.index(of: text).map { UInt64(shared.count + $0) }
   }
 }

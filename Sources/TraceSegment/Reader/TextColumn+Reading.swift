@@ -41,14 +41,18 @@ extension TextColumn {
 extension TextArena {
   /// The strings of a list, in memory.
   convenience init(decoding bytes: UnsafeRawBufferPointer, isVerifying: Bool, _ scratch: ReadScratch) throws {
-    let list = try SortedTextList(bytes, verifying: isVerifying)
+    try self.init(try SortedTextList(bytes, verifying: isVerifying), maximumByteCount: Int(UInt32.max), scratch)
+  }
+
+  /// The same for strings of at most so many bytes, which has to be below 4 GiB.
+  convenience init(_ list: SortedTextList, maximumByteCount: Int, _ scratch: ReadScratch) throws {
     var texts: [UInt8] = []
     var ends: [UInt32] = []
-    ends.reserveCapacity(min(list.count, bytes.count))
+    ends.reserveCapacity(min(list.count, list.byteCount))
     var previous = 0..<0
     try list.forEach(scratch: scratch.columns) { index, text throws(BytesError) in
-      guard texts.count + text.count <= Int(UInt32.max) else {
-        throw BytesError(offset: 0, reason: "the strings of a list exceed 4 GiB")
+      guard texts.count + text.count <= maximumByteCount else {
+        throw BytesError(offset: 0, reason: "the strings of a list exceed \(maximumByteCount) bytes")
       }
       let start = texts.count
       texts.append(contentsOf: text)
