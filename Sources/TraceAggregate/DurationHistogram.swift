@@ -50,14 +50,19 @@ package struct DurationHistogram: Hashable, Sendable {
 
   /// Adds what `appendBuckets` gave.
   package mutating func merge(_ buckets: ArraySlice<PackedBucket>) {
+    buckets.withUnsafeBufferPointer { merge($0) }
+  }
+
+  /// The same from memory.
+  package mutating func merge(_ buckets: UnsafeBufferPointer<PackedBucket>) {
     guard let first = buckets.first, let last = buckets.last else { return }
-    extend(to: Int(first.bucket)...Int(last.bucket))
+    extend(to: first.bucket...last.bucket)
     let base = firstBucket
     var added: UInt64 = 0
     counts.withUnsafeMutableBufferPointer { counts in
       for entry in buckets {
-        counts[Int(entry.bucket) &- base] &+= UInt64(entry.count)
-        added &+= UInt64(entry.count)
+        counts[entry.bucket &- base] &+= entry.count
+        added &+= entry.count
       }
     }
     count += added

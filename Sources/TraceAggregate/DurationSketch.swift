@@ -25,6 +25,12 @@ package struct DurationSketch: Sendable {
     values.append(contentsOf: durations)
   }
 
+  /// Adds durations of which only counts by bucket are left: there are too many to be exact.
+  package mutating func merge(_ buckets: UnsafeBufferPointer<PackedBucket>) {
+    fold()
+    histogram.merge(buckets)
+  }
+
   package mutating func merge(_ other: DurationSketch) {
     other.values.withUnsafeBufferPointer { update($0) }
     guard !other.isExact else { return }

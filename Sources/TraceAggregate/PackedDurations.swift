@@ -21,8 +21,15 @@ package struct PackedDurations: @unchecked Sendable {
       var unit: UInt32 = 1_000_000
       for duration in durations {
         longest = max(longest, duration)
-        while duration % UInt64(unit) > 0 { unit /= 1000 }
+        while unit > 1, duration % UInt64(unit) > 0 { unit /= 1000 }
       }
+      self.init(unit: unit, longest: longest)
+    }
+
+    /// The narrowest one for durations up to one of them.
+    ///
+    /// - Precondition: all are multiples of the unit.
+    package init(unit: UInt32, longest: UInt64) {
       let bitCount = 64 - (longest / UInt64(unit)).leadingZeroBitCount
       self.init(unit: unit, bitCount: bitCount > 56 ? 64 : UInt8(max(1, bitCount)))
     }
@@ -33,11 +40,11 @@ package struct PackedDurations: @unchecked Sendable {
 
   private let memory: UnsafeRawPointer
   private let firstBit: Int
-  private let layout: Layout
+  package let layout: Layout
   package let isAscending: Bool
   package let count: UInt32
 
-  /// Durations as `write` left them.
+  /// Durations as a `DurationPacker` left them.
   package init(_ memory: UnsafeRawPointer, _ layout: Layout, count: UInt32) {
     self.init(memory, firstBit: 0, layout, count: count, isAscending: false)
   }
@@ -61,23 +68,38 @@ package struct PackedDurations: @unchecked Sendable {
       memory, firstBit: firstBit &+ place &* Int(layout.bitCount), layout, count: count, isAscending: true)
   }
 
-  /// Writes durations that fit the layout into zeroed memory, which is longer by `slackByteCount` than what they take.
-  package static func write(
-    _ durations: UnsafeBufferPointer<UInt64>, _ layout: Layout, to memory: UnsafeMutableRawBufferPointer,
-    at firstByte: Int
-  ) {
-    var bit = firstByte * 8
-    for duration in durations {
-      let value = (duration / UInt64(layout.unit)) &<< UInt64(bit & 7)
-      let word = memory.loadUnaligned(fromByteOffset: bit >> 3, as: UInt64.self) | value.littleEndian
-      memory.storeBytes(of: word, toByteOffset: bit >> 3, as: UInt64.self)
-      bit += Int(layout.bitCount)
-    }
-  }
-
   /// The durations at a rank of all and behind it, where they ascend.
   package func neighbours(of rank: QuantileRank) -> (lower: UInt64, upper: UInt64) {
     (self[Int(rank.lower)], self[Int(rank.upper)])
+  }
+
+  /// The longest, where they ascend.
+  ///
+  /// - Precondition: there are some.
+  package var last: UInt64 { self[Int(count) - 1] }
+
+  /// The quantile of each of neighbouring cells whose durations these are, one after the other, as they ascend in each.
+  ///
+  /// - Parameters:
+  ///   - cells: then the one behind them.
+  ///   - isExact: whether those of many calls are as well.
+  ///   - values: room for as many as there are cells.
+  package func quantiles(
+    _ quantile: Double, of cells: UnsafeBufferPointer<CallMinute>, isExact: Bool,
+    into values: UnsafeMutablePointer<Double>
+  ) {
+    guard let first = cells.first else { return }
+    var place = 0
+    while place < cells.count &- 1 {
+      let firstCall = cells[place].firstCall
+      let count = UInt64(cells[place &+ 1].firstCall &- firstCall)
+      let rank = QuantileRank(quantile, of: count)
+      let base = Int(firstCall &- first.firstCall)
+      let (lower, upper) = (self[base &+ Int(rank.lower)], self[base &+ Int(rank.upper)])
+      values[place] =
+        isExact || DurationSketch.isExact(count: count) ? rank.value(lower, upper) : rank.estimate(lower, upper)
+      place &+= 1
+    }
   }
 
   /// Writes those of some places.

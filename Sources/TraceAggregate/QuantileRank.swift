@@ -11,11 +11,10 @@ package struct QuantileRank: Hashable, Sendable {
   package init(_ quantile: Double, of count: UInt64) {
     precondition(quantile >= 0 && quantile <= 1 && count > 0, "a quantile of nothing, or outside of 0 to 1")
     let place = quantile * Double(count - 1)
-    let whole = place.rounded(.down)
-    // Large counts round up: the last value is the last.
-    let lower = min(UInt64(whole), count - 1)
+    // Large counts round up: the last value is the last. Conversion cuts what is behind the point off.
+    let lower = min(UInt64(place), count - 1)
     self.lower = lower
-    fraction = lower == count - 1 ? 0 : place - whole
+    fraction = lower == count - 1 ? 0 : place - Double(lower)
   }
 
   private init(lower: UInt64, fraction: Double) {

@@ -1,6 +1,6 @@
 import TraceAggregate
 
-/// The sums of an `EdgeTally` as they are kept: 56 bytes an edge, and 4 for each bucket that its durations fall into.
+/// The sums of an `EdgeTally` as they are kept: 56 bytes an edge, and 2 for each bucket that its durations fall into.
 package struct PackedTally: Sendable {
   private struct Edge {
     var key: EdgeKey

@@ -113,16 +113,6 @@ private let quantiles = [0, 0.001, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1]
     }
   }
 
-  @Test func `a bucket of more durations than two bytes count is kept in several parts`() {
-    let many = histogram([UInt64](repeating: 7, count: 200_000) + [9])
-    var buckets: [PackedBucket] = []
-    many.appendBuckets(to: &buckets)
-    #expect(buckets.count == 5)
-    var merged = DurationHistogram()
-    merged.merge(buckets[...])
-    #expect(merged == many)
-  }
-
   @Test func `an estimate is within its bound, and a second pass makes it exact`() {
     for seed in 0..<60 as Range<UInt64> {
       var source = DurationSource(state: 1000 + seed)
@@ -162,13 +152,25 @@ private let quantiles = [0, 0.001, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1]
       let all = lists.flatMap(\.self)
       let layout = all.withUnsafeBufferPointer { PackedDurations.Layout(for: $0) }
       #expect(unit == 999 || all.isEmpty || UInt64(layout.unit) >= unit, "seed \(seed)")
+      var packer = DurationPacker()
+      // What another run has stands before it.
+      _ = packer.begin()
+      [1].withUnsafeBufferPointer { packer.append($0, PackedDurations.Layout(for: $0)) }
+      let firstByte = packer.begin()
+      // However they come.
+      for list in [Array(all.prefix(3)), Array(all.dropFirst(3))] {
+        list.withUnsafeBufferPointer { packer.append($0, layout) }
+      }
+      _ = packer.begin()
+      let written = packer.words
       let memory = UnsafeMutableRawBufferPointer.allocate(
-        byteCount: 3 + (all.count * Int(layout.bitCount) + 7) / 8 + PackedDurations.slackByteCount, alignment: 1)
+        byteCount: written.count * 8 + PackedDurations.slackByteCount, alignment: 1)
       defer { memory.deallocate() }
       memory.initializeMemory(as: UInt8.self, repeating: 0)
-      all.withUnsafeBufferPointer { PackedDurations.write($0, layout, to: memory, at: 3) }
+      written.withUnsafeBytes { memory.copyMemory(from: $0) }
       guard let base = memory.baseAddress else { return }
-      let packed = PackedDurations(UnsafeRawPointer(base) + 3, layout, count: UInt32(all.count))
+      let packed = PackedDurations(UnsafeRawPointer(base) + firstByte, layout, count: UInt32(all.count))
+      check(packed, holds: lists.filter { !$0.isEmpty }, "seed \(seed)")
       var first = 0
       for list in lists where !list.isEmpty {
         let part = packed.part(from: first, count: UInt32(list.count))
@@ -183,6 +185,100 @@ private let quantiles = [0, 0.001, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1]
           let (lower, upper) = part.neighbours(of: rank)
           #expect(rank.value(lower, upper) == quantile(q, list), "seed \(seed), \(q)")
         }
+      }
+    }
+  }
+
+  /// All quantiles of cells at once, exact and as a sketch of as many has them.
+  private func check(_ packed: PackedDurations, holds lists: [[UInt64]], _ what: Comment) {
+    var cells: [CallMinute] = []
+    var count: UInt32 = 100
+    for list in lists {
+      cells.append(CallMinute(minute: UInt32(cells.count), errorCount: 0, firstCall: count))
+      count += UInt32(list.count)
+    }
+    cells.append(CallMinute(minute: 0, errorCount: 0, firstCall: count))
+    for q in quantiles {
+      for isExact in [false, true] {
+        var values = lists.map { _ in -1.0 }
+        values.withUnsafeMutableBufferPointer { values in
+          cells.withUnsafeBufferPointer {
+            if let first = values.baseAddress { packed.quantiles(q, of: $0, isExact: isExact, into: first) }
+          }
+        }
+        #expect(values == lists.map { isExact ? quantile(q, $0) : sketch($0).finish(q) ?? -1 }, what)
+      }
+    }
+  }
+
+  @Test func `quantiles of cells with many calls are those of a sketch`() {
+    var source = DurationSource(state: 77)
+    let lists = [255, 256, 700].map { count in
+      (0..<count).map { _ in source.next() >> (30 + source.next() % 20) }.sorted()
+    }
+    let all = lists.flatMap(\.self)
+    var packer = DurationPacker()
+    let layout = all.withUnsafeBufferPointer { PackedDurations.Layout(for: $0) }
+    all.withUnsafeBufferPointer { packer.append($0, layout) }
+    _ = packer.begin()
+    (packer.words + [0]).withUnsafeBytes { memory in
+      guard let base = memory.baseAddress else { return }
+      check(PackedDurations(base, layout, count: UInt32(all.count)), holds: lists, "\(layout)")
+    }
+  }
+
+  @Test func `counts of any size come back from a few entries`() {
+    for count in [1, 2, 15, 16, 17, 31, 32, 33, 47, 48, 63, 64, 1000, 65_535, 524_287, 524_288, 3_000_000] as [UInt64] {
+      var histogram = DurationHistogram()
+      var buckets: [PackedBucket] = []
+      var single = DurationHistogram()
+      single.update(5_000)
+      // Doubled and added bit by bit.
+      for bit in (0..<UInt64.bitWidth).reversed() {
+        histogram.merge(histogram)
+        if count >> UInt64(bit) & 1 == 1 { histogram.merge(single) }
+      }
+      histogram.appendBuckets(to: &buckets)
+      #expect(histogram.count == count)
+      #expect(buckets.reduce(0) { $0 + $1.count } == count, "\(count)")
+      #expect(buckets.allSatisfy { $0.bucket == LogLinearScale.bucket(of: 5_000) })
+      #expect(buckets.count <= 2 + (UInt64.bitWidth - count.leadingZeroBitCount), "\(count): \(buckets.count)")
+      var merged = DurationHistogram()
+      merged.merge(buckets[...])
+      #expect(merged == histogram)
+    }
+  }
+
+  @Test func `a tally says what a histogram says, however its durations come`() {
+    var tally = BucketTally()
+    for seed in 0..<60 as Range<UInt64> {
+      var source = DurationSource(state: 9000 + seed)
+      let parts = (0..<4).map { _ in source.durations(maximumCount: 150) }
+      let all = parts.flatMap(\.self)
+      // In the memory of the one before.
+      tally.clear()
+      for (place, part) in parts.enumerated() {
+        if place % 2 == 0 {
+          part.withUnsafeBufferPointer { tally.update($0) }
+        } else {
+          var buckets: [PackedBucket] = []
+          histogram(part).appendBuckets(to: &buckets)
+          buckets.withUnsafeBufferPointer { tally.merge($0) }
+        }
+      }
+      let whole = histogram(all)
+      #expect(tally.count == whole.count, "seed \(seed)")
+      guard !all.isEmpty else { continue }
+      var buckets: [PackedBucket] = []
+      tally.appendBuckets(to: &buckets)
+      var expected: [PackedBucket] = []
+      whole.appendBuckets(to: &expected)
+      #expect(buckets == expected, "seed \(seed)")
+      for q in quantiles {
+        let rank = QuantileRank(q, of: whole.count)
+        let estimate = buckets.withUnsafeBufferPointer { rank.estimate($0, count: whole.count) }
+        #expect(estimate == whole.finish(rank), "seed \(seed), \(q)")
+        #expect(rank.value(tally.value(at: rank.lower), tally.value(at: rank.upper)) == estimate, "seed \(seed), \(q)")
       }
     }
   }

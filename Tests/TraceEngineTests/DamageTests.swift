@@ -94,6 +94,36 @@ import TracestoreV2
     #expect(costs["span.shape"] == Self.spanCount)
   }
 
+  @Test func `figures of whole minutes leave out the rows of a damaged page, however often they are asked for`()
+    async throws
+  {
+    let damaged = try await DamagedStore()
+    let column = try #require(damaged.columns.first { $0.name == "span.start" })
+    let store = try await damaged.open(flipping: column.offset + UInt64(column.byteCount) - 3)
+    let minute: UInt64 = 60_000_000_000
+    let starts = damaged.written.values.map(\.span.start.nanoseconds)
+    let end = ((starts.max() ?? 0) / minute + 2) * minute
+    let services = try await store.getServices().elements
+    for groups in [[MetricsGroup.operation], []] {
+      let query = MetricsQuery(
+        serviceNames: services, groups: groups, spanKinds: [], end: Timestamp(nanoseconds: end),
+        lookbackNanoseconds: end - (starts.min() ?? 0) / minute * minute, stepNanoseconds: minute,
+        ratePerNanoseconds: minute, quantile: 0.5)
+      var families: Set<MetricFamily> = []
+      for _ in 0..<3 {
+        let rates = try await store.getCallRates(query)
+        let counted = rates.metrics.flatMap(\.points).reduce(0) { $0 + $1.value * 60 }
+        #expect((1...1024).contains(Double(Self.spanCount) - counted.rounded()), "\(counted)")
+        #expect(rates.summary.damage.contains { $0.contains(damaged.path) && $0.contains("span.start") })
+        let latencies = try await store.getLatencies(query)
+        #expect(!latencies.metrics.isEmpty && !latencies.summary.damage.isEmpty)
+        families.formUnion([rates, latencies])
+      }
+      #expect(families.count == 2)
+    }
+    try await store.close()
+  }
+
   @Test func `a search passes over the rows of a damaged page and finds what stands beside them`() async throws {
     let damaged = try await DamagedStore()
     let column = try #require(damaged.columns.first { $0.name == "span.duration" })

@@ -110,6 +110,43 @@ import Testing
     #expect(cache.statistics.residentByteCount == 30 && cache.statistics.blockCount == 1)
   }
 
+  @Test func `a block stands at several keys in place of those before, and goes as a whole`() {
+    let cache = BlockCache(maximumByteCount: 1000)
+    let keys = (1..<4 as Range<UInt64>).map { key($0, 7) }
+    for key in keys { _ = cache.block(key) { Block(100) } }
+    _ = cache.block(key(1, 8)) { Block(100) }
+    let both = Block(150)
+    cache.replace(Array(keys[..<2]), by: both)
+    for key in keys[..<2] {
+      let found: Block? = cache.find(key)
+      #expect(found === both)
+    }
+    #expect(cache.statistics.residentByteCount == 350 && cache.statistics.blockCount == 3)
+    // Of the file that the block has a part of, not the first one.
+    cache.removeBlocks(ofFile: 2)
+    #expect(keys.map { cache.holds($0) } == [false, false, true])
+    #expect(cache.statistics.residentByteCount == 200 && cache.statistics.blockCount == 2)
+    // One key of two.
+    cache.replace(Array(keys[..<2]), by: both)
+    cache.replace(keys[1], by: Block(30))
+    #expect(!cache.holds(keys[0]))
+    #expect(cache.statistics.residentByteCount == 230 && cache.statistics.blockCount == 3)
+    // For want of room.
+    cache.replace(Array(keys[..<2]), by: both)
+    for offset in 100..<200 as Range<UInt64> { _ = cache.block(key(9, offset)) { Block(90) } }
+    #expect(!cache.holds(keys[0]) && !cache.holds(keys[1]))
+    #expect(cache.statistics.residentByteCount <= 1000)
+  }
+
+  @Test func `blocks of one place and several variants stand beside each other`() {
+    let cache = BlockCache(maximumByteCount: 1000)
+    let keys = (0..<3 as Range<UInt64>).map { BlockCache.Key(fileNumber: 1, offset: 2, variant: $0) }
+    let blocks = keys.map { key in cache.block(key) { Block(10) } }
+    #expect(Set(blocks.map(ObjectIdentifier.init)).count == 3)
+    cache.removeBlocks(ofFile: 1)
+    #expect(cache.statistics.blockCount == 0)
+  }
+
   @Test func `what is costly to make outlasts walks over what is read once and twice`() {
     final class Costly: CachedBlock {
       static let passCount = 32

@@ -10,14 +10,17 @@ enum CellLoad {
   private static let hour: UInt64 = 3_600_000_000_000
   private static let start: UInt64 = 1_768_089_600_000_000_000
 
-  /// Writes the calls into a new store, merges it, and prints what the page takes: opened anew each time, and asked again
-  /// and again.
-  static func measure(store path: String, spanCount: Int) async throws {
+  /// Writes the calls into a new store, and merges it.
+  static func write(_ spanCount: Int, to path: String) async throws {
     try await withTraceStore(at: path) { store in
       try await write(spanCount, to: store)
       try await store.seal()
       try await store.compact(.all)
     }
+  }
+
+  /// Prints what the page takes: of a store that is opened anew each time, and asked again and again.
+  static func measure(_ path: String) async throws {
     func query(_ stepNanoseconds: UInt64) -> MetricsQuery {
       MetricsQuery(
         serviceNames: [], groups: [.operation], end: Timestamp(nanoseconds: start + hour), lookbackNanoseconds: hour,
@@ -36,6 +39,12 @@ enum CellLoad {
       var table = TimeTable()
       for (text, step) in [("by operation and minute", 60_000_000_000), ("by operation, one point", hour)] {
         table.add("latencies", text) { points(try await store.getLatencies(query(step))) }
+      }
+      var byService = query(60_000_000_000)
+      byService.groups = []
+      byService.serviceNames = try await store.getServices().elements
+      table.add("latencies", "by service and minute") { [byService] in
+        points(try await store.getLatencies(byService))
       }
       table.add("rates", "of calls, by operation") { points(try await store.getCallRates(query(60_000_000_000))) }
       try await table.measure()

@@ -194,10 +194,15 @@ extension TracestoreBench {
 
   struct Cells: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Write an hour of 20 services with 50 operations each, and ask for it by minute.")
-    @OptionGroup var target: NewStore
-    @Option(help: "How many spans.") var spans = 10_000_000
+      abstract: "Write an hour of 20 services with 50 operations each, and ask for it by minute.",
+      discussion: "A store that an earlier measurement made is asked as it is.")
+    @Argument(help: "A folder that is not there yet, or that holds such an hour.", completion: .directory)
+    var store: String
+    @Option(help: "How many spans are written.") var spans = 10_000_000
 
-    func run() async throws { try await CellLoad.measure(store: target.store, spanCount: spans) }
+    func run() async throws {
+      if !FileManager.default.fileExists(atPath: store) { try await CellLoad.write(spans, to: store) }
+      try await CellLoad.measure(store)
+    }
   }
 }

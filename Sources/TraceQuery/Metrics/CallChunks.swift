@@ -106,7 +106,7 @@ private struct CallChunks {
       chunks.append(
         CallChunk(
           bucket: bucket, callCount: callCount, errorCount: errorCount,
-          durations: own.map { PackedDurations($0 + places.lowerBound, count: callCount) },
+          durations: own.map { .each(PackedDurations($0 + places.lowerBound, count: callCount)) },
           firstExample: UInt32(truncatingIfNeeded: firstExample),
           exampleCount: UInt32(truncatingIfNeeded: examples.count &- firstExample)))
     }

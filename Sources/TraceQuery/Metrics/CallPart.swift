@@ -18,10 +18,17 @@ struct CallScan: Sendable {
   var needsExamples: Bool
   /// Whether examples have to be errors.
   var isAboutErrors: Bool
+  /// Whether quantiles of many calls are exact as well.
+  var isExact: Bool
 
   /// Whether what cells know of calls is enough.
   var fitsCells: Bool {
     attributes.isEmpty && groupCount <= 1 && !needsExamples && bucketNanoseconds % CallCells.nanoseconds == 0
+  }
+
+  /// The coarsest cells that say what is asked for.
+  var shape: CellShape {
+    isByOperation || selection.needsDurations && isExact ? .operations : .services(kinds: selection.kinds)
   }
 }
 
@@ -62,8 +69,7 @@ struct CallPiece: @unchecked Sendable {
   enum Calls {
     /// Places of chunks.
     case chunks(Range<Int>)
-    /// So many cells, and the durations of their calls.
-    case cells(UnsafePointer<CallCells.Cell>, count: Int, PackedDurations)
+    case cells(CallCells.Calls)
   }
 
   /// The place of the series among the part's.
@@ -75,7 +81,7 @@ struct CallPiece: @unchecked Sendable {
   var cellCount: Int {
     switch calls {
     case .chunks(let places): places.count
-    case .cells(_, let count, _): count
+    case .cells(let calls): calls.count
     }
   }
 }
@@ -93,84 +99,10 @@ struct CallChunk {
   var callCount: UInt32
   var errorCount: UInt32
   /// Nil unless asked for.
-  var durations: PackedDurations?
+  var durations: CallDurations?
   /// Among the examples of a part.
   var firstExample: UInt32 = 0
   var exampleCount: UInt32 = 0
   /// Where there are any.
   var part: UInt32 = 0
-}
-
-/// Those of the calls kept of a group that a scan asks for.
-final class KeptCalls: CallPart {
-  let source: Int
-  let series: [SeriesCode]
-  let pieces: [CallPiece]
-  private let group: CallGroup
-  private let cells: CallCells
-  /// The minutes of a bucket.
-  private let width: UInt64
-  private let needsDurations: Bool
-
-  /// - Precondition: the scan is for cells (`CallScan.fitsCells`).
-  init(_ group: CallGroup, _ minutes: Range<UInt64>, source: Int, _ scan: CallScan) throws {
-    self.source = source
-    self.group = group
-    cells = try group.cells()
-    width = scan.bucketNanoseconds / CallCells.nanoseconds
-    needsDurations = scan.selection.needsDurations
-    var series: [SeriesCode] = []
-    var pieces: [CallPiece] = []
-    let isWhole =
-      minutes.lowerBound <= group.bounds.minimumStart / CallCells.nanoseconds
-      && group.bounds.maximumStart / CallCells.nanoseconds < minutes.upperBound
-    var service: (code: UInt32, isWanted: Bool, key: CallKey)?
-    for (index, run) in cells.runs.enumerated() where scan.selection.kinds?.contains(run.kind) ?? true {
-      if service?.code != run.service {
-        let text = try group.text(run.service)
-        service = (run.service, scan.selection.services?.contains(text) ?? true, CallKey(of: [text]))
-      }
-      guard let service, service.isWanted else { continue }
-      let (own, durations) = cells.calls(of: index)
-      var places = 0..<(own.count - 1)
-      if !isWhole {
-        let low = places.partition { UInt64(own[$0].minute) >= minutes.lowerBound }
-        places = low..<(low..<places.upperBound).partition { UInt64(own[$0].minute) >= minutes.upperBound }
-      }
-      guard !places.isEmpty, let first = own.baseAddress else { continue }
-      let firstCall = own[places.lowerBound].firstCall
-      let callCount = own[places.upperBound].firstCall - firstCall
-      // Runs of one series follow each other, or it may come twice.
-      let code = SeriesCode(
-        service: run.service, name: scan.isByOperation ? run.name : 0, attributes: 0,
-        key: scan.isByOperation ? run.key : service.key)
-      if series.last != code { series.append(code) }
-      pieces.append(
-        CallPiece(
-          series: UInt32(series.count - 1), callCount: Int(callCount),
-          calls: .cells(
-            first + places.lowerBound, count: places.count,
-            durations.part(from: Int(firstCall - own[0].firstCall), count: callCount))))
-    }
-    self.series = series
-    self.pieces = pieces
-  }
-
-  func text(_ code: UInt32) throws -> [UInt8] { try group.text(code) }
-  func attributeTexts(of code: SeriesCode) -> [[UInt8]] { [] }
-  func slowest(of chunk: CallChunk) -> [SlowestSpans.Entry] { [] }
-
-  func appendChunks(of located: LocatedPiece, to chunks: inout [CallChunk]) {
-    guard case .cells(let cells, let count, let durations) = located.piece.calls else { return }
-    for place in 0..<count {
-      let cell = cells[place]
-      let callCount = cells[place &+ 1].firstCall &- cell.firstCall
-      let minute = UInt64(cell.minute)
-      chunks.append(
-        CallChunk(
-          bucket: width == 1 ? minute : minute / width, callCount: callCount, errorCount: cell.errorCount,
-          durations: needsDurations
-            ? durations.part(from: Int(cell.firstCall &- cells[0].firstCall), count: callCount) : nil))
-    }
-  }
 }

@@ -31,7 +31,7 @@ extension CallPasses {
     var cells: [CellKey: FoldedCell] = [:]
     try forEachChunk(of: slice, &table, ranks, &damage) { key, chunk, part in
       var cell = FoldedCell(callCount: UInt64(chunk.callCount), errorCount: UInt64(chunk.errorCount))
-      if search.quantile != nil { chunk.withDurations { cell.sketch.update($0) } }
+      if search.quantile != nil { chunk.add(to: &cell.sketch) }
       if chunk.exampleCount > 0 { cell.slowest.update(part.slowest(of: chunk)) }
       cells[key, default: FoldedCell()].merge(cell)
     }
@@ -91,9 +91,13 @@ extension CallPasses {
 }
 
 extension CallChunk {
-  /// Calls `body` with the durations, in any order, if there are any.
+  fileprivate func add(to sketch: inout DurationSketch) {
+    if case .counted(let buckets) = durations { sketch.merge(buckets) } else { withDurations { sketch.update($0) } }
+  }
+
+  /// Calls `body` with the durations, in any order, if each is there.
   fileprivate func withDurations(_ body: (UnsafeBufferPointer<UInt64>) -> Void) {
-    guard let durations else { return }
+    guard case .each(let durations) = durations else { return }
     withUnsafeTemporaryAllocation(of: UInt64.self, capacity: Int(durations.count)) { room in
       room.initialize(repeating: 0)
       guard let first = room.baseAddress else { return }

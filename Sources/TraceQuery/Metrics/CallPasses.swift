@@ -99,13 +99,13 @@ struct CallPasses {
   private func read(_ reading: CallReading, _ damage: inout DamageReport) -> [any CallPart] {
     var parts: [any CallPart] = []
     switch reading.content {
-    case .rows(let stripe): parts = self.parts(of: stripe, reading, &damage)
-    case .minutes(let group, let minutes):
-      if let part = try? KeptCalls(group, minutes, source: reading.source, scan) {
-        parts = [part]
+    case .rows(let stripe, let source): parts = self.parts(of: stripe, source: source, reading, &damage)
+    case .minutes(let block, let minutes):
+      if let cells = try? block.block.cells() {
+        parts = [KeptCalls(cells, minutes, scan)]
       } else {
         // What is damaged a scan meets itself, if it needs it.
-        for stripe in group.stripes { parts += self.parts(of: stripe, reading, &damage) }
+        for scanned in reading.scanned { parts += read(scanned, &damage) }
       }
     }
     return parts.filter { !$0.pieces.isEmpty }
@@ -113,7 +113,7 @@ struct CallPasses {
 
   /// Scans those rows of a stripe that count.
   private func parts(
-    of stripe: any SpanStripe, _ reading: CallReading, _ damage: inout DamageReport
+    of stripe: any SpanStripe, source: Int, _ reading: CallReading, _ damage: inout DamageReport
   ) -> [any CallPart] {
     var scan = scan
     scan.selection.starts = reading.starts
@@ -127,12 +127,12 @@ struct CallPasses {
         if own.isEmpty { return }
         if !own.isFull { mask = own }
       }
-      if let repeated = repeats[reading.source, stripe.index] {
+      if let repeated = repeats[source, stripe.index] {
         var own = mask ?? RowMask(count: stripe.rowCount, filled: true)
         own.subtract(repeated)
         mask = own
       }
-      parts.append(try ScannedCalls(stripe, in: rows, mask, source: reading.source, scan))
+      parts.append(try ScannedCalls(stripe, in: rows, mask, source: source, scan))
     }
     return parts
   }
@@ -176,7 +176,7 @@ struct CallPasses {
       if chunkCount >= Self.batchCount { chunkCount = 0 }
     }
     let results = concurrently(search.parallel, batches.count) { [self, batches] index in
-      var finisher = CellFinisher(parts, quantile: search.quantile, isExact: search.query.isExact)
+      var finisher = CellFinisher(parts, search)
       return batches[index].map { make(finisher.cells(of: series[$0])) }
     }
     return results.flatMap { $0 }

@@ -1,17 +1,15 @@
 import TraceSegment
 import TraceSource
 
-/// Calls of one source that are read at once.
+/// Calls that are read at once.
 struct CallReading: Sendable {
   enum Content: Sendable {
-    /// Rows of a stripe, which are scanned.
-    case rows(any SpanStripe)
-    /// Whole minutes that are kept, of all stripes of a group.
-    case minutes(CallGroup, Range<UInt64>)
+    /// Rows of a stripe, which are scanned, and the place of its source in the snapshot.
+    case rows(any SpanStripe, source: Int)
+    /// Whole minutes that are kept.
+    case minutes(PlacedBlock, Range<UInt64>)
   }
 
-  /// The place of the source in the snapshot.
-  var source: Int
   var content: Content
   /// What it is read for: starts outside of it do not count.
   var starts: ClosedRange<UInt64>
@@ -19,7 +17,7 @@ struct CallReading: Sendable {
   /// What it holds in memory, in calls of eight bytes: of rows as if they were spread evenly over their times.
   var heldCallCount: Double {
     switch content {
-    case .rows(let stripe): stripe.bounds.share(of: stripe.scannedCallCount, in: starts)
+    case .rows(let stripe, _): stripe.bounds.share(of: stripe.scannedCallCount, in: starts)
     case .minutes: Double(greatestCallCount)
     }
   }
@@ -27,9 +25,9 @@ struct CallReading: Sendable {
   /// What it holds at most, wherever its calls start.
   var greatestCallCount: Int {
     switch content {
-    case .rows(let stripe): stripe.scannedCallCount
+    case .rows(let stripe, _): stripe.scannedCallCount
     // Cells in the cache are the cache's. Others are made whole, however few are asked for.
-    case .minutes(let group, _): group.isCached ? 0 : group.cellByteCount / MemoryLayout<UInt64>.size
+    case .minutes(let block, _): block.block.madeByteCount / MemoryLayout<UInt64>.size
     }
   }
 
@@ -37,7 +35,7 @@ struct CallReading: Sendable {
   var scanned: [CallReading] {
     switch content {
     case .rows: [self]
-    case .minutes(let group, _): Self.rows(of: group, source, in: starts)
+    case .minutes(let block, _): block.rows(in: starts)
     }
   }
 
@@ -46,11 +44,41 @@ struct CallReading: Sendable {
     let scanned = scanned
     return scanned.heldCallCount < heldCallCount ? scanned : [self]
   }
+}
 
-  static func rows(of group: CallGroup, _ source: Int, in starts: ClosedRange<UInt64>) -> [CallReading] {
-    group.stripes.filter { $0.bounds.mayStart(in: starts) }.map {
-      CallReading(source: source, content: .rows($0), starts: starts)
+/// A block of cells, and where its groups stand in the snapshot.
+struct PlacedBlock: Sendable {
+  let block: CallBlock
+  /// The place of the source of each group.
+  let sources: [Int]
+
+  /// The rows that are counted there, as far as they start in a window.
+  func rows(in starts: ClosedRange<UInt64>) -> [CallReading] {
+    var readings: [CallReading] = []
+    for (group, source) in zip(block.groups, sources) where group.bounds.mayStart(in: starts) {
+      for stripe in group.stripes where stripe.bounds.mayStart(in: starts) {
+        readings.append(CallReading(content: .rows(stripe, source: source), starts: starts))
+      }
     }
+    return readings
+  }
+
+  /// Minutes that the window does not cut come from cells; what is left of those that it cuts is scanned.
+  func readings(in starts: ClosedRange<UInt64>) -> [CallReading] {
+    let width = CallCells.nanoseconds
+    let (low, high) = (starts.lowerBound, starts.upperBound)
+    // A minute in which the block begins or ends before the window cuts it is whole.
+    let isCutBefore = low > block.starts.lowerBound && low % width > 0
+    let isCutBehind = high < block.starts.upperBound && (high + 1) % width > 0
+    let first = low / width + (isCutBefore ? 1 : 0)
+    let end = high / width + (isCutBehind ? 0 : 1)
+    guard first < end else { return rows(in: starts) }
+    var readings: [CallReading] = []
+    let whole = (isCutBefore ? first * width : low)...(isCutBehind ? end * width - 1 : high)
+    readings.append(CallReading(content: .minutes(self, first..<end), starts: whole))
+    if isCutBefore { readings += rows(in: low...(whole.lowerBound - 1)) }
+    if isCutBehind { readings += rows(in: (whole.upperBound + 1)...high) }
+    return readings
   }
 }
 
@@ -63,27 +91,26 @@ extension SpanStripe {
   fileprivate var scannedCallCount: Int { rowCount + 16 * ((self as? SegmentStripe)?.runCount ?? 0) }
 }
 
-/// Where the calls of a query stand: stripes by themselves, and groups of stripes of which cells are kept.
+/// Where the calls of a query stand: stripes by themselves, and blocks of cells that are kept.
 struct CallPlaces: Sendable {
-  private enum Place: Sendable {
-    case stripe(any SpanStripe)
-    case group(CallGroup)
-  }
-
-  private var places: [(source: Int, place: Place)] = []
+  private var stripes: [(source: Int, stripe: any SpanStripe)] = []
+  private var blocks: [PlacedBlock] = []
 
   init(_ search: MetricsSearch, _ scan: CallScan, _ repeats: RepeatedRows) {
+    var groups: [CallGroup] = []
+    var sources: [UInt64: Int] = [:]
     for (index, source) in search.snapshot.recordSources.enumerated()
     where source.bounds.mayStart(in: scan.selection.starts) {
-      if search.predicate == nil, scan.fitsCells,
-        let groups = try? (source as? Segment)?.callGroups(maximumRowCount: search.maximumGroupRowCount)
+      if search.predicate == nil, scan.fitsCells, let segment = source as? Segment,
+        let own = try? segment.callGroups(maximumRowCount: search.maximumGroupRowCount)
       {
-        // Cells count all rows.
-        for group in groups {
-          if group.fitsCells, !group.isKnownDamaged, group.stripes.allSatisfy({ repeats[index, $0.index] == nil }) {
-            places.append((index, .group(group)))
+        sources[segment.number] = index
+        for group in own where group.bounds.mayStart(in: scan.selection.starts) {
+          // Cells count all rows.
+          if group.fitsCells, group.stripes.allSatisfy({ repeats[index, $0.index] == nil }) {
+            groups.append(group)
           } else {
-            places += group.stripes.map { (index, .stripe($0)) }
+            add(group, source: index)
           }
         }
         continue
@@ -94,41 +121,28 @@ struct CallPlaces: Sendable {
         // A damaged index spares nothing.
         isOpen = (try? predicate.stripes(of: source, among: isOpen)) ?? isOpen
       }
-      for (stripe, isOpen) in zip(stripes, isOpen) where isOpen { places.append((index, .stripe(stripe))) }
+      for (stripe, isOpen) in zip(stripes, isOpen) where isOpen { self.stripes.append((index, stripe)) }
     }
+    if groups.isEmpty { return }
+    let found = CallBlock.blocks(
+      of: groups, scan.shape, in: scan.selection.starts,
+      maximumRowCount: search.maximumGroupRowCount * CallBlock.maximumGroupCount, parallel: search.parallel)
+    func place(of group: CallGroup) -> Int { sources[group.fileNumber] ?? 0 }
+    blocks = found.blocks.map { PlacedBlock(block: $0, sources: $0.groups.map(place)) }
+    for group in found.damaged { add(group, source: place(of: group)) }
+  }
+
+  private mutating func add(_ group: CallGroup, source: Int) {
+    stripes += group.stripes.map { (source, $0) }
   }
 
   /// All that has calls in a window.
   func readings(in starts: ClosedRange<UInt64>) -> [CallReading] {
     var readings: [CallReading] = []
-    for (source, place) in places {
-      switch place {
-      case .stripe(let stripe) where stripe.bounds.mayStart(in: starts):
-        readings.append(CallReading(source: source, content: .rows(stripe), starts: starts))
-      case .group(let group) where group.bounds.mayStart(in: starts):
-        readings += Self.readings(of: group, source, in: starts)
-      default: break
-      }
+    for (source, stripe) in stripes where stripe.bounds.mayStart(in: starts) {
+      readings.append(CallReading(content: .rows(stripe, source: source), starts: starts))
     }
-    return readings
-  }
-
-  /// Minutes that the window does not cut come from cells; what is left of those that it cuts is scanned.
-  private static func readings(of group: CallGroup, _ source: Int, in starts: ClosedRange<UInt64>) -> [CallReading] {
-    let width = CallCells.nanoseconds
-    func rows(_ starts: ClosedRange<UInt64>) -> [CallReading] { CallReading.rows(of: group, source, in: starts) }
-    let (low, high) = (starts.lowerBound, starts.upperBound)
-    // A minute in which the group begins or ends before the window cuts it is whole.
-    let isCutBefore = low > group.bounds.minimumStart && low % width > 0
-    let isCutBehind = high < group.bounds.maximumStart && (high + 1) % width > 0
-    let first = low / width + (isCutBefore ? 1 : 0)
-    let end = high / width + (isCutBehind ? 0 : 1)
-    guard first < end else { return rows(starts) }
-    var readings: [CallReading] = []
-    let whole = (isCutBefore ? first * width : low)...(isCutBehind ? end * width - 1 : high)
-    readings.append(CallReading(source: source, content: .minutes(group, first..<end), starts: whole))
-    if isCutBefore { readings += rows(low...(whole.lowerBound - 1)) }
-    if isCutBehind { readings += rows((whole.upperBound + 1)...high) }
+    for block in blocks where block.block.starts.overlaps(starts) { readings += block.readings(in: starts) }
     return readings
   }
 }

@@ -1,24 +1,31 @@
 import TraceAggregate
+import TraceSegment
+import TracestoreV2
 
 /// Makes cells of their chunks; for one thread.
 struct CellFinisher {
   private let parts: [any CallPart]
   private let quantile: Double?
   private let isExact: Bool
+  /// Whether a cell in the cache is a bucket.
+  private let isByMinute: Bool
   // Kept for their memory.
   private var chunks: [CallChunk] = []
   private var sorted: [CallChunk] = []
   private var places: [Int] = []
   private var durations: [UInt64] = []
+  private var tally = BucketTally()
 
-  init(_ parts: [any CallPart], quantile: Double?, isExact: Bool) {
+  init(_ parts: [any CallPart], _ search: MetricsSearch) {
     self.parts = parts
-    self.quantile = quantile
-    self.isExact = isExact
+    quantile = search.quantile
+    isExact = search.query.isExact
+    isByMinute = search.window?.bucketNanoseconds == CallCells.nanoseconds
   }
 
   /// The cells of one series.
   mutating func cells(of pieces: [LocatedPiece]) -> SeriesCells {
+    if isByMinute, let kept = pieces.keptInOrder { return cells(of: kept) }
     gather(pieces)
     var result = SeriesCells()
     result.cells.reserveCapacity(chunks.count)
@@ -81,6 +88,11 @@ struct CellFinisher {
     }
     guard let quantile else { return cell }
     let rank = QuantileRank(quantile, of: cell.callCount)
+    if let estimate = countedEstimate(of: rank, own, callCount: cell.callCount) {
+      cell.isExact = false
+      cell.quantile = estimate
+      return cell
+    }
     let (lower, upper) = neighbours(of: rank, own, callCount: cell.callCount)
     // What a sketch of as many durations says, so that no way of reading them changes an answer.
     cell.isExact = isExact || DurationSketch.isExact(count: cell.callCount)
@@ -88,11 +100,38 @@ struct CellFinisher {
     return cell
   }
 
+  /// The quantile where durations are only counted; nil where each is there.
+  private mutating func countedEstimate(of rank: QuantileRank, _ own: Range<Int>, callCount: UInt64) -> Double? {
+    if own.count == 1 {
+      guard case .counted(let buckets) = chunks[own.lowerBound].durations else { return nil }
+      return rank.estimate(buckets, count: callCount)
+    }
+    let isCounted = chunks[own].contains { if case .counted = $0.durations { true } else { false } }
+    guard isCounted else { return nil }
+    tally.clear()
+    for place in own {
+      switch chunks[place].durations {
+      case .counted(let buckets): tally.merge(buckets)
+      case .each(let packed):
+        let count = Int(packed.count)
+        if durations.count < count { durations = [UInt64](repeating: 0, count: max(count, 2 * durations.count)) }
+        durations.withUnsafeMutableBufferPointer { values in
+          guard let room = values.baseAddress else { return }
+          packed.unpack(0..<count, into: room)
+          tally.update(UnsafeBufferPointer(rebasing: values[..<count]))
+        }
+      case nil: break
+      }
+    }
+    let lower = tally.value(at: rank.lower)
+    return rank.value(lower, rank.upper > rank.lower ? tally.value(at: rank.upper) : lower)
+  }
+
   /// The durations at a rank and behind it.
   private mutating func neighbours(
     of rank: QuantileRank, _ own: Range<Int>, callCount: UInt64
   ) -> (lower: UInt64, upper: UInt64) {
-    if own.count == 1, let only = chunks[own.lowerBound].durations, only.isAscending {
+    if own.count == 1, case .each(let only) = chunks[own.lowerBound].durations, only.isAscending {
       return only.neighbours(of: rank)
     }
     // No more than so many of the longest, or of the shortest, of a chunk can be among them.
@@ -107,7 +146,7 @@ struct CellFinisher {
     return durations.withUnsafeMutableBufferPointer { values in
       var count = 0
       for place in own {
-        guard let packed = chunks[place].durations, let room = values.baseAddress else { continue }
+        guard case .each(let packed) = chunks[place].durations, let room = values.baseAddress else { continue }
         let all = Int(packed.count)
         let taken = chunks[place].takenCount(ofNeeded: neededCount)
         packed.unpack(isFromEnd ? (all - taken)..<all : 0..<taken, into: room + count)
@@ -126,10 +165,93 @@ struct CellFinisher {
   }
 }
 
+// MARK: - Cells as they are kept
+
+extension CellFinisher {
+  /// The cells of calls that follow each other: those that are kept, but for a minute that several have calls in.
+  private mutating func cells(of kept: [CallCells.Calls]) -> SeriesCells {
+    var result = SeriesCells()
+    result.cells.reserveCapacity(kept.reduce(0) { $0 + $1.count })
+    var (index, first) = (0, 0)
+    while index < kept.count {
+      let calls = kept[index]
+      index += 1
+      let isCut = index < kept.count && kept[index].firstMinute == calls.lastMinute
+      append(calls.part(first..<(isCut ? max(first, calls.count - 1) : calls.count)), to: &result)
+      // A lone cell that ends the minute cut before stands there already.
+      first = 0
+      guard isCut else { continue }
+      chunks.removeAll(keepingCapacity: true)
+      chunks.append(CallChunk(calls, at: calls.count - 1, needsDurations: quantile != nil))
+      while index < kept.count, kept[index].firstMinute == calls.lastMinute {
+        chunks.append(CallChunk(kept[index], at: 0, needsDurations: quantile != nil))
+        if kept[index].count > 1 {
+          first = 1
+          break
+        }
+        index += 1
+      }
+      result.cells.append(cell(UInt64(calls.lastMinute), 0..<chunks.count))
+    }
+    return result
+  }
+
+  private mutating func append(_ calls: CallCells.Calls, to result: inout SeriesCells) {
+    let count = calls.count
+    if count == 0 { return }
+    func cell(_ place: Int) -> CallCell {
+      CallCell(
+        bucket: UInt64(calls.cells[place].minute),
+        callCount: UInt64(calls.cells[place &+ 1].firstCall &- calls.cells[place].firstCall),
+        errorCount: UInt64(calls.cells[place].errorCount))
+    }
+    guard let quantile else {
+      for place in 0..<count { result.cells.append(cell(place)) }
+      return
+    }
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: count) { values in
+      values.initialize(repeating: 0)
+      guard let first = values.baseAddress else { return }
+      calls.quantiles(quantile, isExact: isExact, into: first)
+      for place in 0..<count {
+        var cell = cell(place)
+        cell.quantile = values[place]
+        cell.isExact = isExact || DurationSketch.isExact(count: cell.callCount)
+        result.cells.append(cell)
+      }
+    }
+  }
+}
+
+extension [LocatedPiece] {
+  /// The calls of cells, if all are, and they follow each other.
+  fileprivate var keptInOrder: [CallCells.Calls]? {
+    var kept: [CallCells.Calls] = []
+    kept.reserveCapacity(count)
+    for located in self {
+      guard case .cells(let calls) = located.piece.calls else { return nil }
+      if let last = kept.last, last.lastMinute > calls.firstMinute { return nil }
+      kept.append(calls)
+    }
+    return kept
+  }
+}
+
+extension CallCells.Calls {
+  fileprivate var firstMinute: UInt32 { cells[0].minute }
+  fileprivate var lastMinute: UInt32 { cells[count - 1].minute }
+}
+
 extension CallChunk {
+  fileprivate init(_ calls: CallCells.Calls, at place: Int, needsDurations: Bool) {
+    self.init(
+      bucket: UInt64(calls.cells[place].minute), callCount: calls.callCount(at: place),
+      errorCount: calls.cells[place].errorCount, durations: needsDurations ? calls.durations(at: place) : nil)
+  }
+
   /// How many durations have to be looked at where so many at one end of all decide.
   fileprivate func takenCount(ofNeeded neededCount: Int) -> Int {
-    guard let durations else { return 0 }
+    guard case .each(let durations) = durations else { return 0 }
     return durations.isAscending ? min(Int(durations.count), neededCount) : Int(durations.count)
   }
 }

@@ -81,7 +81,7 @@ package struct MetricsSearch: Sendable {
       selection: selection, bucketNanoseconds: window.bucketNanoseconds,
       groupCount: groups.count, isByOperation: query.groups.contains(.operation), attributes: attributes,
       needsExamples: needsExamples,
-      isAboutErrors: measure == .errorRates)
+      isAboutErrors: measure == .errorRates, isExact: query.isExact)
     predicate = filter == nil && attributes.isEmpty ? nil : selection.predicate(and: filter)
   }
 
@@ -130,6 +130,10 @@ package struct MetricsSearch: Sendable {
     guard measure != .latencies else {
       room.take(cells.count)
       if room.isExceeded { return [] }
+      if query.exemplarCount == 0 {
+        let width = window.bucketNanoseconds
+        return cells.map { MetricPoint(time: Timestamp(nanoseconds: $0.bucket &* width), value: $0.quantile / 1e6) }
+      }
       points.reserveCapacity(cells.count)
       for (place, cell) in cells.enumerated() { add(bucket: cell.bucket, cell.quantile / 1e6, from: place..<place + 1) }
       return points

@@ -27,10 +27,13 @@ package final class BlockCache: Sendable {
   package struct Key: Hashable, Sendable {
     package var fileNumber: UInt64
     package var offset: UInt64
+    /// Tells blocks apart that are computed of one place; 0 where there is only one.
+    package var variant: UInt64
 
-    package init(fileNumber: UInt64, offset: UInt64) {
+    package init(fileNumber: UInt64, offset: UInt64, variant: UInt64 = 0) {
       self.fileNumber = fileNumber
       self.offset = offset
+      self.variant = variant
     }
   }
 
@@ -46,6 +49,8 @@ package final class BlockCache: Sendable {
 
   private struct Slot: Sendable {
     var key: Key
+    /// Where else it stands.
+    var otherKeys: [Key] = []
     var block: (any CachedBlock)?
     var byteCount: Int
     /// The question that asked for it last.
@@ -55,6 +60,10 @@ package final class BlockCache: Sendable {
     var isKnown = false
     /// Of known blocks: how often the hand passes by before they go.
     var passCount = 0
+
+    func stands(in fileNumber: UInt64) -> Bool {
+      key.fileNumber == fileNumber || otherKeys.contains { $0.fileNumber == fileNumber }
+    }
   }
 
   /// What many questions ask for stays longer than what one walk after the other comes by: each question adds a round to
@@ -110,6 +119,7 @@ package final class BlockCache: Sendable {
       resize(index, to: 0)
       let slot = slots[index]
       indexByKey[slot.key] = nil
+      for key in slot.otherKeys { indexByKey[key] = nil }
       if !slot.isKnown { newBlockCount -= 1 }
       statistics.blockCount -= 1
       slots[index].block = nil
@@ -117,11 +127,33 @@ package final class BlockCache: Sendable {
       return slot.block
     }
 
+    /// Holds a block, for which there may be no room: `shrink` then lets go of others, or of it.
+    ///
+    /// - Precondition: none stands at its keys.
+    mutating func insert<Block: CachedBlock>(_ block: Block, at key: Key, and otherKeys: [Key] = []) {
+      var slot = Slot(
+        key: key, otherKeys: otherKeys, block: block, byteCount: 0, question: questionCount,
+        loadCount: statistics.missCount)
+      // Small ones do not look for room, which costs a walk over all blocks: more than reading some of them.
+      if Block.passCount > 1,
+        Block.passCount <= BlockCache.maximumPassCount
+          || hasRoomForKnown(block.residentByteCount, passCount: Block.passCount)
+      {
+        (slot.isKnown, slot.passCount) = (true, Block.passCount)
+      }
+      let index = freeSlots.popLast() ?? slots.count
+      if index < slots.count { slots[index] = slot } else { slots.append(slot) }
+      indexByKey[key] = index
+      for key in otherKeys { indexByKey[key] = index }
+      statistics.blockCount += 1
+      if !slot.isKnown { newBlockCount += 1 }
+      resize(index, to: block.residentByteCount)
+    }
+
     /// Whether one more known block drives out none that costs as much to make and was asked for lately: blocks that are
     /// asked for in turn, and do not all fit, would each drive out the next to be asked for.
-    func hasRoomForKnown(_ block: some CachedBlock) -> Bool {
-      let passCount = type(of: block).passCount
-      var byteCount = block.residentByteCount
+    func hasRoomForKnown(_ ownByteCount: Int, passCount: Int) -> Bool {
+      var byteCount = ownByteCount
       for slot in slots where slot.isKnown && slot.passCount > 0 {
         if let other = slot.block, type(of: other).passCount >= passCount { byteCount += slot.byteCount }
       }
@@ -218,18 +250,7 @@ package final class BlockCache: Sendable {
     let loaded = try load()
     let (winner, dropped) = state.withLock { state -> (Block, [any CachedBlock]) in
       if let index = state.indexByKey[key], let held = state.slots[index].block as? Block { return (held, []) }
-      var slot = Slot(
-        key: key, block: loaded, byteCount: 0, question: state.questionCount, loadCount: state.statistics.missCount)
-      // Small ones do not look for room, which costs a walk over all blocks: more than reading some of them.
-      if Block.passCount > 1, Block.passCount <= Self.maximumPassCount || state.hasRoomForKnown(loaded) {
-        (slot.isKnown, slot.passCount) = (true, Block.passCount)
-      }
-      let index = state.freeSlots.popLast() ?? state.slots.count
-      if index < state.slots.count { state.slots[index] = slot } else { state.slots.append(slot) }
-      state.indexByKey[key] = index
-      state.statistics.blockCount += 1
-      if !slot.isKnown { state.newBlockCount += 1 }
-      state.resize(index, to: loaded.residentByteCount)
+      state.insert(loaded, at: key)
       return (loaded, state.shrink())
     }
     withExtendedLifetime(dropped) {}
@@ -249,13 +270,28 @@ package final class BlockCache: Sendable {
     }
   }
 
+  /// Whether a block of a kind that is costly to make would stay: else making it for the cache is of no use.
+  func hasRoom(forKnown byteCount: Int, passCount: Int) -> Bool {
+    state.withLock { $0.hasRoomForKnown(byteCount, passCount: passCount) }
+  }
+
   package func holds(_ key: Key) -> Bool { state.withLock { $0.indexByKey[key] != nil } }
 
-  /// Holds a block in place of the one that stood there.
-  func replace(_ key: Key, by block: some CachedBlock) {
-    removeBlock(key)
-    _ = self.block(key) { block }
+  /// Holds a block in place of those that stood at its keys; it is found at each of them, and goes as a whole.
+  ///
+  /// - Precondition: there is a key, and no two are equal.
+  func replace(_ keys: [Key], by block: some CachedBlock) {
+    guard let first = keys.first else { preconditionFailure("a block that stands nowhere") }
+    let dropped = state.withLock { state in
+      var dropped = keys.compactMap { key in state.indexByKey[key].flatMap { state.drop($0) } }
+      state.insert(block, at: first, and: Array(keys.dropFirst()))
+      dropped += state.shrink()
+      return dropped
+    }
+    withExtendedLifetime(dropped) {}
   }
+
+  func replace(_ key: Key, by block: some CachedBlock) { replace([key], by: block) }
 
   /// Forgets a block.
   package func removeBlock(_ key: Key) {
@@ -277,7 +313,7 @@ package final class BlockCache: Sendable {
   package func removeBlocks(ofFile fileNumber: UInt64) {
     let dropped = state.withLock { state in
       var dropped: [any CachedBlock] = []
-      for index in state.slots.indices where state.slots[index].key.fileNumber == fileNumber {
+      for index in state.slots.indices where state.slots[index].stands(in: fileNumber) {
         if state.slots[index].block != nil, let block = state.drop(index) { dropped.append(block) }
       }
       return dropped

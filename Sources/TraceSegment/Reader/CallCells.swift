@@ -1,7 +1,7 @@
 package import TraceAggregate
 package import TraceModel
 
-/// The calls of some stripes by run and by the minute they start in: all that metrics of whole minutes ask of them.
+/// The calls of some stripes by series and by the minute they start in: all that metrics of whole minutes ask of them.
 ///
 /// The durations of a cell ascend, so that a quantile is found without looking at the others. Twelve bytes a cell, 56 a
 /// run, and a call takes as many bits as the longest of its run.
@@ -9,13 +9,23 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
   /// The width of a cell.
   package static let nanoseconds: UInt64 = 60_000_000_000
 
-  /// Calls that share service, name and kind.
+  /// A group of stripes whose calls are all here.
+  package struct Part: Hashable, Sendable {
+    /// Where its own cells would stand.
+    var key: BlockCache.Key
+    var starts: ClosedRange<UInt64>
+    var rowCount: Int
+  }
+
+  /// Calls that share their labels and their kind.
   package struct Run {
-    /// Codes of the segment's texts.
+    /// A code of its text.
     package var service: UInt32
-    package var name: UInt32
+    /// Of the first of its other labels; each has the code behind the one before.
+    package var firstLabel: UInt32
+    /// 0 where kinds are not told apart.
     package var kind: Int32
-    /// Of the texts of service and name.
+    /// Of the texts of its labels.
     package var key: CallKey
     /// Its cells reach to those of the next run.
     var firstCell: Int
@@ -24,74 +34,135 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
     var firstByte: Int
   }
 
-  package struct Cell {
-    /// Since the epoch: all of 64 bits of nanoseconds fit. They ascend within a run.
-    package var minute: UInt32
-    package var errorCount: UInt32
-    /// Its calls reach to those of the next cell.
-    package var firstCall: UInt32
-  }
+  package typealias Cell = CallMinute
 
+  package let shape: CellShape
+  /// At least one. Together they are all that is counted, each once.
+  let parts: [Part]
+  /// By their labels, then by kind.
   package let runs: [Run]
   /// Why there are none: stripes that cannot be read are not read again for each question.
   package let damage: TracestoreError?
+  private let texts: LabelTexts
   /// Ends with one that has no calls.
   private let cells: UnsafeMutableBufferPointer<Cell>
   private let durations: UnsafeMutableRawBufferPointer
+  /// Where the calls of each cell stand, where not all have their durations one after the other: among the durations of
+  /// its run, or, of many calls, among `buckets`, behind an entry that says how many there are.
+  private let places: UnsafeMutableBufferPointer<UInt32>
+  private let buckets: UnsafeMutableBufferPointer<PackedBucket>
 
-  /// - Parameters:
-  ///   - cells: of all runs, then one that has no calls.
-  ///   - durations: of all cells, one after the other.
-  ///   - byteCount: what they take, packed.
-  init(runs: [Run], cells: [Cell], durations: [UInt64], byteCount: Int, damage: TracestoreError? = nil) {
-    self.runs = runs
+  init(_ content: CallCellsWriter.Content, _ shape: CellShape, of parts: [Part], damage: TracestoreError? = nil) {
+    self.shape = shape
+    self.parts = parts
     self.damage = damage
-    self.cells = .allocate(capacity: cells.count)
-    _ = self.cells.initialize(from: cells)
-    let memory = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: byteCount + PackedDurations.slackByteCount, alignment: MemoryLayout<UInt64>.alignment)
-    memory.initializeMemory(as: UInt8.self, repeating: 0)
-    self.durations = memory
-    durations.withUnsafeBufferPointer { durations in
-      for (index, run) in runs.enumerated() {
-        let own = places(of: index)
-        let calls = Int(cells[own.lowerBound].firstCall)..<Int(cells[own.upperBound].firstCall)
-        PackedDurations.write(
-          UnsafeBufferPointer(rebasing: durations[calls]), run.layout, to: memory, at: run.firstByte)
-      }
+    runs = content.runs
+    texts = content.texts
+    func copy<Element>(_ list: [Element]) -> UnsafeMutableBufferPointer<Element> {
+      let memory = UnsafeMutableBufferPointer<Element>.allocate(capacity: list.count)
+      _ = memory.initialize(from: list)
+      return memory
     }
-  }
-
-  /// In place of cells that cannot be made.
-  convenience init(damage: TracestoreError) {
-    self.init(
-      runs: [], cells: [Cell(minute: 0, errorCount: 0, firstCall: 0)], durations: [], byteCount: 0, damage: damage)
+    cells = copy(content.cells)
+    places = copy(content.places)
+    buckets = copy(content.buckets)
+    let byteCount = content.words.count * MemoryLayout<UInt64>.size
+    durations = .allocate(
+      byteCount: byteCount + PackedDurations.slackByteCount, alignment: MemoryLayout<UInt64>.alignment)
+    durations.initializeMemory(as: UInt8.self, repeating: 0)
+    content.words.withUnsafeBytes { durations.copyMemory(from: $0) }
   }
 
   deinit {
     cells.deallocate()
     durations.deallocate()
+    places.deallocate()
+    buckets.deallocate()
   }
 
-  private func places(of run: Int) -> Range<Int> {
-    runs[run].firstCell..<(run + 1 < runs.count ? runs[run + 1].firstCell : cells.count - 1)
+  var cellCount: Int { cells.count - 1 }
+  var durationByteCount: Int { durations.count }
+
+  package func text(_ code: UInt32) -> [UInt8] { texts[code] }
+
+  /// The labels of a run: its service, then what else tells series apart.
+  package func labels(of run: Run) -> [[UInt8]] {
+    [texts[run.service]] + (0..<UInt32(shape.labelCount)).map { texts[run.firstLabel + $0] }
   }
 
-  /// The cells of a run, then the one behind them, and the durations of all, `max(0, end − start)` in nanoseconds: cell by
-  /// cell, and those of a cell ascend. Valid as long as this object.
-  package func calls(of run: Int) -> (cells: UnsafeBufferPointer<Cell>, durations: PackedDurations) {
-    let own = UnsafeBufferPointer(
-      rebasing: UnsafeBufferPointer(cells)[places(of: run).lowerBound...places(of: run).upperBound])
-    let memory = UnsafeRawPointer(durations.baseAddress.unsafelyUnwrapped) + runs[run].firstByte
-    return (
-      own, PackedDurations(memory, runs[run].layout, count: own[own.count - 1].firstCall &- own[0].firstCall)
-    )
+  /// When its calls start.
+  package var starts: ClosedRange<UInt64> {
+    let first = parts.lazy.map(\.starts.lowerBound).min() ?? 0
+    return first...max(first, parts.lazy.map(\.starts.upperBound).max() ?? 0)
+  }
+
+  /// All calls of a run. Valid as long as this object.
+  package func calls(of run: Int) -> Calls {
+    let end = run + 1 < runs.count ? runs[run + 1].firstCell : cells.count - 1
+    let own = runs[run].firstCell...end
+    return Calls(
+      cells: UnsafeBufferPointer(rebasing: UnsafeBufferPointer(cells)[own]),
+      durations: PackedDurations(
+        UnsafeRawPointer(durations.baseAddress.unsafelyUnwrapped) + runs[run].firstByte, runs[run].layout,
+        count: cells[own.upperBound].firstCall &- cells[own.lowerBound].firstCall),
+      firstCall: cells[own.lowerBound].firstCall,
+      places: places.isEmpty ? nil : places.baseAddress.map { UnsafePointer($0 + own.lowerBound) },
+      buckets: buckets.baseAddress.map { UnsafePointer($0) })
   }
 
   package var residentByteCount: Int {
-    256 + runs.count * MemoryLayout<Run>.stride + cells.count * MemoryLayout<Cell>.stride + durations.count
+    256 + parts.count * MemoryLayout<Part>.stride + runs.count * MemoryLayout<Run>.stride + texts.byteCount
+      + cells.count * MemoryLayout<Cell>.stride + durations.count + places.count * MemoryLayout<UInt32>.stride
+      + buckets.count * MemoryLayout<PackedBucket>.stride
   }
 
   /// They are made of columns of many stripes.
   package static let passCount = 256
+}
+
+/// What tells the series of cells apart, and what they hold of their calls.
+package enum CellShape: Hashable, Sendable {
+  /// Service, operation and kind. All durations are there.
+  case operations
+  /// Services alone, over calls of some kinds; nil: of all. Of cells of so many calls that they are estimated, only how
+  /// many fall into each bucket of the scale.
+  case services(kinds: Set<Int32>?)
+
+  /// Labels besides the service.
+  package var labelCount: Int {
+    switch self {
+    case .operations: 1
+    case .services: 0
+    }
+  }
+
+  /// Whether calls of many runs, or of many kinds, go together.
+  var isFolded: Bool { self != .operations }
+
+  /// Tells blocks of different shapes apart; where two agree, one takes the place of the other.
+  var variant: UInt64 {
+    if !isFolded { return 0 }
+    var hasher = Hasher()
+    hasher.combine(self)
+    return UInt64(bitPattern: Int64(hasher.finalize())) | 1
+  }
+}
+
+/// Texts by code, side by side.
+struct LabelTexts: Sendable {
+  private var bytes: [UInt8] = []
+  private var ends: [UInt32] = []
+
+  var count: UInt32 { UInt32(truncatingIfNeeded: ends.count) }
+  var byteCount: Int { bytes.count + ends.count * MemoryLayout<UInt32>.stride }
+
+  subscript(code: UInt32) -> [UInt8] {
+    let place = Int(code)
+    return Array(bytes[(place == 0 ? 0 : Int(ends[place - 1]))..<Int(ends[place])])
+  }
+
+  mutating func append(_ text: [UInt8]) {
+    bytes += text
+    ends.append(UInt32(truncatingIfNeeded: bytes.count))
+  }
 }

@@ -3,14 +3,10 @@ import TraceSource
 
 /// Brings calls together in cells. For one thread.
 struct CallCellsBuilder {
-  private struct RunKey: Hashable, Comparable {
+  private struct RunKey: Hashable {
     var service: UInt32
     var name: UInt32
     var kind: Int32
-
-    static func < (left: RunKey, right: RunKey) -> Bool {
-      (left.service, left.name, left.kind) < (right.service, right.name, right.kind)
-    }
   }
 
   /// Calls of a run in one minute, side by side in `durations`.
@@ -41,40 +37,47 @@ struct CallCellsBuilder {
   }
 
   /// - Parameter text: what a code of services and names stands for.
-  consuming func finish(text: (UInt32) throws -> [UInt8]) rethrows -> CallCells {
-    var made: [CallCells.Run] = []
-    var cells: [CallCells.Cell] = []
-    // Cell by cell, ascending in each.
+  consuming func finish(text: (UInt32) throws -> [UInt8]) rethrows -> CallCellsWriter.Content {
+    var texts: [UInt32: [UInt8]] = [:]
+    for key in runs.keys {
+      for code in [key.service, key.name] where texts[code] == nil { texts[code] = try text(code) }
+    }
+    // Several codes may stand for equal texts.
+    var labelled: [(labels: [[UInt8]], kind: Int32, pieces: [Piece])] = []
+    for (key, pieces) in runs {
+      labelled.append(([texts[key.service] ?? [], texts[key.name] ?? []], key.kind, pieces))
+    }
+    labelled.sort { $0.labels == $1.labels ? $0.kind < $1.kind : $0.labels.precedes($1.labels) }
+    var writer = CallCellsWriter(.operations)
+    // Of one run, cell by cell, ascending in each.
     var ordered: [UInt64] = []
-    ordered.reserveCapacity(durations.count)
-    var byteCount = 0
-    for (key, pieces) in runs.sorted(by: { $0.key < $1.key }) {
-      let (firstCell, firstCall) = (cells.count, ordered.count)
+    var cells: [(minute: UInt32, errorCount: UInt32, first: Int)] = []
+    var first = 0
+    while first < labelled.count {
+      let (labels, kind, _) = labelled[first]
+      var pieces: [Piece] = []
+      while first < labelled.count, labelled[first].labels == labels, labelled[first].kind == kind {
+        pieces += labelled[first].pieces
+        first += 1
+      }
+      ordered.removeAll(keepingCapacity: true)
+      cells.removeAll(keepingCapacity: true)
       // Stripes follow each other in time mostly.
       for piece in pieces.sorted(by: { $0.minute < $1.minute }) {
-        if cells.count == firstCell || cells[cells.count - 1].minute != piece.minute {
-          cells.append(
-            CallCells.Cell(
-              minute: piece.minute, errorCount: 0, firstCall: UInt32(truncatingIfNeeded: ordered.count)))
-        }
+        if cells.last?.minute != piece.minute { cells.append((piece.minute, 0, ordered.count)) }
         cells[cells.count - 1].errorCount &+= piece.errorCount
         ordered += durations[piece.durations]
       }
-      for cell in firstCell..<cells.count {
-        let end = cell + 1 < cells.count ? Int(cells[cell + 1].firstCall) : ordered.count
-        ordered[Int(cells[cell].firstCall)..<end].sort()
+      let layout = ordered.withUnsafeBufferPointer { PackedDurations.Layout(for: $0) }
+      writer.beginRun(labels, kind: kind, layout)
+      for (index, cell) in cells.enumerated() {
+        let own = cell.first..<(index + 1 < cells.count ? cells[index + 1].first : ordered.count)
+        ordered[own].sort()
+        ordered.withUnsafeBufferPointer {
+          writer.addCell(cell.minute, errorCount: cell.errorCount, UnsafeBufferPointer(rebasing: $0[own]))
+        }
       }
-      let layout = ordered.withUnsafeBufferPointer {
-        PackedDurations.Layout(for: UnsafeBufferPointer(rebasing: $0[firstCall...]))
-      }
-      made.append(
-        CallCells.Run(
-          service: key.service, name: key.name, kind: key.kind,
-          key: CallKey(of: [try text(key.service), try text(key.name)]), firstCell: firstCell, layout: layout,
-          firstByte: byteCount))
-      byteCount += ((ordered.count - firstCall) * Int(layout.bitCount) + 7) / 8
     }
-    cells.append(CallCells.Cell(minute: 0, errorCount: 0, firstCall: UInt32(truncatingIfNeeded: ordered.count)))
-    return CallCells(runs: made, cells: cells, durations: ordered, byteCount: byteCount)
+    return writer.finish()
   }
 }

@@ -41,9 +41,19 @@ package struct CallGroup: Sendable {
     runCount += stripe.summary.runCount
   }
 
-  // No block of the file begins two bytes into a stripe.
-  private var key: BlockCache.Key {
-    BlockCache.Key(fileNumber: stripes[0].core.number, offset: stripes[0].summary.offset + 2)
+  var cache: BlockCache { stripes[0].core.cache }
+  package var fileNumber: UInt64 { stripes[0].core.number }
+
+  /// Where cells stand that hold the calls of the group, alone or beside those of others.
+  func key(_ shape: CellShape) -> BlockCache.Key {
+    // No block of the file begins two bytes into a stripe.
+    BlockCache.Key(fileNumber: fileNumber, offset: stripes[0].summary.offset + 2, variant: shape.variant)
+  }
+
+  var part: CallCells.Part {
+    CallCells.Part(
+      key: key(.operations), starts: bounds.minimumStart...max(bounds.minimumStart, bounds.maximumStart),
+      rowCount: rowCount)
   }
 
   /// Whether the calls are worth keeping: not those of a stripe that claims more rows than a group has, which few bytes
@@ -51,40 +61,39 @@ package struct CallGroup: Sendable {
   package var fitsCells: Bool { rowCount <= maximumRowCount && runCount <= rowCount / 2 }
 
   /// Whether the calls are in the cache now.
-  package var isCached: Bool { stripes[0].core.cache.holds(key) }
+  package var isCached: Bool { cache.holds(key(.operations)) }
 
   /// About what the calls take in memory: each some bytes, each run its own and those of a cell.
   package var cellByteCount: Int { rowCount * 6 + runCount * 68 }
 
+  /// What the cache holds of the calls, maybe beside those of other groups.
+  package var heldCells: CallCells? { isCached ? cache.find(key(.operations)) : nil }
+
   /// Whether an earlier question met damage in it.
-  package var isKnownDamaged: Bool {
-    guard isCached, let cells: CallCells = stripes[0].core.cache.find(key) else { return false }
-    return cells.damage != nil
-  }
+  package var isKnownDamaged: Bool { heldCells?.damage != nil }
 
   /// The calls of all stripes, from the cache or by reading their columns.
   ///
   /// - Throws: `corrupt`, from the cache as well.
   package func cells() throws -> CallCells {
-    let cells: CallCells = try stripes[0].core.cache.block(key) {
-      do { return try makeCells() } catch let error as TracestoreError where error.code == .corrupt {
-        return CallCells(damage: error)
-      }
+    if let held: CallCells = cache.find(key(.operations)), held.parts == [part] {
+      if let damage = held.damage { throw damage }
+      return held
     }
-    if let damage = cells.damage { throw damage }
-    return cells
+    let made: CallCells
+    do { made = try makeCells() } catch let error as TracestoreError where error.code == .corrupt {
+      made = CallCells(CallCellsWriter(.operations).finish(), .operations, of: [part], damage: error)
+    }
+    cache.replace(key(.operations), by: made)
+    if let damage = made.damage { throw damage }
+    return made
   }
 
   private func makeCells() throws -> CallCells {
     var builder = CallCellsBuilder(callCount: min(rowCount, maximumRowCount))
     for stripe in stripes { try stripe.addCalls(to: &builder) }
-    return try builder.finish(text: text)
+    return CallCells(try builder.finish { try stripes[0].text($0) }, .operations, of: [part])
   }
-}
-
-extension CallGroup {
-  /// The text that a code of the cells stands for.
-  package func text(_ code: UInt32) throws -> [UInt8] { try stripes[0].text(code) }
 }
 
 extension Segment {

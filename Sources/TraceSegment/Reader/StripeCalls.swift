@@ -171,10 +171,23 @@ extension SegmentStripe {
 /// one before.
 extension SegmentStripe {
   // No block of the file begins three bytes into a stripe.
-  private var summaryKey: BlockCache.Key { BlockCache.Key(fileNumber: core.number, offset: summary.offset + 3) }
+  private func summaryKey(_ variant: UInt64) -> BlockCache.Key {
+    BlockCache.Key(fileNumber: core.number, offset: summary.offset + 3, variant: variant)
+  }
 
-  package func keptSummary<Block: CachedBlock>() -> Block? { core.cache.find(summaryKey) }
-  package func keep(summary block: some CachedBlock) { core.cache.replace(summaryKey, by: block) }
+  /// - Parameter variant: tells apart what is kept of one stripe.
+  package func keptSummary<Block: CachedBlock>(_ variant: UInt64 = 0) -> Block? {
+    core.cache.find(summaryKey(variant))
+  }
+
+  package func keep(summary block: some CachedBlock) { core.cache.replace(summaryKey(0), by: block) }
+
+  /// Keeps one block beside several stripes.
+  ///
+  /// - Precondition: there are some, and no two are the same.
+  package static func keep(summary block: some CachedBlock, at places: [(stripe: SegmentStripe, variant: UInt64)]) {
+    places[0].stripe.core.cache.replace(places.map { $0.stripe.summaryKey($0.variant) }, by: block)
+  }
 }
 
 extension SegmentStripe {

@@ -1,0 +1,72 @@
+package import TraceAggregate
+
+extension CallCells {
+  /// Calls of a run in neighbouring cells. Valid as long as the cells.
+  package struct Calls: @unchecked Sendable {
+    /// Then the one behind them.
+    package private(set) var cells: UnsafeBufferPointer<CallMinute>
+    /// Of the whole run.
+    private let durations: PackedDurations
+    /// Of the whole run.
+    private let firstCall: UInt32
+    private var places: UnsafePointer<UInt32>?
+    private let buckets: UnsafePointer<PackedBucket>?
+
+    init(
+      cells: UnsafeBufferPointer<CallMinute>, durations: PackedDurations, firstCall: UInt32,
+      places: UnsafePointer<UInt32>?, buckets: UnsafePointer<PackedBucket>?
+    ) {
+      self.cells = cells
+      self.durations = durations
+      self.firstCall = firstCall
+      self.places = places
+      self.buckets = buckets
+    }
+
+    /// How many cells.
+    package var count: Int { cells.count - 1 }
+    package var callCount: Int { Int(cells[cells.count - 1].firstCall &- cells[0].firstCall) }
+    var unit: UInt32 { durations.layout.unit }
+
+    package func callCount(at place: Int) -> UInt32 { cells[place + 1].firstCall &- cells[place].firstCall }
+
+    /// Those of some cells.
+    package func part(_ range: Range<Int>) -> Calls {
+      var part = self
+      part.cells = UnsafeBufferPointer(rebasing: cells[range.lowerBound...range.upperBound])
+      part.places = places.map { $0 + range.lowerBound }
+      return part
+    }
+
+    /// The durations of a cell, which ascend.
+    package func durations(at place: Int) -> CallDurations {
+      let count = callCount(at: place)
+      guard let places else {
+        return .each(durations.part(from: Int(cells[place].firstCall &- firstCall), count: count))
+      }
+      let own = Int(places[place])
+      guard let buckets, !DurationSketch.isExact(count: UInt64(count)) else {
+        return .each(durations.part(from: own, count: count))
+      }
+      return .counted(UnsafeBufferPointer(start: buckets + own + 1, count: Int(buckets[own].raw)))
+    }
+
+    /// The quantile of each cell; durations that are only counted are estimated.
+    package func quantiles(_ quantile: Double, isExact: Bool, into values: UnsafeMutablePointer<Double>) {
+      guard places != nil else {
+        let part = durations.part(from: Int(cells[0].firstCall &- firstCall), count: UInt32(callCount))
+        return part.quantiles(quantile, of: cells, isExact: isExact, into: values)
+      }
+      for place in 0..<count {
+        let callCount = UInt64(callCount(at: place))
+        let rank = QuantileRank(quantile, of: callCount)
+        switch durations(at: place) {
+        case .each(let durations):
+          let (lower, upper) = durations.neighbours(of: rank)
+          values[place] = rank.value(lower, upper)
+        case .counted(let buckets): values[place] = rank.estimate(buckets, count: callCount)
+        }
+      }
+    }
+  }
+}
