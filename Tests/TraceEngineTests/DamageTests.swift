@@ -138,6 +138,26 @@ import TracestoreV2
     try await store.close()
   }
 
+  @Test func `what a search newest first does not ask for costs it nothing when it is damaged`() async throws {
+    let damaged = try await DamagedStore()
+    let column = try #require(damaged.columns.first { $0.name == "span.duration" })
+    let store = try await damaged.open(flipping: column.offset + UInt64(column.byteCount) - 3)
+    var newest: [TraceID: Timestamp] = [:]
+    for found in damaged.written.values {
+      newest[found.span.traceID] = max(newest[found.span.traceID] ?? .zero, found.span.start)
+    }
+    let ordered = newest.sorted { $0.value != $1.value ? $0.value > $1.value : $0.key < $1.key }.map(\.key)
+    for limit in [7, ordered.count + 1] {
+      let found = try await store.findTraceIDs(TraceQuery(limit: limit)).collect()
+      #expect(found.elements.map(\.traceID) == Array(ordered.prefix(limit)))
+      #expect(found.summary.damage.isEmpty, "\(found.summary.damage)")
+    }
+    // What shows durations says which are missing.
+    let summaries = try await store.findTraceSummaries(TraceQuery(limit: ordered.count)).collect()
+    #expect(summaries.summary.damage.contains { $0.contains("span.duration") }, "\(summaries.summary.damage)")
+    try await store.close()
+  }
+
   @Test func `an explanation counts what was looked at again once`() async throws {
     let damaged = try await DamagedStore()
     let column = try #require(damaged.columns.first { $0.name == "span.duration" })
