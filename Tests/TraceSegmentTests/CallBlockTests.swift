@@ -174,7 +174,7 @@ import TraceSource
   @Test func `many calls of a service take a few bytes each`() throws {
     let store = try Store(seed: 8, rowCounts: [4000])
     let groups = try store.groups(0..<1, maximumRowCount: 1 << 18)
-    let cells = try #require(try Self.blocks(of: groups, .services(kinds: nil)).blocks.first).cells()
+    let cells = try #require(Self.blocks(of: groups, .services(kinds: nil)).blocks.first).cells()
     let isCounted = cells.runs.indices.contains { run in
       if case .counted = cells.calls(of: run).durations(at: 0) { true } else { false }
     }
