@@ -48,6 +48,16 @@ public struct Corpus: Sendable {
     }
   }
 
+  /// When the last span of its last request begins.
+  public func lastStart() throws -> Timestamp {
+    guard let last = requests.last else { return .zero }
+    let file = try Self.open(path)
+    defer { close(file) }
+    var start = Timestamp.zero
+    try OTLP.decode(Self.read(file, last)).forEachSpan { start = max(start, $2.start) }
+    return start
+  }
+
   /// Writes all requests with the store's durability, `flightCount` of them at a time.
   public func write(to store: TraceStore, flightCount: Int = 64) async throws {
     let file = try Self.open(path)
