@@ -28,6 +28,7 @@ package final class Memtable: @unchecked Sendable {
   }
 
   package let table: SpanTable
+  let repeats = MemtableRepeats()
   private let state: Monitor<State>
 
   package init(

@@ -15,8 +15,6 @@ package struct ServiceGraphQuery: Sendable {
   let snapshot: QuerySnapshot
   private let parallel: SegmentParallelism
   private let segments: [Segment]
-  /// Sources whose traces are joined whatever else has them.
-  private let looseSources: [any SpanSource]
   /// Both ends included; nil for an empty window.
   private let window: ClosedRange<UInt64>?
 
@@ -30,7 +28,6 @@ package struct ServiceGraphQuery: Sendable {
     self.snapshot = snapshot
     self.parallel = parallel
     segments = snapshot.recordSources.compactMap { $0 as? Segment }
-    looseSources = snapshot.recordSources.filter { !($0 is Segment) }
     let last = query.end == .maximum ? UInt64.max : query.end.nanoseconds &- 1
     let isEmpty = query.end == .zero || query.start.nanoseconds > last
     window = isEmpty ? nil : query.start.nanoseconds...last
@@ -39,14 +36,15 @@ package struct ServiceGraphQuery: Sendable {
   package func run() -> ServiceGraph {
     guard let window else { return ServiceGraph() }
     var damage = DamageReport(snapshot.damage)
-    var joined = looseTraces(&damage)
+    let loose = LooseTraces(snapshot.recordSources, &damage)
+    var joined = loose.ids
     let (groups, unread) = touchedGroups(window, Array(joined), &damage)
     let calls = calls(of: groups, window, &damage)
     for own in calls { joined.formUnion(own.leftOut) }
     let traces = Array(joined)
     let chunkCount = min(traces.count, 64)
     let chunks = concurrently(parallel, chunkCount) { index in
-      var chunk = JoinedTraces(snapshot, window)
+      var chunk = JoinedTraces(snapshot, loose, window)
       for place in stride(from: index, to: traces.count, by: chunkCount) { chunk.add(traces[place]) }
       return chunk
     }
@@ -59,15 +57,6 @@ package struct ServiceGraphQuery: Sendable {
     var graph = sums.graph(includesSelfCalls: query.includesSelfCalls)
     graph.summary.damage = damage.messages
     return graph
-  }
-
-  /// The traces of memtables.
-  private func looseTraces(_ damage: inout DamageReport) -> Set<TraceID> {
-    var traces: Set<TraceID> = []
-    for source in looseSources {
-      damage.collect { try source.forEachTrace(inStripesThat: { _ in true }) { traces.insert($0) } }
-    }
-    return traces
   }
 
   /// The groups with spans in the window, and the segments that have others.
