@@ -142,9 +142,14 @@ public struct LiveFigures: Sendable {
     guard minute <= presentMinute + 1, minute + UInt64(minuteCount) > presentMinute, minute >= leastMinute else {
       return nil
     }
-    lastPlace = held.firstIndex { $0.number >= minute } ?? held.count
-    if lastPlace == held.count || held[lastPlace].number > minute { held.insert(LiveMinute(minute), at: lastPlace) }
-    return lastPlace
+    var (low, high) = (0, held.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if held[middle].number < minute { low = middle + 1 } else { high = middle }
+    }
+    if low == held.count || held[low].number > minute { held.insert(LiveMinute(minute), at: low) }
+    lastPlace = low
+    return low
   }
 
   // MARK: Memory

@@ -11,13 +11,17 @@ final class LiveFigureSource: MemtableFollower {
     var memtables = MemtableTail()
     /// What they are read from beside a writer.
     var log: LogRows?
+    /// When figures were given last.
+    var givenNanoseconds: UInt64?
   }
 
-  let core: StoreCore
+  private let core: StoreCore
+  private let options: LiveFigureOptions
   private let state: Monitor<State>
 
-  private init(_ core: StoreCore, _ state: State) {
+  private init(_ core: StoreCore, _ options: LiveFigureOptions, _ state: State) {
     self.core = core
+    self.options = options
     self.state = Monitor(state)
   }
 
@@ -31,9 +35,9 @@ final class LiveFigureSource: MemtableFollower {
     _ = keeper.advance(to: core.options.clock())
     guard case .writer(let ingestor, _, _) = core.origin else {
       let log = LogRows(try core.logTail(), isZeroEndOpen: core.manifest.current.settings.isZeroEndOpen)
-      return LiveFigureSource(core, State(keeper: keeper, log: log))
+      return LiveFigureSource(core, options, State(keeper: keeper, log: log))
     }
-    let source = LiveFigureSource(core, State(keeper: keeper))
+    let source = LiveFigureSource(core, options, State(keeper: keeper))
     // A memtable that is to be sealed meanwhile waits for the lock, so that all rows count from the same moment on.
     source.state.withLock { state in
       ingestor.add(source)
@@ -42,16 +46,43 @@ final class LiveFigureSource: MemtableFollower {
     return source
   }
 
-  /// The figures of all that is acknowledged. Blocks.
-  func current() throws -> LiveFigures {
-    try state.withLock { state in
-      try update(&state)
-      return state.keeper.figures
+  /// The figures of all that is acknowledged.
+  func current() async throws -> LiveFigures {
+    try await core.readers.run { [self] in
+      try state.withLock { state in
+        try update(&state)
+        return state.keeper.figures
+      }
     }
   }
 
-  /// Counts what has been acknowledged. Figures that somebody else holds would have to be copied when they change.
-  func update() throws { try state.withLock { try update(&$0) } }
+  /// The same once the interval is over; nil when the store is closed.
+  func next() async throws -> LiveFigures? {
+    while true {
+      try Task.checkCancellation()
+      let (figures, pauseNanoseconds): (LiveFigures?, UInt64)
+      do {
+        (figures, pauseNanoseconds) = try await core.readers.run { [self] in try state.withLock { try look(&$0) } }
+      } catch let error as TracestoreError where error.code == .closed {
+        return nil
+      }
+      if let figures { return figures }
+      try await Task.sleep(nanoseconds: pauseNanoseconds)
+    }
+  }
+
+  /// Counts what has come, also where it is too early for figures: traces are known to have been quiet that way, and the log
+  /// does not go unread. Nobody holds the figures then, who would make every change copy them.
+  private func look(_ state: inout State) throws -> (figures: LiveFigures?, pauseNanoseconds: UInt64) {
+    try update(&state)
+    let now = monotonicNanoseconds()
+    let elapsed = state.givenNanoseconds.map { now - $0 } ?? .max
+    guard elapsed < options.intervalNanoseconds else {
+      state.givenNanoseconds = now
+      return (state.keeper.figures, 0)
+    }
+    return (nil, min(options.intervalNanoseconds - elapsed, options.pollNanoseconds))
+  }
 
   private func update(_ state: inout State) throws {
     switch core.origin {

@@ -1,5 +1,4 @@
 public import TraceAnalysis
-import TraceFiles
 
 /// How live figures are kept. Every field has a default.
 public struct LiveFigureOptions: Sendable {
@@ -35,7 +34,7 @@ public struct LiveFigureOptions: Sendable {
 }
 
 /// Figures of what comes into a store, as they are now: asked for with `current()`, or one after the other as an
-/// `AsyncSequence`. All iterators share the figures.
+/// `AsyncSequence`. Single-use: all iterators share one position.
 ///
 /// Nothing is queued for whoever is slow: the next element is the newest figures, which hold all that the ones between
 /// would have said of the minutes in the window. What the figures lack stands in their `losses`.
@@ -50,42 +49,19 @@ public struct LiveFigureStream: AsyncSequence, Sendable {
   public typealias Failure = any Error
 
   let source: LiveFigureSource
-  let options: LiveFigureOptions
 
   /// The figures of all that has been acknowledged since they began.
   ///
   /// - Throws: `closed`; beside the writer, what makes the log unreadable.
-  public func current() async throws -> LiveFigures {
-    try await source.core.readers.run { [source] in try source.current() }
-  }
+  public func current() async throws -> LiveFigures { try await source.current() }
 
-  public func makeAsyncIterator() -> Iterator { Iterator(stream: self) }
+  public func makeAsyncIterator() -> Iterator { Iterator(source: source) }
 
   public struct Iterator: AsyncIteratorProtocol, Sendable {
-    let stream: LiveFigureStream
-    private var lastNanoseconds: UInt64?
-
-    init(stream: LiveFigureStream) { self.stream = stream }
+    let source: LiveFigureSource
 
     /// The next figures; waits for the end of the interval.
-    public mutating func next() async throws -> LiveFigures? {
-      do {
-        while true {
-          try Task.checkCancellation()
-          let elapsed = lastNanoseconds.map { monotonicNanoseconds() - $0 } ?? .max
-          if elapsed >= stream.options.intervalNanoseconds {
-            lastNanoseconds = monotonicNanoseconds()
-            return try await stream.current()
-          }
-          // Looked at in between, so that traces are known to have been quiet, and the log does not go unread.
-          try await stream.source.core.readers.run { [source = stream.source] in try source.update() }
-          let rest = stream.options.intervalNanoseconds - elapsed
-          try await Task.sleep(nanoseconds: Swift.min(rest, stream.options.pollNanoseconds))
-        }
-      } catch let error as TracestoreError where error.code == .closed {
-        return nil
-      }
-    }
+    public mutating func next() async throws -> LiveFigures? { try await source.next() }
   }
 }
 
@@ -99,7 +75,6 @@ extension TraceStore {
   /// - Throws: `closed`; beside the writer, what makes the log unreadable.
   public func liveFigures(_ options: LiveFigureOptions = LiveFigureOptions()) async throws -> LiveFigureStream {
     let core = core
-    return LiveFigureStream(
-      source: try await core.readers.run { try LiveFigureSource.begin(core, options) }, options: options)
+    return LiveFigureStream(source: try await core.readers.run { try LiveFigureSource.begin(core, options) })
   }
 }

@@ -13,7 +13,8 @@ package struct CallPairing {
   private var tableMask = 0
   private var path: [Int] = []
   private var look = Look.walk
-  private let seed = UInt64(truncatingIfNeeded: Hasher().finalize()) | 1
+  /// Of the process: nobody outside can choose ids that share a place.
+  private static let seed = UInt64(truncatingIfNeeded: Hasher().finalize()) | 1
 
   /// How spans are found by their ids.
   private enum Look {
@@ -117,7 +118,7 @@ package struct CallPairing {
   }
 
   @inline(__always)
-  private func slot(_ id: UInt64) -> Int { Int(truncatingIfNeeded: (id &* seed) &>> 32) & tableMask }
+  private func slot(_ id: UInt64) -> Int { Int(truncatingIfNeeded: (id &* Self.seed) &>> 32) & tableMask }
 
   /// Calls `body` with every span that has an id.
   @inline(__always)

@@ -64,10 +64,8 @@ package final class MemtableSource: SpanSource {
     return located
   }
 
-  package func finalsByTrace() -> [TraceID: [LocatedRows]]? {
-    var traces: [TraceID: [LocatedRows]] = [:]
-    for trace in view.finalsByTrace() { traces[trace.id] = locate(trace.rows) }
-    return traces
+  package func finalsByTrace() -> [(trace: TraceID, rows: [LocatedRows])]? {
+    view.finalsByTrace().map { ($0.id, locate($0.rows)) }
   }
 
   package func mayHold(_ trace: TraceID) throws -> Bool {

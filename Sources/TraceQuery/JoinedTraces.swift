@@ -48,16 +48,19 @@ struct LooseTraces: Sendable {
   /// Those of sources that give all at once, by their place in the snapshot. To look up one after the other takes a lock each
   /// time that writes hold as well.
   private var rows: [Int: [TraceID: [LocatedRows]]] = [:]
-  private(set) var ids: Set<TraceID> = []
+  /// In the order in which they came, so that whoever takes neighbours reads neighbours.
+  private(set) var traces: [TraceID] = []
 
   init(_ sources: [any SpanSource], _ damage: inout DamageReport) {
+    var seen: Set<TraceID> = []
+    func add(_ trace: TraceID) { if seen.insert(trace).inserted { traces.append(trace) } }
     for (place, source) in sources.enumerated() where !(source is Segment) {
-      if let finals = source.finalsByTrace() {
-        ids.formUnion(finals.keys)
-        rows[place] = finals
-      } else {
-        damage.collect { try source.forEachTrace(inStripesThat: { _ in true }) { ids.insert($0) } }
+      guard let finals = source.finalsByTrace() else {
+        damage.collect { try source.forEachTrace(inStripesThat: { _ in true }, add) }
+        continue
       }
+      for (trace, _) in finals { add(trace) }
+      rows[place] = Dictionary(finals.map { ($0.trace, $0.rows) }, uniquingKeysWith: { $0 + $1 })
     }
   }
 

@@ -37,15 +37,17 @@ package struct ServiceGraphQuery: Sendable {
     guard let window else { return ServiceGraph() }
     var damage = DamageReport(snapshot.damage)
     let loose = LooseTraces(snapshot.recordSources, &damage)
-    var joined = loose.ids
-    let (groups, unread) = touchedGroups(window, Array(joined), &damage)
+    var joined = Set(loose.traces)
+    let (groups, unread) = touchedGroups(window, loose.traces, &damage)
     let calls = calls(of: groups, window, &damage)
-    for own in calls { joined.formUnion(own.leftOut) }
-    let traces = Array(joined)
+    var traces = loose.traces
+    for trace in calls.lazy.flatMap(\.leftOut) where joined.insert(trace).inserted { traces.append(trace) }
     let chunkCount = min(traces.count, 64)
     let chunks = concurrently(parallel, chunkCount) { index in
       var chunk = JoinedTraces(snapshot, loose, window)
-      for place in stride(from: index, to: traces.count, by: chunkCount) { chunk.add(traces[place]) }
+      for trace in traces[index * traces.count / chunkCount..<(index + 1) * traces.count / chunkCount] {
+        chunk.add(trace)
+      }
       return chunk
     }
     var sums = sum(of: calls)
