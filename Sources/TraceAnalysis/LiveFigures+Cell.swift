@@ -12,11 +12,10 @@ extension LiveFigures {
     /// The buckets of the first durations. Many edges have no more calls in a minute, and need no memory of their own.
     private var firstBuckets = SIMD4<UInt16>(repeating: 0)
     /// All durations, from the fifth on.
-    private var durations = BucketCounts()
+    private var durations = OctaveCounts()
 
-    /// What it takes without and with a bucket of durations, where arrays have grown by doubling.
+    /// What it takes without counts of durations.
     static let byteCount = 96
-    static let bucketByteCount = 24
 
     public var errorRate: Double { callCount == 0 ? 0 : Double(errorCount) / Double(callCount) }
 
@@ -26,7 +25,7 @@ extension LiveFigures {
     private var areAllFirst: Bool { callCount <= UInt64(firstBuckets.scalarCount) }
 
     private var buckets: BucketCounts {
-      guard areAllFirst else { return durations }
+      guard areAllFirst else { return durations.buckets }
       var result = BucketCounts()
       for index in 0..<Int(callCount) { _ = result.add(bucket: firstBuckets[index]) }
       return result
@@ -35,21 +34,21 @@ extension LiveFigures {
     /// Adds a call and returns by how many bytes the cell grew.
     mutating func add(duration: UInt64, isError: Bool) -> Int {
       let bucket = UInt16(truncatingIfNeeded: LogLinearScale.bucket(of: duration))
-      var newCount = 0
+      var grown = 0
       if callCount < UInt64(firstBuckets.scalarCount) {
         firstBuckets[Int(callCount)] = bucket
       } else {
         if areAllFirst {
-          durations = buckets
-          newCount = durations.entries.count
+          for index in firstBuckets.indices { grown += durations.add(bucket: firstBuckets[index]) }
         }
-        if durations.add(bucket: bucket) { newCount += 1 }
+        grown += durations.add(bucket: bucket)
       }
       callCount &+= 1
       if isError { errorCount &+= 1 }
       sumNanoseconds = saturatingSum(sumNanoseconds, duration)
       maximumNanoseconds = max(maximumNanoseconds, duration)
-      return newCount * Self.bucketByteCount
+      // Arrays grow by doubling.
+      return grown + grown / 2
     }
 
     mutating func merge(_ other: Cell) {
@@ -59,7 +58,7 @@ extension LiveFigures {
       errorCount &+= other.errorCount
       sumNanoseconds = saturatingSum(sumNanoseconds, other.sumNanoseconds)
       maximumNanoseconds = max(maximumNanoseconds, other.maximumNanoseconds)
-      durations = merged
+      durations = OctaveCounts(merged)
       if areAllFirst {
         let few = merged.entries.flatMap { repeatElement($0.bucket, count: Int($0.count)) }
         for (index, bucket) in few.enumerated() { firstBuckets[index] = bucket }

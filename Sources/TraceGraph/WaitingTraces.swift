@@ -44,9 +44,13 @@ package struct WaitingTraces: Sendable {
   /// Traces that were handed over before they had been quiet.
   package private(set) var earlyCount: UInt64 = 0
   private var fragment: [CallSpan] = []
+  /// A bit for each id that was met in the fragment: where the bit is new, the span is no repeat.
+  private var met = [UInt64](repeating: 0, count: 16)
   private let seed: UInt64
 
   private static let none: Int32 = -1
+  /// Up to so many spans before it a span that may be a repeat is compared with all of them.
+  private static let walkedCount = 256
 
   package init(maximumSpanCount: Int) {
     self.maximumSpanCount = min(max(1, maximumSpanCount), 1 << 24)
@@ -119,38 +123,38 @@ package struct WaitingTraces: Sendable {
   /// Forgets a trace and hands over its spans, those that came twice once.
   private mutating func take(_ trace: Int32, _ handOver: (UnsafeBufferPointer<CallSpan>) -> Void) {
     fragment.removeAll(keepingCapacity: true)
-    // A bit for each id that was met: where all bits were new, no id came twice.
-    var met = SIMD16<UInt64>(repeating: 0)
-    var mayRepeat = false
+    for word in met.indices { met[word] = 0 }
+    var mustSort = false
+    var count = 0
     var place = traces[Int(trace)].firstSpan
     while place >= 0 {
       let span = spans[Int(place)]
-      let word = Int(truncatingIfNeeded: span.spanID &>> 6 & 15)
-      let bit = 1 as UInt64 &<< (span.spanID & 63)
-      mayRepeat = mayRepeat || met[word] & bit != 0
-      met[word] |= bit
-      fragment.append(span)
       links[Int(place)].trace = Self.none
       place = links[Int(place)].next
+      count &+= 1
+      let word = Int(truncatingIfNeeded: span.spanID &>> 6) & (met.count &- 1)
+      let bit = 1 as UInt64 &<< (span.spanID & 63)
+      if met[word] & bit != 0 {
+        if fragment.count > Self.walkedCount {
+          mustSort = true
+        } else if fragment.contains(where: { $0.repeats(span) }) {
+          continue
+        }
+      }
+      met[word] |= bit
+      fragment.append(span)
     }
-    spanCount &-= fragment.count
+    spanCount &-= count
     forget(trace)
-    if mayRepeat { Self.removeRepeats(&fragment) }
+    if mustSort { Self.removeRepeats(&fragment) }
     fragment.withUnsafeBufferPointer(handOver)
   }
 
-  /// Up to here repeats are looked for by walking over the spans.
-  private static let walkedCount = 32
-
   private static func removeRepeats(_ spans: inout [CallSpan]) {
-    let isWalked = spans.count <= walkedCount
-    if !isWalked { spans.sort { $0.precedes($1) } }
-    var kept = 0
-    for index in spans.indices {
-      let span = spans[index]
-      let others = spans[(isWalked ? 0 : max(0, kept - 1))..<kept]
-      if others.contains(where: { $0.repeats(span) }) { continue }
-      spans[kept] = span
+    spans.sort { $0.precedes($1) }
+    var kept = 1
+    for index in spans.indices.dropFirst() where !spans[index].repeats(spans[kept - 1]) {
+      spans[kept] = spans[index]
       kept += 1
     }
     spans.removeLast(spans.count - kept)

@@ -40,8 +40,7 @@ package struct ServiceGraphQuery: Sendable {
     var joined = Set(loose.traces)
     let (groups, unread) = touchedGroups(window, loose.traces, &damage)
     let calls = calls(of: groups, window, &damage)
-    var traces = loose.traces
-    for trace in calls.lazy.flatMap(\.leftOut) where joined.insert(trace).inserted { traces.append(trace) }
+    let traces = loose.traces + calls.flatMap { $0.leftOut.filter { joined.insert($0).inserted } }
     let chunkCount = min(traces.count, 64)
     let chunks = concurrently(parallel, chunkCount) { index in
       var chunk = JoinedTraces(snapshot, loose, window)

@@ -98,6 +98,17 @@ import TraceModel
     #expect(waiting.byteCount <= 2 * 4096 * (56 + 64 + 16))
   }
 
+  @Test(arguments: [2, 30, 257, 1500])
+  func `repeats in a trace of any size are handed over once`(_ count: UInt64) {
+    var waiting = WaitingTraces(maximumSpanCount: 1 << 13)
+    let once = (0..<count).map { Self.span(7, $0 / 2 &* 0x9e37_79b9_7f4a_7c15, start: $0 & 1) }
+    for arrived in [once, once.reversed(), once] { arrived.withUnsafeBufferPointer { waiting.add($0, at: 1) { _ in } } }
+    var keys: [[UInt64]] = []
+    waiting.takeAll { keys.append($0.map { $0.spanID &* 2 &+ $0.start }) }
+    #expect(keys.count == 1 && keys[0].count == once.count && Set(keys[0]).count == once.count)
+    #expect(waiting.spanCount == 0)
+  }
+
   @Test func `a trace of more spans than may wait is handed over in parts`() {
     var waiting = WaitingTraces(maximumSpanCount: 100)
     let arrived = (0..<1000 as Range<UInt64>).map { Self.span(7, $0) }

@@ -15,8 +15,7 @@ final class LiveWatcher: Sendable {
     switch kind {
     case .nobody: return {}
     case .figures:
-      // The corpus is of six hours.
-      let stream = try await store.liveFigures(LiveFigureOptions(minuteCount: 400))
+      let stream = try await store.liveFigures()
       self.stream.withLock { $0 = stream }
       return { [self] in
         for try await figures in stream { note(figures) }
