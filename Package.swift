@@ -36,8 +36,8 @@ let rooms: KeyValuePairs<String, [String]> = [
   "TraceRecorder": ["TraceModel", "TracestoreV2", "TraceMerge"],
   "TraceEngine": [
     "TraceModel", "TraceBytes", "TraceFiles", "TracestoreV2", "TraceMerge", "TraceOTLP", "TraceColumns",
-    "TraceSource", "TraceFilter", "TraceWAL", "TraceSegment", "TraceManifest", "TraceIngest", "TraceMaintenance",
-    "TraceQuery", "TraceRecorder",
+    "TraceAnalysis", "TraceSource", "TraceFilter", "TraceWAL", "TraceSegment", "TraceManifest", "TraceIngest",
+    "TraceMaintenance", "TraceQuery", "TraceRecorder",
   ],
   "TracestoreTracing": ["TraceModel", "TraceRecorder"],
   "TracestoreV1": ["TraceText", "TraceModel", "TracestoreV2"],
@@ -126,7 +126,7 @@ let package = Package(
     tests("TraceFilesTests", ["TraceFiles", "TraceModel"]),
     tests("TracestoreV2Tests", ["TracestoreV2", "TraceModel"]),
     tests("TraceMergeTests", ["TraceMerge", "TraceModel", "TraceBytes", "TraceOTLP"]),
-    tests("TraceAnalysisTests", ["TraceAnalysis", "TraceModel", "TracestoreV2"]),
+    tests("TraceAnalysisTests", ["TraceAnalysis", "TraceGraph", "TraceModel", "TracestoreV2"]),
     tests("TraceRecorderTests", ["TraceRecorder", "TraceModel", "TracestoreV2"]),
     tests("TracestoreTracingTests", ["TracestoreTracing", "TraceRecorder", "TraceModel", "TracestoreV2"]),
     tests("TraceOTLPTests", ["TraceOTLP", "TraceModel", "TraceBytes"]),
@@ -139,7 +139,10 @@ let package = Package(
     tests("TraceWALTests", ["TraceWAL", "TraceModel", "TraceBytes", "TraceFiles"]),
     tests(
       "TraceIngestTests",
-      ["TraceIngest", "TraceColumns", "TraceFiles", "TraceModel", "TraceOTLP", "TraceSegment", "TraceSource"]),
+      [
+        "TraceIngest", "TraceColumns", "TraceFiles", "TraceGraph", "TraceModel", "TraceOTLP", "TraceSegment",
+        "TraceSource",
+      ]),
     tests(
       "TraceMaintenanceTests",
       [

@@ -48,6 +48,23 @@ package struct BucketCounts: Hashable, Sendable {
     merge(own)
   }
 
+  /// Adds a duration by its bucket, and says whether the bucket is a new one.
+  package mutating func add(bucket: UInt16) -> Bool {
+    var low = 0
+    var high = entries.count
+    while low < high {
+      let middle = (low &+ high) &>> 1
+      if entries[middle].bucket < bucket { low = middle &+ 1 } else { high = middle }
+    }
+    count &+= 1
+    if low < entries.count, entries[low].bucket == bucket {
+      entries[low].count &+= 1
+      return false
+    }
+    entries.insert(Entry(bucket: bucket, count: 1), at: low)
+    return true
+  }
+
   package mutating func merge(_ other: BucketCounts) {
     var merged: [Entry] = []
     merged.reserveCapacity(entries.count + other.entries.count)
@@ -78,6 +95,14 @@ package struct BucketCounts: Hashable, Sendable {
   /// - Precondition: the rank is of `count`.
   package func finish(_ rank: QuantileRank) -> Double {
     rank.value(LogLinearScale.middle(of: bucket(at: rank.lower)), LogLinearScale.middle(of: bucket(at: rank.upper)))
+  }
+
+  /// The duration of rank ⌈share × count⌉ (at least 1), by the middle of its bucket; 0 when there are none.
+  package func nearestRank(_ share: Double) -> UInt64 {
+    if count == 0 { return 0 }
+    let rank = (share * Double(count)).rounded(.up)
+    let place = rank < 1 ? 0 : rank >= Double(count) ? count - 1 : UInt64(rank) - 1
+    return LogLinearScale.middle(of: bucket(at: place))
   }
 
   private func bucket(at place: UInt64) -> Int {

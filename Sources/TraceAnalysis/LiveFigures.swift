@@ -1,5 +1,5 @@
 import TraceAggregate
-import TraceGraph
+package import TraceGraph
 public import TraceModel
 public import TracestoreV2
 
@@ -7,29 +7,25 @@ public import TracestoreV2
 /// present differs from what was usual.
 ///
 /// A span counts in the minute it started in, and when it enters a service: server and consumer spans, and spans without
-/// a parent. Memory is bounded: minutes older than the window are forgotten, services beyond a limit are counted together
-/// under `otherServices`, and a graph with names beyond sixteen times that limit begins anew. A value: for one task at a
-/// time.
+/// a parent. Memory is bounded: minutes older than the window are forgotten, and older ones before that when the bytes
+/// do not suffice; services and peers beyond the limits are counted together under `otherServices`; edges beyond the
+/// limit are left out and their calls counted. A value: for one task at a time.
 public struct LiveFigures: Sendable {
-  /// A service in a minute.
-  public struct Cell: Sendable {
-    public fileprivate(set) var callCount: UInt64 = 0
-    public fileprivate(set) var errorCount: UInt64 = 0
-    /// Saturating.
-    public fileprivate(set) var sumNanoseconds: UInt64 = 0
-    fileprivate var durations = DurationHistogram()
+  /// What the figures lack, since they began.
+  public struct Losses: Hashable, Sendable {
+    /// Spans that started before the window, in a minute that was forgotten, or more than a minute from now.
+    public internal(set) var ignoredSpanCount: UInt64 = 0
+    /// Calls of edges beyond the limit, or outside of the window.
+    public internal(set) var ignoredCallCount: UInt64 = 0
+    /// Traces that were paired before they had been quiet, because too many spans waited: what came of them later was
+    /// paired without what came before.
+    public internal(set) var earlyTraceCount: UInt64 = 0
+    /// Minutes of the window that were forgotten because the figures took too many bytes.
+    public internal(set) var forgottenMinuteCount: UInt64 = 0
+    /// Requests that were no longer to be had when it was their turn; see `LostEvents`.
+    public internal(set) var requestCount: UInt64 = 0
 
-    public var errorRate: Double { callCount == 0 ? 0 : Double(errorCount) / Double(callCount) }
-
-    /// A quantile of the durations, at most 1/64 of itself away from the exact one.
-    public func nanoseconds(quantile: Double) -> UInt64 { durations.nearestRank(quantile) }
-
-    fileprivate mutating func add(_ span: SpanRecord) {
-      callCount += 1
-      if span.isError { errorCount += 1 }
-      sumNanoseconds = saturatingSum(sumNanoseconds, span.durationNanoseconds)
-      durations.update(span.durationNanoseconds)
-    }
+    public init() {}
   }
 
   /// The name under which services beyond the limit are counted.
@@ -40,42 +36,94 @@ public struct LiveFigures: Sendable {
   public let minuteCount: Int
   /// How many services are told apart in a minute, and edges in the graph.
   public let maximumServiceCount: Int
-  /// By minute (since 1970), then by the bytes of the service.
-  private var cells: [UInt64: [[UInt8]: Cell]] = [:]
+  /// Bytes of cells, edges and names; the oldest minutes go first.
+  public let maximumByteCount: Int
+  /// Final spans that were looked at, whether or not they enter a service.
+  public internal(set) var spanCount: UInt64 = 0
+  public internal(set) var losses = Losses()
+  /// Those that there are figures of, ascending.
+  var held: [LiveMinute] = []
+  /// The one that was added to last.
+  private var lastPlace = 0
   private var presentMinute: UInt64 = 0
-  /// Spans that started before the window, or more than a minute from now.
-  public private(set) var ignoredSpanCount: UInt64 = 0
-  private var names = NameTable()
-  private var edges: [UInt64: EdgeTally] = [:]
+  /// Minutes before it have been forgotten for want of room.
+  private var leastMinute: UInt64 = 0
+  var names = NameTable()
+  private var keptNameCount = 0
+  private var keptNameByteCount = 0
+  private var otherCode: UInt32
   private var pairing = CallPairing()
+  private(set) var cellByteCount = 0
 
-  public init(minuteCount: Int = 60, maximumServiceCount: Int = 1000) {
+  public init(minuteCount: Int = 60, maximumServiceCount: Int = 1000, maximumByteCount: Int = 16 << 20) {
     self.minuteCount = max(1, minuteCount)
     self.maximumServiceCount = max(1, maximumServiceCount)
+    self.maximumByteCount = max(1 << 16, maximumByteCount)
+    otherCode = names.code(of: Array(Self.otherServices.utf8))
   }
 
+  /// Spans that started before the window, or more than a minute from now.
+  public var ignoredSpanCount: UInt64 { losses.ignoredSpanCount }
+
   /// The minutes that there are figures of, ascending.
-  public var minutes: [UInt64] { cells.keys.sorted() }
+  public var minutes: [UInt64] { held.filter { !$0.cells.isEmpty }.map(\.number) }
 
   /// The cells of a minute, by service.
   public func cells(ofMinute minute: UInt64) -> [(service: String, cell: Cell)] {
-    (cells[minute] ?? [:]).sorted { $0.key.lexicographicallyPrecedes($1.key) }
-      .map { (String(decoding: $0.key, as: UTF8.self), $0.value) }
+    guard let own = held.first(where: { $0.number == minute }) else { return [] }
+    return zip(own.services, own.cells).map { (names.names[Int($0)], $1) }
+      .sorted { $0.0.lexicographicallyPrecedes($1.0) }
+      .map { (String(decoding: $0.0, as: UTF8.self), $0.1) }
   }
 
+  /// Bytes held, within a quarter or so.
+  public var byteCount: Int { cellByteCount + names.byteCount }
+
+  // MARK: Adding
+
   public mutating func add(_ found: FoundSpan) {
-    let kind = found.span.kind
-    let isEntry = kind == .server || kind == .consumer || found.span.parentSpanID?.isZero ?? true
-    guard isEntry else { return }
-    guard let minute = admit(found.span.start) else {
-      ignoredSpanCount += 1
+    if hasManyNames { forgetNames() }
+    add(callSpan(found))
+  }
+
+  package mutating func add(_ span: CallSpan) {
+    spanCount &+= 1
+    guard span.role.isCallee || span.parentID == 0 else { return }
+    guard let place = place(ofMinuteAt: span.start) else {
+      losses.ignoredSpanCount &+= 1
       return
     }
-    var service = Array(found.resource.serviceName.utf8)
-    if cells[minute]?[service] == nil, cells[minute, default: [:]].count >= maximumServiceCount {
-      service = Array(Self.otherServices.utf8)
+    let isFull = held[place].cells.count >= maximumServiceCount || isOutOfRoom
+    grow(held[place].add(span, otherCode: isFull ? otherCode : nil))
+  }
+
+  /// Adds the calls of a completed trace. Links to other traces are not followed.
+  public mutating func add(trace spans: [FoundSpan]) {
+    if hasManyNames { forgetNames() }
+    let rows = Set(spans).map { callSpan($0) }
+    rows.withUnsafeBufferPointer { add(trace: $0) }
+  }
+
+  /// The same for the distinct spans of a trace, or of a part of one.
+  package mutating func add(trace spans: UnsafeBufferPointer<CallSpan>) {
+    var pairing = CallPairing()
+    swap(&pairing, &self.pairing)
+    let table = names
+    pairing.pair(spans, precedes: table.precedes, isLinked: { _ in false }, { add($0) })
+    swap(&pairing, &self.pairing)
+  }
+
+  private mutating func add(_ call: Call) {
+    guard let place = place(ofMinuteAt: call.start) else {
+      losses.ignoredCallCount &+= 1
+      return
     }
-    cells[minute, default: [:]][service, default: Cell()].add(found.span)
+    let isFull = held[place].edges.count >= maximumServiceCount || isOutOfRoom
+    guard let grown = held[place].add(call, isFull: isFull) else {
+      losses.ignoredCallCount &+= 1
+      return
+    }
+    grow(grown)
   }
 
   /// Says what time it is: minutes that fall out of the window are forgotten. Clocks of producers do not move it.
@@ -84,72 +132,78 @@ public struct LiveFigures: Sendable {
     guard minute > presentMinute else { return }
     presentMinute = minute
     let oldest = minute - min(minute, UInt64(minuteCount - 1))
-    cells = cells.filter { $0.key >= oldest }
-    edges = edges.filter { $0.key >= oldest }
-    if edges.isEmpty || names.names.count > 16 * maximumServiceCount {
-      edges = [:]
-      names = NameTable()
+    while let first = held.first, first.number < oldest { forgetOldest() }
+  }
+
+  /// The place of the minute of a time inside the window.
+  private mutating func place(ofMinuteAt nanoseconds: UInt64) -> Int? {
+    let minute = nanoseconds / Self.minuteNanoseconds
+    if lastPlace < held.count, held[lastPlace].number == minute { return lastPlace }
+    guard minute <= presentMinute + 1, minute + UInt64(minuteCount) > presentMinute, minute >= leastMinute else {
+      return nil
+    }
+    var (low, high) = (0, held.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if held[middle].number < minute { low = middle + 1 } else { high = middle }
+    }
+    if low == held.count || held[low].number > minute { held.insert(LiveMinute(minute), at: low) }
+    lastPlace = low
+    return low
+  }
+
+  // MARK: Memory
+
+  /// Names share a quarter of the bytes.
+  private var maximumNameByteCount: Int { maximumByteCount / 4 }
+  private static let maximumNameCharacterCount = 4096
+  private var maximumNameCount: Int { 16 * min(maximumServiceCount, 1 << 24) }
+
+  /// Whether not even one minute has room for more.
+  private var isOutOfRoom: Bool { held.count == 1 && cellByteCount > maximumByteCount }
+
+  private mutating func grow(_ byteCount: Int) {
+    cellByteCount += byteCount
+    while cellByteCount > maximumByteCount, held.count > 1 {
+      leastMinute = held[0].number + 1
+      forgetOldest()
+      losses.forgottenMinuteCount &+= 1
     }
   }
 
-  /// The minute of a time inside the window.
-  private func admit(_ time: Timestamp) -> UInt64? {
-    let minute = time.nanoseconds / Self.minuteNanoseconds
-    return minute <= presentMinute + 1 && minute + UInt64(minuteCount) > presentMinute ? minute : nil
+  private mutating func forgetOldest() {
+    cellByteCount -= held.removeFirst().byteCount
+    lastPlace = 0
   }
 
-  // MARK: The graph
-
-  /// Adds the calls of a completed trace. Links to other traces are not followed.
-  public mutating func add(trace spans: [FoundSpan]) {
-    let rows = Set(spans).map { CallSpan($0, &names) }
-    var calls: [Call] = []
-    let table = names
-    rows.withUnsafeBufferPointer { rows in
-      pairing.pair(rows, precedes: table.precedes, isLinked: { _ in false }) { calls.append($0) }
-    }
-    for call in calls {
-      guard let minute = admit(Timestamp(nanoseconds: call.start)) else { continue }
-      let key = EdgeKey(call)
-      var tally = edges[minute] ?? EdgeTally()
-      edges[minute] = nil
-      if tally.edges.count < maximumServiceCount || tally.holds(key) { tally.add(call) }
-      edges[minute] = tally
-    }
+  /// The code of a text: that of `otherServices` where there is no room for another name.
+  package mutating func code(of name: [UInt8]) -> UInt32 {
+    if let known = names.knownCode(of: name) { return known }
+    let isFull =
+      names.names.count >= maximumNameCount || names.byteCount + name.count > maximumNameByteCount
+      || name.count > Self.maximumNameCharacterCount
+    return isFull ? otherCode : names.code(of: name)
   }
 
-  /// The links of all minutes that are kept.
-  public var links: [DependencyLink] {
-    var total = EdgeTally()
-    for tally in edges.values { for (key, sums) in zip(tally.edges, tally.sums) { total.add(sums, to: key) } }
-    return zip(total.edges, total.sums).compactMap { key, sums in
-      let kinds: [Connection: ConnectionKind] = [
-        .call: .call, .messaging: .messaging, .database: .database, .external: .external,
-      ]
-      guard let kind = kinds[key.connection], key.caller != key.callee else { return nil }
-      func text(_ code: UInt32) -> String { String(decoding: names.names[Int(code)], as: UTF8.self) }
-      return DependencyLink(
-        parent: text(key.caller), child: text(key.callee), connection: kind, callCount: sums.callCount,
-        errorCount: sums.errorCount,
-        latency: DependencyLink.Latency(
-          sumNanoseconds: sums.sumNanoseconds, medianNanoseconds: sums.quantile(0.5),
-          percentile95Nanoseconds: sums.quantile(0.95), maximumNanoseconds: sums.maximumNanoseconds),
-        source: DependencyLink.computedSource)
-    }.sorted { $0.precedes($1) }
+  /// Whether names should be forgotten that no minute has any more: not again before many have come.
+  package var hasManyNames: Bool {
+    names.names.count > max(maximumNameCount / 2, keptNameCount + maximumNameCount / 4)
+      || names.byteCount > max(maximumNameByteCount / 2, keptNameByteCount + maximumNameByteCount / 4)
   }
-}
 
-extension CallSpan {
-  fileprivate init(_ found: FoundSpan, _ names: inout NameTable) {
-    let span = found.span
-    let role = SpanRole(kind: span.kind.rawValue)
-    self.init(
-      spanID: span.spanID.rawValue, parentID: span.parentSpanID?.rawValue ?? 0, start: span.start.nanoseconds,
-      duration: span.durationNanoseconds, service: names.code(of: Array(found.resource.serviceName.utf8)), role: role,
-      isError: span.isError)
-    if role.isCaller, let named = PeerNames.peer(of: span.attributes, role) {
-      peer = names.code(of: Array(named.name.utf8))
-      peerConnection = named.connection
+  /// Forgets names that no minute has. All codes that were given out before mean nothing afterwards.
+  package mutating func forgetNames() {
+    let old = names
+    names = NameTable()
+    otherCode = names.code(of: Array(Self.otherServices.utf8))
+    for place in held.indices {
+      held[place].recode { code in names.code(of: old.names[Int(code)]) }
     }
+    cellByteCount = held.reduce(0) { $0 + $1.byteCount }
+    (keptNameCount, keptNameByteCount) = (names.names.count, names.byteCount)
+  }
+
+  private mutating func callSpan(_ found: FoundSpan) -> CallSpan {
+    CallSpan(found.span, service: found.resource.serviceName) { code(of: Array($0.utf8)) }
   }
 }

@@ -88,50 +88,12 @@ final class EventSource: Sendable {
       }
       return events.isEmpty && !told.isFull
     }
+    if !state.tail.isInSegment { told.endLookups() }
     for trace in pending.takeComplete(now: core.options.clock()) { events.append(.trace(trace)) }
     let lost = LostEvents(requestCount: state.tail.takeLost(), traceCount: pending.takeLost())
     if lost.requestCount > 0 || lost.traceCount > 0 { events.insert(.lost(lost), at: 0) }
     state.ready = events
     return !events.isEmpty
-  }
-}
-
-/// What has been told of requests that may not be in a segment yet, so that it is not told again from there.
-struct ToldSpans: Sendable {
-  /// As many as a memtable holds by default: 8 MB.
-  private static let maximumCount = 1 << 18
-
-  /// All that was told of the requests from this one on is known.
-  private(set) var firstSequence: UInt64
-  /// The request of each, by a hash of what tells it from all others.
-  private var sequences: [Int: UInt64] = [:]
-
-  init(from sequence: UInt64) { firstSequence = sequence }
-
-  var isFull: Bool { sequences.count >= Self.maximumCount }
-
-  private static func key(_ span: SpanRecord) -> Int {
-    var hasher = Hasher()
-    hasher.combine(span.traceID)
-    hasher.combine(span.spanID)
-    hasher.combine(span.kind)
-    hasher.combine(span.start)
-    hasher.combine(span.end)
-    return hasher.finalize()
-  }
-
-  mutating func add(_ span: SpanRecord, sequence: UInt64) { sequences[Self.key(span)] = sequence }
-
-  func contains(_ span: SpanRecord) -> Bool { sequences[Self.key(span)] != nil }
-
-  /// Makes room: requests below `sequence` are in segments. When that is not enough, all are forgotten.
-  mutating func forget(below sequence: UInt64, next: UInt64) {
-    sequences = sequences.filter { $0.value >= sequence }
-    firstSequence = max(firstSequence, sequence)
-    if sequences.count > Self.maximumCount / 2 {
-      sequences = [:]
-      firstSequence = next
-    }
   }
 }
 

@@ -4,6 +4,7 @@
 // errors and events. Must never know: bytes of any format; the rooms below are synchronous and know no task.
 // Read next: TraceStore.swift, then TraceStore+Opening.swift, then StoreCore.swift.
 
+@_exported public import TraceAnalysis
 @_exported public import TraceFilter
 @_exported public import TraceModel
 @_exported public import TraceRecorder

@@ -23,6 +23,11 @@ public struct LostEvents: Hashable, Sendable {
   public var requestCount: UInt64
   /// Traces that were given up before they were complete, because too many spans were waiting.
   public var traceCount: Int
+
+  public init(requestCount: UInt64, traceCount: Int) {
+    self.requestCount = requestCount
+    self.traceCount = traceCount
+  }
 }
 
 /// How events are gathered. Every field has a default.

@@ -23,11 +23,18 @@ extension TraceStore {
     let core = core
     return TraceEvents(
       source: try await core.readers.run {
-        var tail = LogTail(
-          fileSystem: core.fileSystem, directory: core.directory,
-          logDirectory: joinedPath(core.directory, StoreLayout.walDirectoryName), manifest: core.manifest)
-        try tail.skipToEnd()
-        return EventSource(core, predicate, options, tail)
+        EventSource(core, predicate, options, try core.logTail())
       })
+  }
+}
+
+extension StoreCore {
+  /// What follows in the log. Blocks.
+  func logTail() throws -> LogTail {
+    var tail = LogTail(
+      fileSystem: fileSystem, directory: directory,
+      logDirectory: joinedPath(directory, StoreLayout.walDirectoryName), manifest: manifest)
+    try tail.skipToEnd()
+    return tail
   }
 }

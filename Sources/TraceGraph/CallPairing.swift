@@ -1,15 +1,25 @@
 /// Finds the calls of one trace (the rules stand in the article "The service graph").
 ///
 /// Works for traces of any shape: shared ids, cycles, spans that are their own parents. The order of the spans does not
-/// matter. Linear in the spans up to 16 of them, then n log n. Keeps its memory from trace to trace; for one thread.
+/// matter. Linear in the spans up to 1,024 of them, then n log n. Keeps its memory from trace to trace; for one thread.
 package struct CallPairing {
   private var callers: [Int32] = []
   /// The calling span behind each span, as `calling(of:)` finds it; `unknown` until then.
   private var callings: [Int32] = []
   private var marks: [Marks] = []
   private var byID: [(id: UInt64, index: Int32)] = []
+  /// Spans by a hash of their ids, with gaps; spans with one id follow each other in their order, others may stand between.
+  private var table: [Int32] = []
+  private var tableMask = 0
   private var path: [Int] = []
-  private var isSorted = false
+  private var look = Look.walk
+  /// Of the process: nobody outside can choose ids that share a place.
+  private static let seed = UInt64(truncatingIfNeeded: Hasher().finalize()) | 1
+
+  /// How spans are found by their ids.
+  private enum Look {
+    case walk, table, search
+  }
 
   private struct Marks: OptionSet {
     var rawValue: UInt8
@@ -23,7 +33,9 @@ package struct CallPairing {
   private static let unknown: Int32 = -2
   private static let underWay: Int32 = -3
   /// Up to here ids are looked for by walking over the spans.
-  private static let walkedCount = 16
+  private static let walkedCount = 8
+  /// Up to here they stand in a table: many spans that share an id are in the way of all others there.
+  private static let tabledCount = 1024
 
   package init() {}
 
@@ -84,23 +96,50 @@ package struct CallPairing {
       callings[index] = Self.unknown
       marks[index] = []
     }
-    isSorted = count > Self.walkedCount
-    guard isSorted else { return }
+    look = count <= Self.walkedCount ? .walk : count <= Self.tabledCount ? .table : .search
+    if look == .table { fillTable(spans) }
+    guard look == .search else { return }
     byID.removeAll(keepingCapacity: true)
     for index in 0..<count { byID.append((spans[index].spanID, Int32(truncatingIfNeeded: index))) }
     byID.sort { $0.id < $1.id }
   }
 
+  private mutating func fillTable(_ spans: UnsafeBufferPointer<CallSpan>) {
+    var size = 32
+    while size < 2 * spans.count { size *= 2 }
+    tableMask = size - 1
+    if table.count < size { table = [Int32](repeating: Self.none, count: size) }
+    for slot in 0..<size { table[slot] = Self.none }
+    for index in spans.indices {
+      var slot = slot(spans[index].spanID)
+      while table[slot] >= 0 { slot = (slot &+ 1) & tableMask }
+      table[slot] = Int32(truncatingIfNeeded: index)
+    }
+  }
+
+  @inline(__always)
+  private func slot(_ id: UInt64) -> Int { Int(truncatingIfNeeded: (id &* Self.seed) &>> 32) & tableMask }
+
   /// Calls `body` with every span that has an id.
   @inline(__always)
   private func forEachSpan(_ id: UInt64, _ spans: UnsafeBufferPointer<CallSpan>, _ body: (Int) -> Void) {
-    guard isSorted else {
+    switch look {
+    case .walk:
       var index = 0
       while index < spans.count {
         if spans[index].spanID == id { body(index) }
         index &+= 1
       }
       return
+    case .table:
+      var slot = slot(id)
+      while table[slot] >= 0 {
+        let index = Int(table[slot])
+        if spans[index].spanID == id { body(index) }
+        slot = (slot &+ 1) & tableMask
+      }
+      return
+    case .search: break
     }
     var low = 0
     var high = byID.count

@@ -91,26 +91,3 @@ package struct EdgeTally: Sendable {
   package mutating func add(_ other: EdgeSums, to key: EdgeKey) { sums[place(of: key)].add(other) }
   package mutating func update(_ key: EdgeKey, _ body: (inout EdgeSums) -> Void) { body(&sums[place(of: key)]) }
 }
-
-/// Texts by code, in the order in which they came.
-package struct NameTable: Sendable {
-  /// Names by their bytes: `String`s are equal when they look equal.
-  private var codes: [[UInt8]: UInt32] = [:]
-  package private(set) var names: [[UInt8]] = []
-
-  package init() {}
-
-  package mutating func code(of name: [UInt8]) -> UInt32 {
-    if let known = codes[name] { return known }
-    let code = UInt32(truncatingIfNeeded: names.count)
-    codes[name] = code
-    names.append(name)
-    return code
-  }
-
-  package func precedes(_ left: UInt32, _ right: UInt32) -> Bool {
-    names[Int(left)].lexicographicallyPrecedes(names[Int(right)])
-  }
-
-  package var byteCount: Int { names.reduce(0) { $0 + $1.count + 64 } }
-}

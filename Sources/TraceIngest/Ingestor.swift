@@ -80,6 +80,7 @@ package final class Ingestor: Sendable {
   private let sealTurn = Monitor<Void>(())
   private let log: WALWriter
   private let options: IngestOptions
+  private let followers = Monitor<[FollowerReference]>([])
   private let sealer: Sealer
   private let observe: @Sendable (IngestEvent) -> Void
 
@@ -183,6 +184,7 @@ package final class Ingestor: Sendable {
     while let memtable = state.withLock(waitingUntil: { $0.sealing != nil || $0.isClosed }, { $0.sealing }) {
       do {
         memtable.waitUntilPublished()
+        for follower in currentFollowers() { follower.takeLast(of: memtable) }
         try seal(memtable)
       } catch {
         let failure = error as? TracestoreError ?? TracestoreError(.inputOutput, "Sealing failed", cause: error)
@@ -299,6 +301,21 @@ package final class Ingestor: Sendable {
     }
   }
 
+  /// The memtables, oldest first.
+  package var memtables: [Memtable] { state.withLock { [$0.sealing, $0.active].compactMap(\.self) } }
+
+  /// Tells somebody of every memtable before it is sealed, for as long as he lives.
+  package func add(_ follower: any MemtableFollower) {
+    followers.withLock { $0.append(FollowerReference(value: follower)) }
+  }
+
+  private func currentFollowers() -> [any MemtableFollower] {
+    followers.withLock { followers in
+      followers.removeAll { $0.value == nil }
+      return followers.compactMap(\.value)
+    }
+  }
+
   package var memoryByteCount: Int {
     state.withLock { [$0.active, $0.sealing] }.reduce(0) { $0 + ($1?.byteCount ?? 0) }
   }
@@ -311,4 +328,9 @@ package final class Ingestor: Sendable {
     state.wakeAll()
     try log.close()
   }
+}
+
+/// Keeps nobody alive.
+private struct FollowerReference {
+  weak var value: (any MemtableFollower)?
 }

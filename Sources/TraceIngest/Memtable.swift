@@ -28,6 +28,7 @@ package final class Memtable: @unchecked Sendable {
   }
 
   package let table: SpanTable
+  let repeats = MemtableRepeats()
   private let state: Monitor<State>
 
   package init(
@@ -136,6 +137,9 @@ package final class Memtable: @unchecked Sendable {
         hasPartials: state.appender.hasPartials)
     }
   }
+
+  /// The rows that are visible now, for whoever reads them in the order they came.
+  func view() -> SpanTable.View { state.withLock { table.view(rowCount: $0.publishedRowCount) } }
 
   /// Calls `body` under the lock, for look-ups in hash tables.
   func withTable<Result>(_ body: (SpanTable) -> Result) -> Result { state.withLock { _ in body(table) } }

@@ -1,7 +1,6 @@
 import TraceBytes
 package import TraceColumns
 import TraceFiles
-import TraceGraph
 package import TraceModel
 import TraceSegment
 package import TraceSource
@@ -52,13 +51,21 @@ package final class MemtableSource: SpanSource {
       if Int(row) < view.rows.count, !table[Int(row)].marks.contains(.isDead) { newestFirst.append(Int(row)) }
       row = table[Int(row)].previousInTrace
     }
+    return locate(newestFirst.reversed())
+  }
+
+  private func locate(_ rows: some Sequence<Int>) -> [LocatedRows] {
     var located: [LocatedRows] = []
-    for row in newestFirst.reversed() {
+    for row in rows {
       let stripe = memtableStripes[row >> Memtable.stripeShift]
       if located.last?.stripe !== stripe { located.append(LocatedRows(stripe: stripe, rows: [])) }
       located[located.count - 1].rows.append(row - stripe.firstRow)
     }
     return located
+  }
+
+  package func finalsByTrace() -> [(trace: TraceID, rows: [LocatedRows])]? {
+    view.finalsByTrace().map { ($0.id, locate($0.rows)) }
   }
 
   package func mayHold(_ trace: TraceID) throws -> Bool {
@@ -68,13 +75,13 @@ package final class MemtableSource: SpanSource {
   package func forEachTrace(
     inStripesThat passes: (StripeBounds) -> Bool, _ body: (TraceID) throws -> Void
   ) throws {
+    // A trace gets its code with its first row, so none is above the index of its row.
+    var isSeen = [Bool](repeating: false, count: view.rows.count)
     for stripe in memtableStripes where passes(stripe.bounds) {
-      var seen: Set<UInt32> = []
       for index in stripe.firstRow..<(stripe.firstRow + stripe.rowCount) {
         let row = view.rows.pointer(at: index)
-        guard row.pointee.marks.isFinal, seen.insert(row.pointee.trace).inserted else {
-          continue
-        }
+        guard row.pointee.marks.isFinal, !isSeen[Int(row.pointee.trace)] else { continue }
+        isSeen[Int(row.pointee.trace)] = true
         try body(TraceID(high: row.pointee.traceHigh, low: row.pointee.traceLow))
       }
     }
@@ -82,10 +89,7 @@ package final class MemtableSource: SpanSource {
 
   package func repeatedRows() throws -> [Int: RowMask] {
     var masks: [Int: RowMask] = [:]
-    var finder = DuplicateFinder(view)
-    for index in 0..<view.rows.count {
-      let marks = view.rows.pointer(at: index).pointee.marks
-      guard marks.isFinal, try finder.isRepeated(index) else { continue }
+    for index in try context.memtable.repeats.rows(of: view) {
       let stripe = memtableStripes[index >> Memtable.stripeShift]
       masks[stripe.index, default: RowMask(count: stripe.rowCount)].set(index - stripe.firstRow)
     }
@@ -173,19 +177,22 @@ final class MemtableContext: Sendable {
   let view: SpanTable.View
   /// Which resources and scopes pass a leaf: decided once for each leaf of a query, not once for each stripe.
   private let entryMatches = Monitor<[String: [Bool]]>([:])
-  private let peerKeyCodes = Monitor<[UInt32?]?>(nil)
+  private let peers = Monitor<PeerSlots?>(nil)
 
   init(memtable: Memtable, view: SpanTable.View) {
     self.memtable = memtable
     self.view = view
   }
 
-  /// The codes of `PeerNames.keys`; nil for keys that no row has.
-  func peerKeys() -> [UInt32?] {
-    if let known = peerKeyCodes.withLock({ $0 }) { return known }
-    let codes = PeerNames.keys.map { code(of: Array($0.utf8)) }
-    peerKeyCodes.withLock { $0 = codes }
-    return codes
+  /// What names peers in all shapes of the snapshot.
+  func peerSlots() -> PeerSlots {
+    peers.withLock { peers in
+      if let peers { return peers }
+      var made = PeerSlots()
+      if view.shapes.count > 0 { made.include(UInt32(truncatingIfNeeded: view.shapes.count - 1), view) }
+      peers = made
+      return made
+    }
   }
 
   /// The code of a text in the table's dictionary; nil when no row has it.

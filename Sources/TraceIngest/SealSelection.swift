@@ -100,11 +100,11 @@ extension SpanTable.View {
   /// The finals of each trace, ascending, in the order in which the first ones came.
   func finalsByTrace() -> [(id: TraceID, rows: [Int])] {
     var traces: [(id: TraceID, rows: [Int])] = []
-    // A trace gets its code with its first row, so none is above the index of its row, dead or not.
+    // A trace gets its code with its first row, so none is above the index of its row.
     var places = [UInt32](repeating: .max, count: rows.count)
     for index in 0..<rows.count {
       let row = rows.pointer(at: index)
-      if row.pointee.marks.contains(.isPartial) { continue }
+      guard row.pointee.marks.isFinal else { continue }
       let trace = Int(row.pointee.trace)
       if places[trace] < .max {
         traces[Int(places[trace])].rows.append(index)

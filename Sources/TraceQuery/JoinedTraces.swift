@@ -1,11 +1,13 @@
 import TraceGraph
 import TraceMerge
 import TraceModel
+import TraceSegment
 import TraceSource
 
 /// The calls of traces whose spans come from several places: their final spans are joined, each distinct one once.
 struct JoinedTraces: Sendable {
   private let snapshot: QuerySnapshot
+  private let loose: LooseTraces
   private let window: ClosedRange<UInt64>
   private var names = NameTable()
   private var tally = EdgeTally()
@@ -13,8 +15,9 @@ struct JoinedTraces: Sendable {
   private(set) var linked: [NamedConsumer] = []
   private(set) var damage: [String] = []
 
-  init(_ snapshot: QuerySnapshot, _ window: ClosedRange<UInt64>) {
+  init(_ snapshot: QuerySnapshot, _ loose: LooseTraces, _ window: ClosedRange<UInt64>) {
     self.snapshot = snapshot
+    self.loose = loose
     self.window = window
   }
 
@@ -22,7 +25,7 @@ struct JoinedTraces: Sendable {
 
   mutating func add(_ trace: TraceID) {
     var report = DamageReport()
-    let rows = snapshot.distinctCallRows(of: trace, &names, &report)
+    let rows = snapshot.distinctCallRows(of: trace, loose, &names, &report)
     for message in report.messages where !damage.contains(message) { damage.append(message) }
     let spans = rows.map(\.span)
     let (names, window) = (names, window)
@@ -40,13 +43,41 @@ struct JoinedTraces: Sendable {
   }
 }
 
+/// The traces of sources that are joined whatever else has them: memtables.
+struct LooseTraces: Sendable {
+  /// Those of sources that give all at once, by their place in the snapshot. To look up one after the other takes a lock each
+  /// time that writes hold as well.
+  private var rows: [Int: [TraceID: [LocatedRows]]] = [:]
+  /// In the order in which they came, so that whoever takes neighbours reads neighbours.
+  private(set) var traces: [TraceID] = []
+
+  init(_ sources: [any SpanSource], _ damage: inout DamageReport) {
+    var seen: Set<TraceID> = []
+    func add(_ trace: TraceID) { if seen.insert(trace).inserted { traces.append(trace) } }
+    for (place, source) in sources.enumerated() where !(source is Segment) {
+      guard let finals = source.finalsByTrace() else {
+        damage.collect { try source.forEachTrace(inStripesThat: { _ in true }, add) }
+        continue
+      }
+      for (trace, _) in finals { add(trace) }
+      rows[place] = Dictionary(finals.map { ($0.trace, $0.rows) }, uniquingKeysWith: { $0 + $1 })
+    }
+  }
+
+  /// The final rows of a trace in a source; nil where they have to be looked up there.
+  func finals(of trace: TraceID, inSource place: Int) -> [LocatedRows]? { rows[place].map { $0[trace] ?? [] } }
+}
+
 extension QuerySnapshot {
   /// The distinct final spans of a trace.
-  func distinctCallRows(of trace: TraceID, _ names: inout NameTable, _ report: inout DamageReport) -> [CallRow] {
+  func distinctCallRows(
+    of trace: TraceID, _ loose: LooseTraces, _ names: inout NameTable, _ report: inout DamageReport
+  ) -> [CallRow] {
     var rows: [CallRow] = []
     var stripes: [any SpanStripe] = []
-    for source in recordSources {
-      for located in report.collect({ try source.rows(of: trace) }) ?? [] {
+    for (place, source) in recordSources.enumerated() {
+      let located = report.collect { try loose.finals(of: trace, inSource: place) ?? source.rows(of: trace) } ?? []
+      for located in located {
         report.salvage(located) { fragment in
           let own = try fragment.stripe.callRows(fragment.rows, &names)
           rows += own

@@ -15,8 +15,6 @@ package struct ServiceGraphQuery: Sendable {
   let snapshot: QuerySnapshot
   private let parallel: SegmentParallelism
   private let segments: [Segment]
-  /// Sources whose traces are joined whatever else has them.
-  private let looseSources: [any SpanSource]
   /// Both ends included; nil for an empty window.
   private let window: ClosedRange<UInt64>?
 
@@ -28,7 +26,6 @@ package struct ServiceGraphQuery: Sendable {
     self.snapshot = snapshot
     self.parallel = parallel
     segments = snapshot.recordSources.compactMap { $0 as? Segment }
-    looseSources = snapshot.recordSources.filter { !($0 is Segment) }
     let last = query.end == .maximum ? UInt64.max : query.end.nanoseconds &- 1
     let isEmpty = query.end == .zero || query.start.nanoseconds > last
     window = isEmpty ? nil : query.start.nanoseconds...last
@@ -37,16 +34,18 @@ package struct ServiceGraphQuery: Sendable {
   package func run() -> ServiceGraph {
     guard let window else { return ServiceGraph() }
     var damage = DamageReport(snapshot.damage)
-    var joined = looseTraces(&damage)
-    let (groups, unread) = touchedGroups(window, Array(joined), &damage)
+    let loose = LooseTraces(snapshot.recordSources, &damage)
+    var joined = Set(loose.traces)
+    let (groups, unread) = touchedGroups(window, loose.traces, &damage)
     let entries = entries(of: groups, window, &damage)
     let calls = entries.map(\.calls)
-    for own in calls { joined.formUnion(own.leftOut) }
-    let traces = Array(joined)
+    let traces = loose.traces + calls.flatMap { $0.leftOut.filter { joined.insert($0).inserted } }
     let chunkCount = min(traces.count, 64)
     let chunks = concurrently(parallel, chunkCount) { index in
-      var chunk = JoinedTraces(snapshot, window)
-      for place in stride(from: index, to: traces.count, by: chunkCount) { chunk.add(traces[place]) }
+      var chunk = JoinedTraces(snapshot, loose, window)
+      for trace in traces[index * traces.count / chunkCount..<(index + 1) * traces.count / chunkCount] {
+        chunk.add(trace)
+      }
       return chunk
     }
     var kept = SumsOfGroups(entries)
@@ -60,15 +59,6 @@ package struct ServiceGraphQuery: Sendable {
     var graph = sums.graph(includesSelfCalls: query.includesSelfCalls)
     graph.summary.damage = damage.messages
     return graph
-  }
-
-  /// The traces of memtables.
-  private func looseTraces(_ damage: inout DamageReport) -> Set<TraceID> {
-    var traces: Set<TraceID> = []
-    for source in looseSources {
-      damage.collect { try source.forEachTrace(inStripesThat: { _ in true }) { traces.insert($0) } }
-    }
-    return traces
   }
 
   /// The groups with spans in the window, and the segments that have others.

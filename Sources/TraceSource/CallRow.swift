@@ -16,17 +16,9 @@ package struct CallRow: Sendable {
   }
 
   package init(row: Int, _ span: SpanRecord, service: String, _ names: inout NameTable) {
-    let role = SpanRole(kind: span.kind.rawValue)
-    var own = CallSpan(
-      spanID: span.spanID.rawValue, parentID: span.parentSpanID?.rawValue ?? 0, start: span.start.nanoseconds,
-      duration: span.durationNanoseconds, service: names.code(of: Array(service.utf8)), role: role,
-      isError: span.isError)
-    if role.isCaller, let peer = PeerNames.peer(of: span.attributes, role) {
-      own.peer = names.code(of: Array(peer.name.utf8))
-      own.peerConnection = peer.connection
-    }
+    let own = CallSpan(span, service: service) { names.code(of: Array($0.utf8)) }
     var targets: [LinkTarget] = []
-    if role == .consumer {
+    if own.role == .consumer {
       for link in span.links {
         guard let trace = link.traceID, let id = link.spanID else { continue }
         targets.append(LinkTarget(trace: trace, spanID: id.rawValue))

@@ -42,6 +42,10 @@ package protocol SpanSource: AnyObject, Sendable {
   /// Calls `body` with the traces that have final spans in stripes that pass; a trace may come several times.
   func forEachTrace(inStripesThat passes: (StripeBounds) -> Bool, _ body: (TraceID) throws -> Void) throws
 
+  /// The final rows of all traces, in the order in which the traces came, for a source in which to look up one after the
+  /// other takes longer; nil for others.
+  func finalsByTrace() -> [(trace: TraceID, rows: [LocatedRows])]?
+
   /// The rows of each stripe whose record stands in an earlier row of this source; empty where there are none.
   func repeatedRows() throws -> [Int: RowMask]
 
@@ -78,6 +82,8 @@ package enum RowUse: Sendable {
 }
 
 extension SpanSource {
+  package func finalsByTrace() -> [(trace: TraceID, rows: [LocatedRows])]? { nil }
+
   package func stripes(mayFail leaf: SpanLeaf, among open: [Bool]) throws -> [Bool] { open }
 
   package func candidates(_ predicate: SpanPredicate, where isOpen: (StripeBounds) -> Bool) throws -> [any SpanStripe] {

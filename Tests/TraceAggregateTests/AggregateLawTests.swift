@@ -362,3 +362,28 @@ private let quantiles = [0, 0.001, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1]
     }
   }
 }
+
+@Suite struct OctaveCountsTests {
+  @Test(arguments: 1...200 as ClosedRange<UInt64>)
+  func `durations that come one by one count as they do together`(_ seed: UInt64) {
+    var source = DurationSource(state: seed)
+    let durations = source.durations(maximumCount: 300)
+    var counts = OctaveCounts()
+    var byteCount = 0
+    for duration in durations { byteCount += counts.add(bucket: UInt16(LogLinearScale.bucket(of: duration))) }
+    var expected = BucketCounts()
+    durations.withUnsafeBufferPointer { expected.update($0) }
+    #expect(counts.buckets == expected)
+    #expect(OctaveCounts(expected).buckets == expected)
+    // A page for each octave that has any, and the index.
+    let octaves = Set(expected.entries.map { $0.bucket / 32 })
+    #expect(byteCount == (durations.isEmpty ? 0 : 60 + 128 * octaves.count))
+  }
+
+  @Test func `counts of a bucket end at the greatest number`() {
+    var counts = OctaveCounts()
+    _ = counts.add(bucket: 1919, count: .max - 1)
+    for _ in 0..<3 { _ = counts.add(bucket: 1919) }
+    #expect(counts.buckets.entries == [BucketCounts.Entry(bucket: 1919, count: UInt64(UInt32.max))])
+  }
+}

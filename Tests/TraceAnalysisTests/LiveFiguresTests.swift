@@ -79,4 +79,70 @@ import TracestoreV2
     #expect(marks.allSatisfy { $0.score > 5 })
     #expect(live.marks(inMinute: 103).isEmpty)
   }
+
+  @Test func `figures stay inside their bytes, whatever is forgotten is counted`() {
+    var live = LiveFigures(minuteCount: 60, maximumServiceCount: 50, maximumByteCount: 1 << 18)
+    live.advance(to: Timestamp(nanoseconds: 159 * Self.minute))
+    var count: UInt64 = 0
+    for minute in 100...159 as ClosedRange<UInt64> {
+      for index in 0..<2000 as Range<UInt64> {
+        // Durations of all magnitudes, and names that nobody has twice.
+        let name = index % 2 == 0 ? "s\(index % 40)" : "\(minute)-\(index)"
+        live.add(Self.found(name, minute: minute, duration: 1 << (index % 40) + index * index))
+        count += 1
+      }
+      #expect(live.byteCount <= 1 << 18 + 1 << 16)
+    }
+    #expect(live.losses.forgottenMinuteCount > 0 && live.minutes.last == 159)
+    #expect(UInt64(live.minutes.count) + live.losses.forgottenMinuteCount == 60)
+    for minute in live.minutes {
+      #expect(live.cells(ofMinute: minute).map(\.cell.callCount).reduce(0, +) == 2000)
+      #expect(live.cells(ofMinute: minute).count <= 51)
+    }
+    // A minute that was forgotten stays so.
+    live.add(Self.found("late", minute: 100))
+    #expect(live.ignoredSpanCount == 1 && live.minutes.first != 100)
+    #expect(live.spanCount == count + 1)
+  }
+
+  @Test func `names beyond the room are counted together, and forgotten with their minutes`() {
+    var live = LiveFigures(minuteCount: 2, maximumServiceCount: 4, maximumByteCount: 1 << 16)
+    for minute in 100..<200 as Range<UInt64> {
+      live.advance(to: Timestamp(nanoseconds: minute * Self.minute))
+      for index in 0..<20 {
+        live.add(Self.found("\(minute) \(index)", minute: minute))
+      }
+      let cells = live.cells(ofMinute: minute)
+      #expect(cells.map(\.cell.callCount).reduce(0, +) == 20 && cells.count == 5)
+      let named = cells.map(\.service).filter { $0 != LiveFigures.otherServices }
+      #expect(named.allSatisfy { $0.hasPrefix("\(minute) ") })
+    }
+    live.add(Self.found(String(repeating: "long", count: 1 << 16), minute: 199))
+    #expect(live.cells(ofMinute: 199).first { $0.service == LiveFigures.otherServices }?.cell.callCount == 17)
+    #expect(live.byteCount <= 1 << 16)
+  }
+
+  @Test func `edges beyond the limit are left out, and their calls counted`() {
+    var live = LiveFigures(maximumServiceCount: 3)
+    live.advance(to: Timestamp(nanoseconds: 100 * Self.minute))
+    for index in 1...5 as ClosedRange<UInt64> {
+      live.add(trace: [
+        Self.found("front", minute: 100, id: 2, parent: 0, .client, trace: index),
+        Self.found("s\(index)", minute: 100, id: 3, parent: 2, .server, trace: index),
+      ])
+    }
+    #expect(live.links.map(\.child) == ["s1", "s2", "s3"])
+    #expect(live.losses.ignoredCallCount == 2)
+  }
+
+  @Test func `halves of calls without the other half are shown`() {
+    var live = LiveFigures()
+    live.advance(to: Timestamp(nanoseconds: 100 * Self.minute))
+    live.add(trace: [Self.found("cart", minute: 100, id: 3, parent: 2, .server)])
+    live.add(trace: [Self.found("front", minute: 100, id: 2, .client)])
+    live.add(trace: [Self.found("front", minute: 100, id: 2, .client)])
+    #expect(live.links.isEmpty)
+    #expect(live.unpaired.map(\.service) == ["cart", "front"])
+    #expect(live.unpaired.map(\.calleeCount) == [1, 0] && live.unpaired.map(\.callerCount) == [0, 2])
+  }
 }

@@ -48,6 +48,16 @@ public struct Corpus: Sendable {
     }
   }
 
+  /// When the last span of its last request begins.
+  public func lastStart() throws -> Timestamp {
+    guard let last = requests.last else { return .zero }
+    let file = try Self.open(path)
+    defer { close(file) }
+    var start = Timestamp.zero
+    try OTLP.decode(Self.read(file, last)).forEachSpan { start = max(start, $2.start) }
+    return start
+  }
+
   /// Writes all requests with the store's durability, `flightCount` of them at a time.
   public func write(to store: TraceStore, flightCount: Int = 64) async throws {
     let file = try Self.open(path)
@@ -64,6 +74,25 @@ public struct Corpus: Sendable {
     }
   }
 
+  /// The same requests in another file, so that what begins in a stretch of time begins in a part of it: a span begins so
+  /// many times earlier after the first one. Durations stay, and so do the distances of events from the span's begin.
+  public func squeezed(by factor: UInt64, into path: String) throws -> Corpus {
+    let file = try Self.open(self.path)
+    defer { close(file) }
+    let target = Foundation.open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+    guard target >= 0 else { throw CocoaError(.fileWriteNoPermission, userInfo: [NSFilePathErrorKey: path]) }
+    let output = FileHandle(fileDescriptor: target, closeOnDealloc: true)
+    var base: UInt64?
+    for place in requests {
+      var data = try OTLP.decode(Self.read(file, place))
+      data.forEachSpan { base = min(base ?? .max, $2.start.nanoseconds) }
+      for index in data.resourceSpans.indices { data.resourceSpans[index].squeeze(by: factor, towards: base ?? 0) }
+      let bytes = OTLP.encode(data)
+      try output.write(contentsOf: withUnsafeBytes(of: UInt32(bytes.count).bigEndian) { Array($0) } + bytes)
+    }
+    return try Corpus(path: path)
+  }
+
   private static func open(_ path: String) throws -> Int32 {
     let file = Foundation.open(path, O_RDONLY)
     guard file >= 0 else { throw CocoaError(.fileReadNoSuchFile, userInfo: [NSFilePathErrorKey: path]) }
@@ -76,5 +105,26 @@ public struct Corpus: Sendable {
     }
     guard bytes.count == place.count else { throw CocoaError(.fileReadUnknown) }
     return bytes
+  }
+}
+
+extension ResourceSpans {
+  fileprivate mutating func squeeze(by factor: UInt64, towards base: UInt64) {
+    for scope in scopeSpans.indices {
+      for index in scopeSpans[scope].spans.indices {
+        scopeSpans[scope].spans[index].squeeze(by: factor, towards: base)
+      }
+    }
+  }
+}
+
+extension SpanRecord {
+  fileprivate mutating func squeeze(by factor: UInt64, towards base: UInt64) {
+    guard start.nanoseconds > base else { return }
+    let distance = start.nanoseconds - base
+    let earlier = distance - distance / factor
+    start.nanoseconds -= earlier
+    end.nanoseconds -= min(end.nanoseconds, earlier)
+    for index in events.indices { events[index].time.nanoseconds -= min(events[index].time.nanoseconds, earlier) }
   }
 }

@@ -130,12 +130,19 @@ extension TracestoreBench {
 
   struct Live: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Write alone, beside a listener, and beside a monitoring page, in turn.")
+      abstract: "Write alone, beside listeners, and beside a monitoring page, in turn.")
     @OptionGroup var corpus: CorpusFile
     @Argument(help: "A folder that is there; the stores do not stay in it.", completion: .directory) var folder: String
+    @Option(help: "How often each is measured.") var rounds = 5
+    @Option(
+      parsing: .upToNextOption,
+      help: ArgumentHelp("Who looks on, in turn with nobody: all by default.", valueName: "who"))
+    var beside: [LiveLoad.Kind] = LiveLoad.Kind.allCases
 
     func run() async throws {
-      try emit(try await LiveLoad.measure(try Corpus(path: corpus.corpus), in: folder))
+      let kinds = [.nobody] + beside.filter { $0 != .nobody }
+      try emit(
+        try await LiveLoad.measure(try Corpus(path: corpus.corpus), in: folder, kinds, roundCount: max(1, rounds)))
     }
   }
 

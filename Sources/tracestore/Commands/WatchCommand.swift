@@ -36,11 +36,19 @@ struct WatchCommand: AsyncParsableCommand {
 
   func run() async throws {
     Interruption.watch()
+    let filter = try expression()
     try await withReader(location) { store in
-      let events = try await store.events(
-        matching: try expression(), options: EventOptions(includesTraces: true))
+      let show: @Sendable () async throws -> Void
+      if figures, !traces, filter == nil {
+        // No span has to be made where all of them only count.
+        let stream = try await store.liveFigures()
+        show = { try await self.show(stream) }
+      } else {
+        let events = try await store.events(matching: filter, options: EventOptions(includesTraces: true))
+        show = { try await self.show(events) }
+      }
       try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await show(events) }
+        group.addTask { try await show() }
         group.addTask {
           while !Interruption.isRequested { try await Task.sleep(nanoseconds: 100_000_000) }
         }
@@ -51,12 +59,23 @@ struct WatchCommand: AsyncParsableCommand {
     }
   }
 
+  private func show(_ stream: LiveFigureStream) async throws {
+    var shownMinute: UInt64?
+    var losses = LiveFigures.Losses()
+    for try await live in stream {
+      let lostCount = live.losses.requestCount - losses.requestCount
+      if lostCount > 0 { write(LostEvents(requestCount: lostCount, traceCount: 0)) }
+      losses = live.losses
+      showMinute(of: live, &shownMinute)
+      StandardOutput.shared.flush()
+    }
+  }
+
   private func show(_ events: TraceEvents) async throws {
     var live = LiveFigures()
     var shownMinute: UInt64?
     for try await event in events {
-      let now = Timestamp(nanoseconds: SystemClock.nowNanoseconds())
-      live.advance(to: now)
+      live.advance(to: Timestamp(nanoseconds: SystemClock.nowNanoseconds()))
       switch event {
       case .span(let found):
         live.add(found)
@@ -66,11 +85,16 @@ struct WatchCommand: AsyncParsableCommand {
         if traces { write(trace) }
       case .lost(let lost): write(lost)
       }
-      let minute = now.nanoseconds / LiveFigures.minuteNanoseconds
-      if let shownMinute, minute > shownMinute { write(live, minute: minute - 1) }
-      shownMinute = minute
+      showMinute(of: live, &shownMinute)
       StandardOutput.shared.flush()
     }
+  }
+
+  /// Writes the minute that has ended since the last call, if one has.
+  private func showMinute(of live: LiveFigures, _ shownMinute: inout UInt64?) {
+    let minute = SystemClock.nowNanoseconds() / LiveFigures.minuteNanoseconds
+    if let shownMinute, minute > shownMinute { write(live, minute: minute - 1) }
+    shownMinute = minute
   }
 
   // MARK: Lines
