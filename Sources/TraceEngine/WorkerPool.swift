@@ -49,8 +49,8 @@ final class WorkerPool: Sendable {
       if !queue.isClosed { queue.jobs.append(job) }
       return !queue.isClosed
     }
-    // One thread for one job: the others would only take the processors from whoever waits for the answer.
-    queue.wakeOne()
+    // All of them: the C library may lose a signal for one (glibc bug 25847, up to 2.40), and the job would wait.
+    queue.wakeAll()
     return isAccepted
   }
 

@@ -84,9 +84,6 @@ package final class Monitor<State>: @unchecked Sendable {
   /// Lets every waiter look at its condition again.
   package func wakeAll() { pthread_cond_broadcast(condition) }
 
-  /// Lets one of those who wait look again: enough where all of them wait for the same, and what came is for one.
-  package func wakeOne() { pthread_cond_signal(condition) }
-
   private static func deadline(after nanoseconds: UInt64) -> timespec {
     var now = timespec()
     clock_gettime(CLOCK_MONOTONIC, &now)

@@ -33,12 +33,16 @@ package final class OverlaidSource: SpanSource {
 
   package func candidates(_ predicate: SpanPredicate, where isOpen: (StripeBounds) -> Bool) throws -> [any SpanStripe] {
     try source.candidates(predicate, where: isOpen).compactMap { stripe in
-      // One damaged stripe may stand for all of them.
-      guard stripes.indices.contains(stripe.index), let own = stripes[stripe.index] as? OverlaidStripe else {
-        return stripe
-      }
+      guard let own = overlaid(stripe) else { return stripe }
       return own.isAllHidden ? nil : own
     }
+  }
+
+  /// What is shown of a stripe that has hidden rows: also of one that could not be read when this source was made, when a
+  /// damaged stripe stood for all of them.
+  private func overlaid(_ stripe: any SpanStripe) -> OverlaidStripe? {
+    let known = stripes.indices.contains(stripe.index) ? stripes[stripe.index] as? OverlaidStripe : nil
+    return known ?? hidden[stripe.index].flatMap { OverlaidStripe(stripe, hiding: $0) }
   }
 
   /// Without the stripes whose rows are all hidden.
@@ -50,8 +54,7 @@ package final class OverlaidSource: SpanSource {
 
   package func rows(of trace: TraceID, for use: RowUse) throws -> [LocatedRows] {
     try source.rows(of: trace, for: use).compactMap { located in
-      let index = located.stripe.index
-      guard stripes.indices.contains(index), let stripe = stripes[index] as? OverlaidStripe else { return located }
+      guard let stripe = overlaid(located.stripe) else { return located }
       let rows = located.rows.filter { !stripe.hidden[$0] }
       return rows.isEmpty ? nil : LocatedRows(stripe: stripe, rows: rows)
     }

@@ -50,10 +50,7 @@ struct DictionaryText {
   ) throws(BytesError) {
     var arena = TextArena()
     try list.forEach(scratch: scratch) { _, text throws(BytesError) in
-      guard arena.bytes.count + text.count <= Self.maximumByteCount else {
-        throw BytesError(offset: 0, reason: "the dictionary of a text column is larger than 16 MiB")
-      }
-      arena.append(text)
+      try Self.append(text, to: &arena)
     }
     try arena.withTexts { text throws(BytesError) in
       try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) {
@@ -65,6 +62,14 @@ struct DictionaryText {
         }
       }
     }
+  }
+
+  /// Texts share what they begin with, so that few bytes may stand for many.
+  private static func append(_ text: UnsafeRawBufferPointer, to arena: inout TextArena) throws(BytesError) {
+    guard arena.bytes.count + text.count <= maximumByteCount else {
+      throw BytesError(offset: 0, reason: "the dictionary of a text column is larger than 16 MiB")
+    }
+    arena.append(text)
   }
 
   /// Which string of the list each of ascending rows has.
@@ -88,7 +93,7 @@ struct DictionaryText {
     var textOfPlace = [Int](repeating: 0, count: codes.count)
     try list.forEach(at: places.map { codes[$0] }, scratch: scratch) { order, text throws(BytesError) in
       let isRepeated = order > 0 && codes[places[order]] == codes[places[order - 1]]
-      if !isRepeated { arena.append(text) }
+      if !isRepeated { try Self.append(text, to: &arena) }
       textOfPlace[places[order]] = arena.count - 1
     }
     try arena.withTexts { text throws(BytesError) in

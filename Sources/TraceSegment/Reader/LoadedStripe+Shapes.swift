@@ -6,12 +6,9 @@ import TraceSource
 
 // The way from values to the rows, events or links that have them, for those who want few of them.
 extension LoadedStripe {
-  /// Questions that go through shapes before all of them are put into a map: one way takes about as long as making the
-  /// map, which takes the memory of several columns, so that only a stripe that is asked again has one.
-  private static let passingCount = 1
-
-  /// Whether whoever asks goes through the shapes, and keeps nothing; counts the asking.
-  var isPassingShapes: Bool { shapePassCount.add(1, ordering: .relaxed).newValue <= Self.passingCount }
+  /// True once: the first question goes through the shapes and keeps nothing. One way takes about as long as making the map,
+  /// which takes the memory of several columns, so that only a stripe that is asked again has one.
+  func takeFirstPass() -> Bool { !isPassed.exchange(true, ordering: .relaxed) }
 
   /// Calls `body` with the elements in `range` that have one of the values at `indices` of a catalogue entry, ascending.
   /// Pages without a shape that has the entry are passed over.

@@ -62,8 +62,8 @@ final class LoadedStripe: CachedBlock {
   private let tally = ByteTally()
   /// How many traces were looked for row by row.
   let scanCount = Atomic<Int>(0)
-  /// How many questions passed the shapes by on their way to a few values.
-  let shapePassCount = Atomic<Int>(0)
+  /// Whether a question went through the shapes on its way to a few values.
+  let isPassed = Atomic<Bool>(false)
   /// The trace that was looked for last: who asks for its rows asks for their parents next.
   let recentTrace = Mutex<(ordinal: Int, rows: [UInt32])?>(nil)
 

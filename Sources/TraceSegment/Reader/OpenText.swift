@@ -8,6 +8,8 @@ final class OpenText: Sendable {
   /// Of a small dictionary that was asked before: its strings, which are inflated together anyway.
   private let dictionary = OnceTable(count: 1)
   private let isAsked = Atomic<Bool>(false)
+  /// Larger than it looks while it is packed, or damaged: it is not inflated for each question.
+  private let isRefused = Atomic<Bool>(false)
   private let tally: ByteTally
 
   private static let maximumKeptByteCount = 64 << 10
@@ -21,10 +23,13 @@ final class OpenText: Sendable {
   func keptDictionary(_ scratch: ReadScratch) -> TextArena? {
     if let known = dictionary.object(at: 0, as: TextArena.self) { return known }
     guard let list = column.dictionary, list.byteCount <= Self.maximumKeptByteCount,
-      isAsked.exchange(true, ordering: .relaxed),
-      // What cannot be read says so row by row.
-      let made = try? TextArena(list, maximumByteCount: Self.maximumKeptByteCount, scratch)
+      isAsked.exchange(true, ordering: .relaxed), !isRefused.load(ordering: .relaxed)
     else { return nil }
+    // What cannot be read says so row by row.
+    guard let made = try? TextArena(list, maximumByteCount: Self.maximumKeptByteCount, scratch) else {
+      isRefused.store(true, ordering: .relaxed)
+      return nil
+    }
     if dictionary.put(made, at: 0) { tally.add(made.residentByteCount) }
     return made
   }

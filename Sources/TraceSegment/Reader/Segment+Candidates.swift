@@ -40,8 +40,7 @@ extension SegmentCore {
   private func mayHold(textsOf predicate: SpanPredicate, _ filter: inout FilterBlock?) throws -> Bool {
     switch predicate {
     case .leaf(.attribute(_, _, let test)):
-      guard let hashes = test.textHashes, let entry = footer.section(.textFilter) else { return true }
-      let known = try filter ?? textFilter(entry)
+      guard let hashes = test.textHashes, let known = try filter ?? textFilter() else { return true }
       filter = known
       return hashes.contains { known.contains($0) }
     case .all(let parts): return try parts.allSatisfy { try mayHold(textsOf: $0, &filter) }
@@ -50,8 +49,10 @@ extension SegmentCore {
     }
   }
 
-  private func textFilter(_ entry: SectionEntry) throws -> FilterBlock {
-    try cache.block(BlockCache.Key(fileNumber: number, offset: entry.offset)) {
+  /// Nil when the segment has none: then nothing is known.
+  func textFilter() throws -> FilterBlock? {
+    guard let entry = footer.section(.textFilter) else { return nil }
+    return try cache.block(BlockCache.Key(fileNumber: number, offset: entry.offset)) {
       let buffer = try requiredSection(.textFilter)
       return try naming(.textFilter) { try FilterBlock(buffer.bytes) }
     }

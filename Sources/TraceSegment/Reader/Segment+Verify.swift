@@ -28,8 +28,8 @@ package struct SegmentVerification: Sendable {
 extension Segment {
   /// Reads the whole file past the cache and compares every checksum; goes on past damage.
   ///
-  /// - Parameter deep: also decodes every record, looks every trace up in filter and index, and compares zones and lists
-  ///   of values with the columns. Cost: seconds for a million spans; otherwise the time to read the file.
+  /// - Parameter deep: also decodes every record, looks every trace and every text up in filters and index, and compares zones and
+  ///   lists of values with the columns. Cost: seconds for a million spans; otherwise the time to read the file.
   package func verify(deep: Bool) -> SegmentVerification {
     var result = SegmentVerification()
     check(&result, "header", at: 0) {
@@ -105,13 +105,14 @@ extension Segment {
     }
   }
 
-  /// Decodes all records of a stripe, finds all of its traces, and compares what the stripe index says of numbers.
+  /// Decodes all records of a stripe, finds all of its traces and texts through the indexes, and compares what the stripe
+  /// index says of numbers.
   private func verifyRecords(_ stripe: SegmentStripe, _ loaded: LoadedStripe) throws -> Int {
     try core.cache.withScratch { try loaded.verifyIndex($0) }
     var first = 0
     while first < stripe.rowCount {
       let end = min(stripe.rowCount, first + IntegerPage.maximumCount)
-      _ = try stripe.records(Array(first..<end))
+      try verifyTexts(of: stripe.records(Array(first..<end)))
       first = end
     }
     for ordinal in 0..<loaded.head.traceCount {
@@ -121,6 +122,31 @@ extension Segment {
       }
     }
     return 0
+  }
+
+  /// A text that the filter does not know would never be found.
+  private func verifyTexts(of records: [SourceSpan]) throws {
+    guard let filter = try core.textFilter() else { return }
+    func check(_ attributes: [Attribute]) throws {
+      for attribute in attributes {
+        let text: [UInt8]
+        switch attribute.value {
+        case .string(let value): text = Array(value.utf8)
+        case .bytes(let value): text = Array(value)
+        default: continue
+        }
+        guard filter.contains(FilterHash.hash(text)) else {
+          throw core.place(.textFilter).damage("the value of an attribute \"\(attribute.key)\" is not in it")
+        }
+      }
+    }
+    for record in records {
+      try check(record.resource.attributes)
+      try check(record.scope.attributes)
+      try check(record.span.attributes)
+      for event in record.span.events { try check(event.attributes) }
+      for link in record.span.links { try check(link.attributes) }
+    }
   }
 
   /// Bytes that belong to nothing are zero.

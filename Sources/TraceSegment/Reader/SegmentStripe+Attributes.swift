@@ -52,7 +52,7 @@ extension SegmentStripe {
       isDecidedByShape ? nil : try indicesBeforeShapes(of: entry, level, passing: test, in: range, loaded, scratch)
     if let known {
       if known.isEmpty { return }
-      if loaded.isPassingShapes {
+      if loaded.takeFirstPass() {
         return try loaded.forEachElement(of: code, level, at: known, in: range, scratch, body)
       }
     }

@@ -129,7 +129,7 @@ struct StripeSet {
 extension SegmentCore {
   /// The value filters of a text chunk; nil where no stripe has one. Each has a checksum of its own.
   func valueFilters(_ column: TextColumnIndex) throws -> ValueFilters? {
-    guard let first = column.filters.first, let last = column.filters.last, let entry = footer.section(.valueFilters)
+    guard let first = column.filters.first, let entry = footer.section(.valueFilters)
     else { return nil }
     return try cache.block(BlockCache.Key(fileNumber: number, offset: entry.offset + UInt64(first.offset))) {
       func read(_ offset: UInt32, _ byteCount: Int) throws -> SegmentBuffer {
@@ -139,13 +139,16 @@ extension SegmentCore {
       let byteCount = column.filters.reduce(0) { $0 + Int($1.byteCount) }
       guard UInt64(byteCount) <= entry.byteCount else { throw place.damage("filters of one column overlap") }
       // Filters of one column stand side by side, unless one of the first writers left them stripe by stripe.
-      let end = UInt64(last.offset) + UInt64(last.byteCount)
-      if end >= first.offset, end - UInt64(first.offset) == byteCount {
+      var end = UInt64(first.offset)
+      let areNeighbours = column.filters.allSatisfy { filter in
+        defer { end += UInt64(filter.byteCount) }
+        return filter.offset == end
+      }
+      if areNeighbours {
         let whole = try read(first.offset, byteCount)
-        var offset = 0
         return withExtendedLifetime(whole) {
           ValueFilters(column.filters, place: place) { filter in
-            defer { offset += Int(filter.byteCount) }
+            let offset = Int(filter.offset - first.offset)
             return UnsafeRawBufferPointer(rebasing: whole.bytes[offset..<(offset + Int(filter.byteCount))])
           }
         }

@@ -45,6 +45,10 @@ struct SegmentSections {
     if let filter = textFilter(textHashes) { try output.append(.textFilter, filter) }
   }
 
+  /// Texts that a filter is made of: it takes some hundred bytes each while it is made, and more of them in a segment are
+  /// ids, whose stripes say quickly enough that they have not.
+  private static let maximumFilteredTextCount = 1 << 19
+
   /// - Parameter hashes: of the texts that only one stripe's dictionary or column has.
   private func textFilter(_ hashes: [UInt64]) -> ByteWriter? {
     if context.keys.entries.contains(where: { $0.type == .opaqueAttribute }) { return nil }
@@ -68,7 +72,9 @@ struct SegmentSections {
     distinct.reserveCapacity(hashes.count)
     for hash in hashes where hash != distinct.last { distinct.append(hash) }
     // It stands before the filters of stripes, which are asked about what it lets through by mistake.
-    guard let filter = FuseFilter(distinct, width: .four) else { return nil }
+    guard distinct.count <= Self.maximumFilteredTextCount, let filter = FuseFilter(distinct, width: .four) else {
+      return nil
+    }
     var writer = ByteWriter()
     filter.encode(into: &writer)
     return writer
