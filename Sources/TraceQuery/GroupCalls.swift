@@ -13,6 +13,10 @@ final class GroupCalls: CachedBlock {
   /// A producer span, which links of other traces may point to.
   typealias Producer = (target: LinkTarget, producer: FoundProducer)
 
+  private static let lastNumber = Atomic<UInt64>(0)
+
+  /// Never that of another one in this process.
+  let number: UInt64
   let names: [[UInt8]]
   let tally: PackedTally
   /// Traces with spans elsewhere, of which nothing is counted.
@@ -24,6 +28,7 @@ final class GroupCalls: CachedBlock {
   private let compared: Mutex<Set<UInt64>>
 
   init(_ tally: GroupTally, comparedWith segments: [Segment]) {
+    number = Self.lastNumber.add(1, ordering: .relaxed).newValue
     (names, self.tally) = tally.sums.packed()
     leftOut = tally.leftOut
     linked = tally.linked

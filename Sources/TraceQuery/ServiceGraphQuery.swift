@@ -22,8 +22,6 @@ package struct ServiceGraphQuery: Sendable {
 
   /// Groups whose calls are in memory at once.
   private static let waveCount = 8
-  /// Threads that add up sums, at most: what each has is added once more in the end.
-  private static let adderCount = 4
 
   package init(_ query: DependencyQuery, in snapshot: QuerySnapshot, parallel: @escaping SegmentParallelism) {
     self.query = query
@@ -41,7 +39,8 @@ package struct ServiceGraphQuery: Sendable {
     var damage = DamageReport(snapshot.damage)
     var joined = looseTraces(&damage)
     let (groups, unread) = touchedGroups(window, Array(joined), &damage)
-    let calls = calls(of: groups, window, &damage)
+    let entries = entries(of: groups, window, &damage)
+    let calls = entries.map(\.calls)
     for own in calls { joined.formUnion(own.leftOut) }
     let traces = Array(joined)
     let chunkCount = min(traces.count, 64)
@@ -50,7 +49,9 @@ package struct ServiceGraphQuery: Sendable {
       for place in stride(from: index, to: traces.count, by: chunkCount) { chunk.add(traces[place]) }
       return chunk
     }
-    var sums = sum(of: calls)
+    var kept = SumsOfGroups(entries)
+    kept.join(parallel)
+    var sums = kept.sum(parallel)
     for chunk in chunks {
       damage.add(chunk.damage)
       chunk.add(to: &sums)
@@ -86,20 +87,25 @@ package struct ServiceGraphQuery: Sendable {
 
   // MARK: Groups
 
-  private func calls(
+  /// What the groups come to.
+  private func entries(
     of groups: [StripeGroup], _ window: ClosedRange<UInt64>, _ damage: inout DamageReport
-  ) -> [GroupCalls] {
+  ) -> [SumsOfGroups.Entry] {
     // What cannot be compared is made anew, and then says why.
-    var calls = groups.map { try? $0.kept(among: segments) }
-    let missing = calls.indices.filter { calls[$0] == nil }
+    var entries = groups.map { group in
+      (try? group.kept(among: segments)).map {
+        SumsOfGroups.Entry(calls: $0, stripe: group.stripes[0], isKept: true)
+      }
+    }
+    let missing = entries.indices.filter { entries[$0] == nil }
     for first in stride(from: 0, to: missing.count, by: Self.waveCount) {
       let wave = missing[first..<min(missing.count, first + Self.waveCount)]
       for (place, made) in zip(wave, make(wave.map { groups[$0] }, window)) {
         damage.add(made.damage)
-        calls[place] = made.calls
+        entries[place] = SumsOfGroups.Entry(calls: made.calls, stripe: groups[place].stripes[0], isKept: false)
       }
     }
-    return calls.compactMap(\.self)
+    return entries.compactMap(\.self)
   }
 
   private func make(
@@ -119,18 +125,6 @@ package struct ServiceGraphQuery: Sendable {
       if group.isWhole, tally.damage.messages.isEmpty { group.keep(made) }
       return (made, tally.damage)
     }
-  }
-
-  private func sum(of calls: [GroupCalls]) -> GraphSums {
-    let count = min(calls.count, Self.adderCount)
-    let parts = concurrently(parallel, count) { index in
-      var sums = GraphSums()
-      for place in stride(from: index, to: calls.count, by: count) { sums.add(calls[place].tally, calls[place].names) }
-      return sums
-    }
-    var sums = GraphSums()
-    for part in parts { sums.add(part) }
-    return sums
   }
 
   // MARK: Links

@@ -1,0 +1,126 @@
+import TraceGraph
+import TraceSegment
+
+/// What the sums of several groups come to, which a question adds in place of theirs.
+///
+/// It stands in the cache beside theirs, under the number of each: where the sums of a group are made anew, they have
+/// another number, and this is not found for them.
+final class JoinedSums: CachedBlock {
+  private struct Part: @unchecked Sendable {
+    var number: UInt64
+    weak var calls: GroupCalls?
+  }
+
+  let names: [[UInt8]]
+  let tally: PackedTally
+  private let parts: [Part]
+
+  /// - Parameter parts: what was added up.
+  init(_ sums: GraphSums, of parts: [GroupCalls]) {
+    (names, tally) = sums.packed()
+    self.parts = parts.map { Part(number: $0.number, calls: $0) }
+  }
+
+  var numbers: [UInt64] { parts.map(\.number) }
+
+  /// Whether a window may ask for all of it yet: what it was made of is still there.
+  var isAlive: Bool { parts.allSatisfy { $0.calls != nil } }
+
+  static let passCount = GroupCalls.passCount
+
+  var residentByteCount: Int {
+    256 + names.reduce(0) { $0 + $1.count + 32 } + tally.byteCount + parts.count * MemoryLayout<Part>.stride
+  }
+}
+
+/// The sums of groups, as few as there are.
+struct SumsOfGroups: Sendable {
+  struct Entry: Sendable {
+    var calls: GroupCalls
+    /// The first of the group.
+    var stripe: SegmentStripe
+    /// Whether the calls were kept before: then they will be asked for again.
+    var isKept: Bool
+  }
+
+  /// Of one group, or joined ones of several.
+  private struct Item: Sendable {
+    var joined: JoinedSums?
+    /// Places of the groups.
+    var entries: [Int]
+    var isJoinable: Bool
+  }
+
+  /// A window that cuts what is joined adds the sums of its groups one by one: so many at most.
+  private static let maximumGroupCount = 16
+  /// Threads that add up sums, at most: what each has is added once more in the end.
+  private static let adderCount = 4
+
+  private let entries: [Entry]
+  /// In the order of the groups.
+  private var items: [Item] = []
+
+  init(_ entries: [Entry]) {
+    self.entries = entries
+    var places: [UInt64: Int] = [:]
+    for (place, entry) in entries.enumerated() where entry.isKept { places[entry.calls.number] = place }
+    for (place, entry) in entries.enumerated() {
+      guard entry.isKept else {
+        items.append(Item(entries: [place], isJoinable: false))
+        continue
+      }
+      // Joined with one before.
+      if places[entry.calls.number] == nil { continue }
+      let joined: JoinedSums? = entry.stripe.keptSummary(entry.calls.number)
+      let own = joined?.numbers.map { places[$0] }
+      if let joined, let own, !own.contains(nil) {
+        for number in joined.numbers { places[number] = nil }
+        items.append(Item(joined: joined, entries: own.compactMap(\.self), isJoinable: true))
+      } else {
+        places[entry.calls.number] = nil
+        // What another window asks for stays.
+        items.append(Item(entries: [place], isJoinable: joined?.isAlive != true))
+      }
+    }
+  }
+
+  /// Brings the sums of neighbouring groups together that were asked for before.
+  mutating func join(_ parallel: @escaping SegmentParallelism) {
+    let ranges = Joining.ranges(
+      of: items.map { $0.isJoinable ? $0.entries.count : nil }, maximum: Self.maximumGroupCount)
+    if ranges.isEmpty { return }
+    let all = self
+    let joined = concurrently(parallel, ranges.count) { all.joined(ranges[$0]) }
+    for (range, joined) in zip(ranges, joined).reversed() {
+      items.replaceSubrange(
+        range, with: [Item(joined: joined, entries: items[range].flatMap(\.entries), isJoinable: true)])
+    }
+  }
+
+  private func joined(_ range: Range<Int>) -> JoinedSums {
+    var sums = GraphSums()
+    for item in items[range] { add(item, to: &sums) }
+    let own = items[range].flatMap(\.entries).map { entries[$0] }
+    let joined = JoinedSums(sums, of: own.map(\.calls))
+    SegmentStripe.keep(summary: joined, at: own.map { ($0.stripe, $0.calls.number) })
+    return joined
+  }
+
+  private func add(_ item: Item, to sums: inout GraphSums) {
+    if let joined = item.joined { return sums.add(joined.tally, joined.names) }
+    for place in item.entries { sums.add(entries[place].calls.tally, entries[place].calls.names) }
+  }
+
+  /// What all come to.
+  func sum(_ parallel: @escaping SegmentParallelism) -> GraphSums {
+    let count = min(items.count, Self.adderCount)
+    let parts = concurrently(parallel, count) { index in
+      var sums = GraphSums()
+      for place in stride(from: index, to: items.count, by: count) { add(items[place], to: &sums) }
+      return sums
+    }
+    var sums = GraphSums()
+    for part in parts { sums.add(part) }
+    return sums
+  }
+}
