@@ -1,6 +1,7 @@
 /// Counts durations by the buckets of the scale, one cell after the other in the same memory.
 package struct BucketTally {
-  private var counts = [UInt32](repeating: 0, count: LogLinearScale.bucketCount)
+  /// In 64 bits: the durations of a day may stand in one bucket.
+  private var counts = [UInt64](repeating: 0, count: LogLinearScale.bucketCount)
   /// All buckets that have any lie in it.
   private var touched: ClosedRange<Int>?
   package private(set) var count: UInt64 = 0
@@ -31,7 +32,7 @@ package struct BucketTally {
   package mutating func merge(_ buckets: UnsafeBufferPointer<PackedBucket>) {
     guard let first = buckets.first, let last = buckets.last else { return }
     for entry in buckets {
-      counts[entry.bucket] &+= UInt32(truncatingIfNeeded: entry.count)
+      counts[entry.bucket] &+= entry.count
       count &+= entry.count
     }
     touch(first.bucket, last.bucket)
@@ -45,7 +46,7 @@ package struct BucketTally {
   /// Its buckets that have durations, ascending.
   package func appendBuckets(to list: inout [PackedBucket]) {
     guard let touched else { return }
-    for bucket in touched { PackedBucket.append(bucket, UInt64(counts[bucket]), to: &list) }
+    for bucket in touched { PackedBucket.append(bucket, counts[bucket], to: &list) }
   }
 
   /// What stands for the duration at a place of all, counted from 0: the middle of its bucket.
@@ -54,7 +55,7 @@ package struct BucketTally {
   package func value(at place: UInt64) -> UInt64 {
     var before: UInt64 = 0
     for bucket in touched ?? 0...0 {
-      before += UInt64(counts[bucket])
+      before += counts[bucket]
       if place < before { return LogLinearScale.middle(of: bucket) }
     }
     preconditionFailure("a place behind all durations")

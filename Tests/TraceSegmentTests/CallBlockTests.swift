@@ -182,6 +182,33 @@ import TraceSource
     #expect(try cells.residentByteCount < groups[0].cells().residentByteCount / 2)
   }
 
+  @Test func `blocks that only share a part leave each other where they are`() throws {
+    let store = try Store(seed: 13, rowCounts: [60, 60])
+    let groups = try store.groups(0..<2)
+    for block in Self.blocks(of: [groups[0]], .services(kinds: nil)).blocks { _ = try block.cells() }
+    for _ in 0..<3 { for block in Self.blocks(of: groups).blocks { _ = try block.cells() } }
+    let joined = try #require(groups[0].heldCells)
+    #expect(joined.parts.count == 2)
+    // Of the second group there are no services yet, and the first one's are not taken twice.
+    let found = Self.blocks(of: groups, .services(kinds: nil)).blocks
+    #expect(try told(found) == recount(store.records.flatMap(\.self), .services(kinds: nil)))
+    #expect(groups[0].heldCells === joined && groups[1].heldCells === joined)
+  }
+
+  @Test func `names that would fill the memory are not kept, and not read again for it`() throws {
+    var generator = RecordGenerator(seed: 14)
+    var records = generator.records(40, traceCount: 10)
+    let name = String(repeating: "select ", count: 9 << 17)
+    for index in records.indices { records[index].span.name = name }
+    let fixture = try SegmentFixture(records)
+    let group = try #require(try fixture.open().callGroups().first)
+    for _ in 0..<2 {
+      let failure = try #require(throws: TracestoreError.self) { _ = try group.cells() }
+      #expect(failure.code == .limitExceeded)
+      #expect(group.isKnownDamaged)
+    }
+  }
+
   @Test func `services are not made where they would not stay`() throws {
     let count = 1200
     let whole = try Store(seed: 12, rowCounts: [count])

@@ -293,6 +293,20 @@ package final class BlockCache: Sendable {
 
   func replace(_ key: Key, by block: some CachedBlock) { replace([key], by: block) }
 
+  /// Holds a block where none stands but the one that is of no use any more.
+  func put(_ block: some CachedBlock, at key: Key, insteadOf stale: (any CachedBlock)?) {
+    let dropped = state.withLock { state in
+      var dropped: [any CachedBlock] = []
+      if let index = state.indexByKey[key] {
+        guard let stale, state.slots[index].block === stale else { return dropped }
+        if let gone = state.drop(index) { dropped.append(gone) }
+      }
+      state.insert(block, at: key)
+      return dropped + state.shrink()
+    }
+    withExtendedLifetime(dropped) {}
+  }
+
   /// Forgets a block.
   package func removeBlock(_ key: Key) {
     let dropped = state.withLock { state in state.indexByKey[key].flatMap { state.drop($0) } }

@@ -11,8 +11,8 @@ package struct CallBlock: Sendable {
     case held(CallCells)
     /// To be made of finer ones.
     case folded(from: CallCells)
-    /// To be made of its only group.
-    case unread
+    /// To be made of its only group. What stands in its place and holds calls that do not count makes room for it.
+    case unread(replacing: CallCells?)
   }
 
   /// How many groups' rows a block may have: of more, a part that goes takes more with it, of fewer, a question visits more
@@ -45,8 +45,8 @@ package struct CallBlock: Sendable {
     switch content {
     case .held(let cells): return cells
     case .folded(let cells): return fold(cells)
-    case .unread:
-      let cells = try groups[0].cells()
+    case .unread(let stale):
+      let cells = try groups[0].cells(replacing: stale)
       return shape == .operations ? cells : fold(cells)
     }
   }
@@ -84,6 +84,8 @@ extension CallBlock {
     private let window: ClosedRange<UInt64>
     private var places: [BlockCache.Key: Int] = [:]
     private var isCovered: [Bool]
+    /// Parts outside of the window that a block has: looked up one after the other, two blocks may both have them.
+    private var coveredElsewhere: Set<BlockCache.Key> = []
     /// Of coarser cells that will be made.
     private var plannedByteCount = 0
     private(set) var blocks: [CallBlock] = []
@@ -100,17 +102,20 @@ extension CallBlock {
     mutating func find() {
       for place in groups.indices where !isCovered[place] {
         let group = groups[place]
-        if let held: CallCells = group.cache.find(group.key(shape)), held.shape == shape, isUsable(held) {
+        let held: CallCells? = group.cache.find(group.key(shape))
+        if let held, held.shape == shape, isUsable(held) {
           if held.damage != nil { damaged.append(group) } else { cover(held.parts, .held(held), held) }
-        } else if shape != .operations, let finer: CallCells = group.cache.find(group.key(.operations)), isUsable(finer)
-        {
+          continue
+        }
+        let finer: CallCells? = shape == .operations ? held : group.cache.find(group.key(.operations))
+        if shape != .operations, let finer, isUsable(finer) {
           if finer.damage != nil {
             damaged.append(group)
           } else {
             cover(finer.parts, isKept(finer) ? .folded(from: finer) : .held(finer), finer)
           }
         } else {
-          cover([group.part], .unread, nil)
+          cover([group.part], .unread(replacing: finer.flatMap { isStale($0) ? $0 : nil }), nil)
         }
       }
     }
@@ -128,14 +133,26 @@ extension CallBlock {
     /// of it.
     private func isUsable(_ cells: CallCells) -> Bool {
       cells.parts.allSatisfy { part in
-        guard let place = places[part.key] else { return !part.starts.overlaps(window) }
+        guard let place = places[part.key] else {
+          return !part.starts.overlaps(window) && !coveredElsewhere.contains(part.key)
+        }
         return groups[place].part == part && !isCovered[place]
+      }
+    }
+
+    /// Whether something does not count that was counted there. A block that only shares parts with another one, as one of
+    /// services may with one of operations, is none the worse for it.
+    private func isStale(_ cells: CallCells) -> Bool {
+      cells.parts.contains { part in
+        guard let place = places[part.key] else { return part.starts.overlaps(window) }
+        return groups[place].part != part
       }
     }
 
     private mutating func cover(_ parts: [CallCells.Part], _ content: Content, _ cells: CallCells?) {
       let own = parts.compactMap { places[$0.key] }.sorted()
       for place in own { isCovered[place] = true }
+      for part in parts where places[part.key] == nil { coveredElsewhere.insert(part.key) }
       blocks.append(CallBlock(own.map { groups[$0] }, shape, content, cells))
     }
   }

@@ -1,4 +1,5 @@
 import TraceAggregate
+import TraceModel
 import TraceSource
 
 /// Brings calls together in cells. For one thread.
@@ -36,11 +37,25 @@ struct CallCellsBuilder {
     runs[RunKey(service: run.service, name: run.name, kind: run.kind), default: []] += pieces
   }
 
+  /// Names of a group that are kept, in bytes: of longer ones, as of statements that are used as names, its calls are
+  /// scanned.
+  private static let maximumTextByteCount = 8 << 20
+
   /// - Parameter text: what a code of services and names stands for.
-  consuming func finish(text: (UInt32) throws -> [UInt8]) rethrows -> CallCellsWriter.Content {
+  /// - Throws: `limitExceeded` when the texts take too much memory.
+  consuming func finish(text: (UInt32) throws -> [UInt8]) throws -> CallCellsWriter.Content {
     var texts: [UInt32: [UInt8]] = [:]
+    var byteCount = 0
     for key in runs.keys {
-      for code in [key.service, key.name] where texts[code] == nil { texts[code] = try text(code) }
+      for code in [key.service, key.name] where texts[code] == nil {
+        let text = try text(code)
+        byteCount += text.count
+        guard byteCount <= Self.maximumTextByteCount else {
+          throw TracestoreError(
+            .limitExceeded, "names of services and operations take more than \(Self.maximumTextByteCount) bytes")
+        }
+        texts[code] = text
+      }
     }
     // Several codes may stand for equal texts.
     var labelled: [(labels: [[UInt8]], kind: Int32, pieces: [Piece])] = []
@@ -72,9 +87,11 @@ struct CallCellsBuilder {
       writer.beginRun(labels, kind: kind, layout)
       for (index, cell) in cells.enumerated() {
         let own = cell.first..<(index + 1 < cells.count ? cells[index + 1].first : ordered.count)
-        ordered[own].sort()
-        ordered.withUnsafeBufferPointer {
-          writer.addCell(cell.minute, errorCount: cell.errorCount, UnsafeBufferPointer(rebasing: $0[own]))
+        // In place: a slice of the array would be sorted as a copy.
+        ordered.withUnsafeMutableBufferPointer {
+          var durations = UnsafeMutableBufferPointer(rebasing: $0[own])
+          durations.sort()
+          writer.addCell(cell.minute, errorCount: cell.errorCount, UnsafeBufferPointer(durations))
         }
       }
     }

@@ -116,9 +116,11 @@ struct CallCellsMerge {
         unpack(part, at: count)
         count += Int(part.count)
       }
-      if own.count > 1 { durations[..<count].sort() }
-      return durations.withUnsafeBufferPointer {
-        writer.addCell(minute, errorCount: errorCount, UnsafeBufferPointer(rebasing: $0[..<count]))
+      // In place: a slice of the array would be sorted as a copy.
+      return durations.withUnsafeMutableBufferPointer {
+        var durations = UnsafeMutableBufferPointer(rebasing: $0[..<count])
+        if own.count > 1 { durations.sort() }
+        writer.addCell(minute, errorCount: errorCount, UnsafeBufferPointer(durations))
       }
     }
     tally.clear()

@@ -72,19 +72,23 @@ package struct CallGroup: Sendable {
   /// Whether an earlier question met damage in it.
   package var isKnownDamaged: Bool { heldCells?.damage != nil }
 
-  /// The calls of all stripes, from the cache or by reading their columns.
+  /// The calls of all stripes alone, from the cache or by reading their columns.
   ///
-  /// - Throws: `corrupt`, from the cache as well.
-  package func cells() throws -> CallCells {
+  /// - Parameter stale: cells that make room for these. Others in which the calls stand beside those of other groups stay:
+  ///   they were brought together meanwhile, or are of use to other questions.
+  /// - Throws: `corrupt`, or `limitExceeded` for names that take too much memory; from the cache as well.
+  package func cells(replacing stale: CallCells? = nil) throws -> CallCells {
     if let held: CallCells = cache.find(key(.operations)), held.parts == [part] {
       if let damage = held.damage { throw damage }
       return held
     }
     let made: CallCells
-    do { made = try makeCells() } catch let error as TracestoreError where error.code == .corrupt {
+    do { made = try makeCells() } catch let error as TracestoreError
+      where [.corrupt, .limitExceeded].contains(error.code)
+    {
       made = CallCells(CallCellsWriter(.operations).finish(), .operations, of: [part], damage: error)
     }
-    cache.replace(key(.operations), by: made)
+    cache.put(made, at: key(.operations), insteadOf: stale)
     if let damage = made.damage { throw damage }
     return made
   }
