@@ -96,7 +96,7 @@ package struct DurationHistogram: Hashable, Sendable {
   package func nearestRank(_ share: Double) -> UInt64 {
     if count == 0 { return 0 }
     let rank = (share * Double(count)).rounded(.up)
-    let place = rank < 1 ? 0 : rank >= Double(count) ? count - 1 : UInt64(rank) - 1
+    let place = rank >= Double(count) ? count - 1 : rank >= 1 ? UInt64(rank) - 1 : 0
     return LogLinearScale.middle(of: bucket(at: place).bucket)
   }
 

@@ -147,7 +147,10 @@ public struct LiveFigures: Sendable {
       let middle = (low + high) / 2
       if held[middle].number < minute { low = middle + 1 } else { high = middle }
     }
-    if low == held.count || held[low].number > minute { held.insert(LiveMinute(minute), at: low) }
+    if low == held.count || held[low].number > minute {
+      held.insert(LiveMinute(minute), at: low)
+      cellByteCount += held[low].byteCount
+    }
     lastPlace = low
     return low
   }
@@ -174,6 +177,8 @@ public struct LiveFigures: Sendable {
   private mutating func forgetOldest() {
     cellByteCount -= held.removeFirst().byteCount
     lastPlace = 0
+    // Names may have gone with it.
+    (keptNameCount, keptNameByteCount) = (0, 0)
   }
 
   /// The code of a text: that of `otherServices` where there is no room for another name.
@@ -185,7 +190,8 @@ public struct LiveFigures: Sendable {
     return isFull ? otherCode : names.code(of: name)
   }
 
-  /// Whether names should be forgotten that no minute has any more: not again before many have come.
+  /// Whether names should be forgotten that no minute has any more: not again before a
+  /// minute has gone or many have come.
   package var hasManyNames: Bool {
     names.names.count > max(maximumNameCount / 2, keptNameCount + maximumNameCount / 4)
       || names.byteCount > max(maximumNameByteCount / 2, keptNameByteCount + maximumNameByteCount / 4)

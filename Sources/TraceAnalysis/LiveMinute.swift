@@ -98,8 +98,9 @@ private struct EdgePlaces: Sendable {
   }
 
   private func slot(of key: UInt64) -> Int {
-    // Names get their codes in turn, so that nobody outside can choose keys that share a place.
-    var slot = Int(truncatingIfNeeded: key &* 0x9e37_79b9_7f4a_7c15 &>> 32) & (keys.count &- 1)
+    // Every bit of the key counts: callers stand high in it.
+    let product = key.multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15)
+    var slot = Int(truncatingIfNeeded: product.high ^ product.low) & (keys.count &- 1)
     while keys[slot] != 0, keys[slot] != key { slot = (slot &+ 1) & (keys.count &- 1) }
     return slot
   }

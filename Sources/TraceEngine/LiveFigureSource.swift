@@ -81,7 +81,7 @@ final class LiveFigureSource: MemtableFollower {
       state.givenNanoseconds = now
       return (state.keeper.figures, 0)
     }
-    return (nil, min(options.intervalNanoseconds - elapsed, options.pollNanoseconds))
+    return (nil, min(options.intervalNanoseconds - elapsed, max(1_000_000, options.pollNanoseconds)))
   }
 
   private func update(_ state: inout State) throws {

@@ -118,7 +118,11 @@ package struct CallPairing {
   }
 
   @inline(__always)
-  private func slot(_ id: UInt64) -> Int { Int(truncatingIfNeeded: (id &* Self.seed) &>> 32) & tableMask }
+  private func slot(_ id: UInt64) -> Int {
+    // Every bit of the id counts, whichever of them it was counted up in.
+    let product = id.multipliedFullWidth(by: Self.seed)
+    return Int(truncatingIfNeeded: product.high ^ product.low) & tableMask
+  }
 
   /// Calls `body` with every span that has an id.
   @inline(__always)

@@ -29,7 +29,8 @@ extension CallSpan {
   /// Whether all that is known of two spans of a trace is the same.
   func repeats(_ other: CallSpan) -> Bool {
     spanID == other.spanID && parentID == other.parentID && start == other.start && duration == other.duration
-      && service == other.service && peer == other.peer && role == other.role && isError == other.isError
+      && service == other.service && peer == other.peer && peerConnection == other.peerConnection && role == other.role
+      && isError == other.isError
   }
 
   /// An order in which spans that repeat each other are neighbours.
@@ -40,6 +41,7 @@ extension CallSpan {
     if parentID != other.parentID { return parentID < other.parentID }
     if service != other.service { return service < other.service }
     if peer != other.peer { return peer < other.peer }
+    if peerConnection != other.peerConnection { return peerConnection.rawValue < other.peerConnection.rawValue }
     if role != other.role { return role.rawValue < other.role.rawValue }
     return !isError && other.isError
   }

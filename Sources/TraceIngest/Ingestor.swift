@@ -306,7 +306,10 @@ package final class Ingestor: Sendable {
 
   /// Tells somebody of every memtable before it is sealed, for as long as he lives.
   package func add(_ follower: any MemtableFollower) {
-    followers.withLock { $0.append(FollowerReference(value: follower)) }
+    followers.withLock { followers in
+      followers.removeAll { $0.value == nil }
+      followers.append(FollowerReference(value: follower))
+    }
   }
 
   private func currentFollowers() -> [any MemtableFollower] {

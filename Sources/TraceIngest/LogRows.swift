@@ -9,6 +9,7 @@ import TraceWAL
 package struct LogRows {
   /// Rows of a table before the next one is begun: dictionaries stay warm, memory stays small.
   private static let maximumTableRowCount = 1 << 14
+  private static let maximumTableByteCount = 32 << 20
 
   private var tail: LogTail
   private var told: ToldSpans
@@ -62,7 +63,9 @@ package struct LogRows {
   ) throws {
     try frame.load(record)
     try frame.decode()
-    if table.rowCount >= Self.maximumTableRowCount || !table.hasRoom(for: frame.batch) {
+    if table.rowCount >= Self.maximumTableRowCount || table.byteCount >= Self.maximumTableByteCount
+      || !table.hasRoom(for: frame.batch)
+    {
       table = Memtable(endZeroMeansOpen: isZeroEndOpen)
       reader = CallRowReader()
     }

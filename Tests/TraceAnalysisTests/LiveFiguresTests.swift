@@ -122,6 +122,29 @@ import TracestoreV2
     #expect(live.byteCount <= 1 << 16)
   }
 
+  @Test func `bytes are those of what is held, however many minutes have gone`() {
+    func figures(from first: UInt64) -> LiveFigures {
+      var live = LiveFigures(minuteCount: 3)
+      for minute in first..<1_100 {
+        live.advance(to: Timestamp(nanoseconds: minute * Self.minute))
+        live.add(Self.found("cart", minute: minute))
+      }
+      return live
+    }
+    #expect(figures(from: 100).byteCount == figures(from: 1_097).byteCount)
+  }
+
+  @Test func `names that were too many have room when others have gone with their minutes`() {
+    // Room for 64 names, of which 61 are alive.
+    var live = LiveFigures(minuteCount: 15, maximumServiceCount: 4)
+    for minute in 100..<200 as Range<UInt64> {
+      live.advance(to: Timestamp(nanoseconds: minute * Self.minute))
+      for index in 0..<4 { live.add(Self.found("\(minute) \(index)", minute: minute)) }
+      let services = live.cells(ofMinute: minute).map(\.service)
+      #expect(services == (0..<4).map { "\(minute) \($0)" })
+    }
+  }
+
   @Test func `edges beyond the limit are left out, and their calls counted`() {
     var live = LiveFigures(maximumServiceCount: 3)
     live.advance(to: Timestamp(nanoseconds: 100 * Self.minute))

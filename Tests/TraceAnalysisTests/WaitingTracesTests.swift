@@ -30,7 +30,7 @@ import TraceModel
     }
 
     mutating func takeQuiet(_ quiet: UInt64, at now: UInt64) {
-      while let first = traces.first, now >= first.last, now - first.last >= quiet { take { $0 == first.id } }
+      while let first = traces.first, now < first.last || now - first.last >= quiet { take { $0 == first.id } }
     }
 
     mutating func take(_ isTaken: (TraceID) -> Bool) {
@@ -107,6 +107,18 @@ import TraceModel
     waiting.takeAll { keys.append($0.map { $0.spanID &* 2 &+ $0.start }) }
     #expect(keys.count == 1 && keys[0].count == once.count && Set(keys[0]).count == once.count)
     #expect(waiting.spanCount == 0)
+  }
+
+  @Test func `a clock that is set back holds up nobody`() {
+    var waiting = WaitingTraces(maximumSpanCount: 16)
+    for (trace, now) in [(1, 1_000_000), (2, 10)] as [(UInt64, UInt64)] {
+      [Self.span(trace, 1)].withUnsafeBufferPointer { waiting.add($0, at: now) { _ in } }
+    }
+    var count = 0
+    waiting.takeQuiet(5, at: 12) { count += $0.count }
+    #expect(count == 1)
+    waiting.takeQuiet(5, at: 15) { count += $0.count }
+    #expect(count == 2)
   }
 
   @Test func `a trace of more spans than may wait is handed over in parts`() {
