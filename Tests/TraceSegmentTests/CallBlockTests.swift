@@ -197,9 +197,10 @@ import TraceSource
 
   @Test func `names that would fill the memory are not kept, and not read again for it`() throws {
     var generator = RecordGenerator(seed: 14)
-    var records = generator.records(40, traceCount: 10)
-    let name = String(repeating: "select ", count: 9 << 17)
-    for index in records.indices { records[index].span.name = name }
+    // Twelve megabytes of names.
+    var records = generator.records(200, traceCount: 40)
+    let name = String(repeating: "select ", count: 9 << 10)
+    for index in records.indices { records[index].span.name = "\(name)\(index)" }
     let fixture = try SegmentFixture(records)
     let group = try #require(try fixture.open().callGroups().first)
     for _ in 0..<2 {
