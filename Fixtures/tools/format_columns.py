@@ -399,13 +399,17 @@ class Filter:
     def __init__(self, reader):
         start = reader.offset
         self.width, self.attempt, self.exponent = (reader.integer(1) for _ in range(3))
-        need(self.width in (8, 16) and self.exponent <= 18, "a filter beyond its limits")
+        need(self.width in (4, 8, 16) and self.exponent <= 18, "a filter beyond its limits")
         self.count, self.segments = reader.varint(), reader.varint()
         need((self.count == 0) == (self.segments == 0), "a filter without segments")
-        size = self.width // 8
-        fingerprints = reader.take((self.segments + 2 << self.exponent) * size if self.count else 0)
-        self.fingerprints = [int.from_bytes(fingerprints[at : at + size], "little")
-                             for at in range(0, len(fingerprints), size)]
+        count = self.segments + 2 << self.exponent if self.count else 0
+        if self.width == 4:
+            self.fingerprints = bit_run(reader, count, 4)
+        else:
+            size = self.width // 8
+            fingerprints = reader.take(count * size)
+            self.fingerprints = [int.from_bytes(fingerprints[at : at + size], "little")
+                                 for at in range(0, len(fingerprints), size)]
         reader.checksum(start)
 
     def __contains__(self, key):

@@ -18,7 +18,7 @@ import sys
 
 from format_columns import (
     MASK, Damaged, Filter, Reader, crc, hash128, integer_column, integer_page, need, part_list, signed,
-    sorted_text_list, text_column, text_order, unzigzag, whole)
+    sorted_text_list, text_column, text_hash, text_order, unzigzag, whole)
 from format_messages import LEVELS, OPAQUE_ATTRIBUTE, as_json, bytes_field, fields
 from format_stripe import Row, Stripe, StripeRecord, lasting, trace_hash
 
@@ -64,7 +64,7 @@ class Segment:
             kind, flags, _, offset, byte_count = (footer.integer(size) for size in (2, 2, 4, 8, 8))
             expected = struct.unpack("<QQ", footer.take(16))
             need(kind > max(self.sections, default=0), "sections out of order")
-            need(kind in (*range(1, 11), 14) or not flags & 1, "a newer format")
+            need(kind in (*range(1, 11), 14, 15) or not flags & 1, "a newer format")
             need(offset + byte_count <= footer_offset, "a section past the footer")
             self.sections[kind] = (offset, byte_count)
             need(hash128(self.section(kind)) == expected, f"the hash of section {kind} does not match")
@@ -164,6 +164,7 @@ def read(path):
     check_totals(segment, stripes, rows, partials)
     check_operations(segment, rows)
     check_counts(segment, stripes, rows)
+    check_texts(segment, rows)
     return rows, partials
 
 
@@ -224,6 +225,34 @@ def check_counts(segment, stripes, rows):
         key = (level, segment.strings[code])
         listed[key] = listed.get(key, 0) + count
     need(listed == found, f"keys counted otherwise: {sorted(listed.items() ^ found.items())}")
+
+
+def check_texts(segment, rows):
+    """The filter over texts denies no value of an attribute."""
+    if 15 not in segment.sections:
+        return
+    known = whole(Filter, Reader(segment.section(15)))
+    need(text_hash(b"") in known, "an empty text that the filter denies")
+
+    def check(owners, attributes):
+        for owner in owners:
+            for key_value in inner(owner, attributes):
+                for value in inner(key_value, 2):
+                    found = list(fields(value))
+                    if len(found) == 1 and found[0][0] in (1, 7) and found[0][1] == 2:
+                        need(text_hash(found[0][2]) in known, f"a text that the filter denies: {found[0][2]}")
+
+    for row in rows:
+        check(inner(row.resource, 1), 1)
+        check(inner(row.scope, 1), 3)
+        check([row.span], 9)
+        check(inner(row.span, 11), 3)
+        check(inner(row.span, 13), 4)
+
+
+def inner(message, number):
+    """The messages or texts that stand at a field."""
+    return [value for at, wire, value, _ in fields(message) if (at, wire) == (number, 2)]
 
 
 def requests(path):
