@@ -206,7 +206,7 @@ import TraceSource
     for _ in 0..<2 {
       let failure = try #require(throws: TracestoreError.self) { _ = try group.cells() }
       #expect(failure.code == .limitExceeded)
-      #expect(group.isKnownDamaged)
+      #expect(group.heldCells?.damage != nil)
     }
   }
 

@@ -119,9 +119,9 @@ import TraceSource
     let options = SegmentOptions(stripeRowCount: 4096)
     let few = try SegmentFixture(records, options: options).open().callGroups()
     #expect(few.allSatisfy { $0.fitsCells })
-    #expect(few[0].isCached == false)
+    #expect(few[0].heldCells == nil)
     let cells = try few[0].cells()
-    #expect(few[0].isCached)
+    #expect(few[0].heldCells != nil)
     #expect(cells.runs.count == 10)
     for index in records.indices { records[index].span.name = "GET /user/\(index)" }
     let many = try SegmentFixture(records, options: options).open().callGroups()

@@ -188,9 +188,9 @@ import TraceSource
       let core = try #require(try SegmentFixture(records).open().spanStripes().first).core
       let forged = SegmentStripe(core: core, index: 0, summary: summary)
       let group = CallGroup.groups([forged])[0]
-      #expect(!group.isKnownDamaged)
+      #expect(group.heldCells?.damage == nil)
       for _ in 0..<2 { #expect { try group.cells() } throws: { ($0 as? TracestoreError)?.code == .corrupt } }
-      #expect(group.isKnownDamaged)
+      #expect(group.heldCells?.damage != nil)
     }
   }
 

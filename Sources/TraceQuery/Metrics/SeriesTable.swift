@@ -95,11 +95,3 @@ struct SeriesTable {
     return (ranks, shown.map { labels[$0] }, seen.count > shown.count)
   }
 }
-
-extension [[UInt8]] {
-  /// By the bytes of the first labels that differ.
-  fileprivate func precedes(_ other: [[UInt8]]) -> Bool {
-    for (own, others) in zip(self, other) where own != others { return own.lexicographicallyPrecedes(others) }
-    return false
-  }
-}

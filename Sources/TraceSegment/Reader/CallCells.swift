@@ -1,4 +1,4 @@
-package import TraceAggregate
+import TraceAggregate
 package import TraceModel
 
 /// The calls of some stripes by series and by the minute they start in: all that metrics of whole minutes ask of them.
@@ -34,7 +34,7 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
     var firstByte: Int
   }
 
-  package typealias Cell = CallMinute
+  typealias Cell = CallMinute
 
   package let shape: CellShape
   /// At least one. Together they are all that is counted, each once.

@@ -85,7 +85,7 @@ struct CallCellsWriter {
 
 extension [[UInt8]] {
   /// By the bytes of the first labels that differ.
-  func precedes(_ other: [[UInt8]]) -> Bool {
+  package func precedes(_ other: [[UInt8]]) -> Bool {
     for (own, others) in zip(self, other) where own != others { return own.lexicographicallyPrecedes(others) }
     return count < other.count
   }

@@ -60,17 +60,11 @@ package struct CallGroup: Sendable {
   /// can, and not where names seldom repeat, so that a call would take as much as a run.
   package var fitsCells: Bool { rowCount <= maximumRowCount && runCount <= rowCount / 2 }
 
-  /// Whether the calls are in the cache now.
-  package var isCached: Bool { cache.holds(key(.operations)) }
-
   /// About what the calls take in memory: each some bytes, each run its own and those of a cell.
   package var cellByteCount: Int { rowCount * 6 + runCount * 68 }
 
   /// What the cache holds of the calls, maybe beside those of other groups.
-  package var heldCells: CallCells? { isCached ? cache.find(key(.operations)) : nil }
-
-  /// Whether an earlier question met damage in it.
-  package var isKnownDamaged: Bool { heldCells?.damage != nil }
+  package var heldCells: CallCells? { cache.find(key(.operations)) }
 
   /// The calls of all stripes alone, from the cache or by reading their columns.
   ///
