@@ -7,7 +7,7 @@ import TraceSource
   @Test(arguments: [0, 1, 127, 128, 129, 1000] as [Int])
   func `values and elements are found from each other`(count: Int) throws {
     var random = SeededRandom(seed: UInt64(count))
-    let shapes = StripeShapes([[], [0], [0, 1], [1, 0, 0], [2, 1, 2]])
+    let shapes = StripeShapes(SlotLists([[], [0], [0, 1], [1, 0, 0], [2, 1, 2]]))
     let codes = (0..<count).map { _ in UInt32(random.below(shapes.count)) }
     let map = ShapeMap(codes: ShapeCodes(codes), shapes: shapes)
     var counter = SlotCounter(entryCount: 4, shapeCount: shapes.count)

@@ -171,10 +171,10 @@ import TraceSource
     let decompressor = ZstdDecompressor()
     for shapes: [[UInt32]] in [[], [[]], [[], [0], [0, 0], [1, 2, 3]], (0..<200).map { [$0, 5, 6, 7, 8, 9] }] {
       let good = bytes { ShapeList.encode(shapes, compressor: compressor, into: &$0) }
-      func decode(_ bytes: UnsafeRawBufferPointer) throws -> [[UInt32]] {
+      func decode(_ bytes: UnsafeRawBufferPointer) throws -> SlotLists {
         try ShapeList.decode(bytes, shapeCount: shapes.count, keyCount: 300, decompressor: decompressor, at: 0)
       }
-      #expect(try good.withUnsafeBytes { try decode($0) } == shapes)
+      #expect(try good.withUnsafeBytes { try decode($0) } == SlotLists(shapes))
       refusesDamage(good) { _ = try decode($0) }
       guard !shapes.isEmpty else { continue }
       #expect(throws: TracestoreError.self) {

@@ -140,8 +140,9 @@ final class PlainReader {
 
   private func decode(_ id: UInt32, _ bytes: UnsafeRawBufferPointer, into stripe: inout Stripe) throws {
     if id == ChunkID.shapes {
-      stripe.shapes = try ShapeList.decode(
+      let lists = try ShapeList.decode(
         bytes, shapeCount: stripe.head.shapeCount, keyCount: catalogue.entries.count, decompressor: decompressor, at: 0)
+      stripe.shapes = (0..<lists.count).map { Array(lists[$0]) }
     } else if ChunkID.fixedTexts.contains(id) || type(id)?.isText == true {
       guard let summary = stripe.summary.text(id) else { throw BadSegment(what: "text \(id) is not in the index") }
       stripe.texts[id] = try texts(bytes, summary)

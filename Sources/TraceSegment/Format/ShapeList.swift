@@ -27,27 +27,59 @@ package enum ShapeList {
   ///   - keyCount: indices are below it.
   package static func decode(
     _ bytes: UnsafeRawBufferPointer, shapeCount: Int, keyCount: Int, decompressor: ZstdDecompressor, at base: UInt64
-  ) throws(TracestoreError) -> [[UInt32]] {
+  ) throws(TracestoreError) -> SlotLists {
     let raw = try CompressedBlock.decode(
       bytes, maximumByteCount: maximumByteCount, decompressor: decompressor, at: base)
     return try FormatError.naming("shapes", at: base) {
       try raw.withUnsafeBytes { raw in
         var reader = ByteReader(raw)
-        var shapes: [[UInt32]] = []
         guard shapeCount <= raw.count else {
           throw FormatError.corrupt("the shape list is too short for its \(shapeCount) shapes", at: base)
         }
-        shapes.reserveCapacity(shapeCount)
+        // A slot takes at least a byte, as the count of a shape does.
+        var lists = SlotLists(listCount: shapeCount, maximumSlotCount: raw.count - shapeCount)
         for _ in 0..<shapeCount {
           let count = try reader.readCount(limit: min(reader.remaining, Limits.maximumAttributeCount))
-          var shape: [UInt32] = []
-          shape.reserveCapacity(count)
-          for _ in 0..<count { shape.append(UInt32(try reader.readCount(limit: keyCount - 1))) }
-          shapes.append(shape)
+          for _ in 0..<count { lists.appendSlot(UInt32(try reader.readCount(limit: keyCount - 1))) }
+          lists.endList()
         }
         guard reader.isAtEnd else { throw FormatError.corrupt("bytes follow the shape list", at: base) }
-        return shapes
+        return lists
       }
     }
   }
+}
+
+/// Lists of key catalogue entries, one behind the other: thousands of small arrays would take longer to make than to read.
+package struct SlotLists: Hashable, Sendable {
+  /// Where the slots of each list begin, then where the last ones end.
+  package private(set) var firstSlots: [Int]
+  package private(set) var slots: [UInt32]
+
+  package init(listCount: Int = 0, maximumSlotCount: Int = 0) {
+    firstSlots = []
+    firstSlots.reserveCapacity(listCount + 1)
+    firstSlots.append(0)
+    slots = []
+    slots.reserveCapacity(maximumSlotCount)
+  }
+
+  package init(_ lists: [[UInt32]]) {
+    self.init()
+    for list in lists {
+      for slot in list { appendSlot(slot) }
+      endList()
+    }
+  }
+
+  /// How many lists there are.
+  package var count: Int { firstSlots.count - 1 }
+
+  /// The slots of a list below `count`.
+  package subscript(list: Int) -> ArraySlice<UInt32> { slots[firstSlots[list]..<firstSlots[list + 1]] }
+
+  /// Appends to the list that is not ended yet.
+  package mutating func appendSlot(_ slot: UInt32) { slots.append(slot) }
+
+  package mutating func endList() { firstSlots.append(slots.count) }
 }

@@ -291,14 +291,14 @@ final class LoadedStripe: CachedBlock {
       // The block verifies itself.
       guard let chunk = try checkedChunk(ChunkID.shapes) else {
         // Left out: every element has the shape without slots.
-        return StripeShapes([[]])
+        return StripeShapes(SlotLists([[]]))
       }
       let shapes = try place.naming {
         try ShapeList.decode(
           chunk.bytes, shapeCount: head.shapeCount, keyCount: catalogue.count, decompressor: scratch.decompressor,
           at: place.fileOffset)
       }
-      return StripeShapes(shapes.isEmpty ? [[]] : shapes)
+      return StripeShapes(shapes.count == 0 ? SlotLists([[]]) : shapes)
     }
   }
 

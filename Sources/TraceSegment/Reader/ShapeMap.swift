@@ -3,67 +3,82 @@ import TraceColumns
 
 /// The shape list of a stripe: for each shape, the key catalogue entries of its slots in attribute order.
 final class StripeShapes: StripePart {
-  private let firstSlots: [Int]
-  private let slots: [UInt32]
-  /// For each catalogue entry up to the greatest that occurs, where its shapes begin in `owners`; then their count.
-  private let firstOwners: [UInt32]
-  /// See `owners(of:)`.
-  private let owners: [UInt32]
+  private let lists: SlotLists
 
-  var count: Int { firstSlots.count - 1 }
-  var residentByteCount: Int { firstSlots.count * 8 + slots.count * 8 + firstOwners.count * 4 }
+  var count: Int { lists.count }
+  var residentByteCount: Int { lists.firstSlots.count * 8 + lists.slots.count * 4 }
 
-  init(_ shapes: [[UInt32]]) {
-    var firstSlots = [0]
-    var slots: [UInt32] = []
-    for shape in shapes {
-      slots.append(contentsOf: shape)
-      firstSlots.append(slots.count)
-    }
-    let entryCount = (slots.max().map { Int($0) } ?? -1) + 1
-    var firstOwners = [UInt32](repeating: 0, count: entryCount + 1)
-    for slot in slots { firstOwners[Int(slot) + 1] += 1 }
-    for entry in 0..<entryCount { firstOwners[entry + 1] += firstOwners[entry] }
-    var next = firstOwners
-    var owners = [UInt32](repeating: 0, count: slots.count)
-    for (shape, list) in shapes.enumerated() {
-      for entry in list {
-        owners[Int(next[Int(entry)])] = UInt32(truncatingIfNeeded: shape)
-        next[Int(entry)] += 1
-      }
-    }
-    self.firstSlots = firstSlots
-    self.slots = slots
-    self.firstOwners = firstOwners
-    self.owners = owners
-  }
+  init(_ lists: SlotLists) { self.lists = lists }
 
   /// The catalogue entries of a shape below `count`.
-  func entries(_ shape: Int) -> ArraySlice<UInt32> { slots[firstSlots[shape]..<firstSlots[shape + 1]] }
+  func entries(_ shape: Int) -> ArraySlice<UInt32> { lists[shape] }
 
   /// Hands all slots to `body`, with where those of each shape begin and the last ones end.
   @inline(__always)
-  func withSlots(_ body: (_ firstSlots: UnsafeBufferPointer<Int>, _ slots: UnsafeBufferPointer<UInt32>) -> Void) {
-    firstSlots.withUnsafeBufferPointer { firstSlots in slots.withUnsafeBufferPointer { body(firstSlots, $0) } }
+  func withSlots<Result>(
+    _ body: (_ firstSlots: UnsafeBufferPointer<Int>, _ slots: UnsafeBufferPointer<UInt32>) throws -> Result
+  ) rethrows -> Result {
+    try lists.firstSlots.withUnsafeBufferPointer { firstSlots in
+      try lists.slots.withUnsafeBufferPointer { try body(firstSlots, $0) }
+    }
   }
 
-  func slotCount(_ shape: Int) -> Int { firstSlots[shape + 1] - firstSlots[shape] }
-
-  /// The shapes that have a catalogue entry, ascending, once for each slot of theirs that has it.
-  func owners(of entry: UInt32) -> ArraySlice<UInt32> {
-    guard Int(entry) + 1 < firstOwners.count else { return [] }
-    return owners[Int(firstOwners[Int(entry)])..<Int(firstOwners[Int(entry) + 1])]
-  }
+  func slotCount(_ shape: Int) -> Int { lists.firstSlots[shape + 1] - lists.firstSlots[shape] }
 
   /// Hands to `body`, for each shape, how many of its slots belong to a catalogue entry.
   func withMultiplicities<Result>(
     of entry: UInt32, _ body: (UnsafeMutableBufferPointer<UInt32>) throws -> Result
   ) rethrows -> Result {
     try withUnsafeTemporaryAllocation(of: UInt32.self, capacity: count) { multiplicities in
-      multiplicities.initialize(repeating: 0)
-      for shape in owners(of: entry) { multiplicities[Int(shape)] += 1 }
+      withSlots { firstSlots, slots in
+        var slot = 0
+        for shape in 0..<count {
+          var multiplicity: UInt32 = 0
+          let end = firstSlots[shape &+ 1]
+          while slot < end {
+            multiplicity &+= slots[slot] == entry ? 1 : 0
+            slot &+= 1
+          }
+          multiplicities.initializeElement(at: shape, to: multiplicity)
+        }
+      }
       return try body(multiplicities)
     }
+  }
+}
+
+/// Which shapes have each catalogue entry.
+private struct ShapeOwners {
+  /// For each catalogue entry up to the greatest that occurs, where its shapes begin in `owners`; then their count.
+  private let firstOwners: [UInt32]
+  /// See `owners(of:)`.
+  private let owners: [UInt32]
+
+  var byteCount: Int { (firstOwners.count + owners.count) * 4 }
+
+  init(_ shapes: StripeShapes) {
+    (firstOwners, owners) = shapes.withSlots { firstSlots, slots in
+      let entryCount = (slots.max().map { Int($0) } ?? -1) + 1
+      var firstOwners = [UInt32](repeating: 0, count: entryCount + 1)
+      for slot in slots { firstOwners[Int(slot) + 1] += 1 }
+      for entry in 0..<entryCount { firstOwners[entry + 1] += firstOwners[entry] }
+      var next = firstOwners
+      var owners = [UInt32](repeating: 0, count: slots.count)
+      for shape in 0..<(firstSlots.count - 1) {
+        for slot in firstSlots[shape]..<firstSlots[shape + 1] {
+          let entry = Int(slots[slot])
+          owners[Int(next[entry])] = UInt32(truncatingIfNeeded: shape)
+          next[entry] += 1
+        }
+      }
+      return (firstOwners, owners)
+    }
+  }
+
+  /// The shapes that have a catalogue entry, ascending, once for each slot of theirs that has it.
+  func owners(of entry: UInt32) -> ArraySlice<UInt32> {
+    guard Int(entry) + 1 < firstOwners.count else { return [] }
+    return owners[Int(firstOwners[Int(entry)])..<Int(firstOwners[Int(entry) + 1])]
   }
 }
 
@@ -184,6 +199,7 @@ final class ShapeMap: StripePart {
   /// The shape of each element; every code is below `shapes.count`.
   let codes: ShapeCodes
   let shapes: StripeShapes
+  private let owners: ShapeOwners
   let blockCount: Int
   /// How often each shape occurs in the blocks that have it, ascending: shape by shape, because a catalogue entry belongs
   /// to few of them.
@@ -191,12 +207,15 @@ final class ShapeMap: StripePart {
   /// Where the tallies of each shape begin; then their count.
   private let firstTallies: [UInt32]
 
-  var residentByteCount: Int { codes.byteCount + firstTallies.count * 4 + tallies.count * 8 }
+  var residentByteCount: Int {
+    codes.byteCount + owners.byteCount + firstTallies.count * 4 + tallies.count * 8
+  }
 
   /// - Precondition: every code is below `shapes.count`.
   init(codes: ShapeCodes, shapes: StripeShapes) {
     self.codes = codes
     self.shapes = shapes
+    owners = ShapeOwners(shapes)
     let (firsts, byBlock) = codes.tallies(shapeCount: shapes.count)
     blockCount = firsts.count - 1
     var places = [UInt32](repeating: 0, count: shapes.count + 1)
@@ -225,7 +244,7 @@ final class ShapeMap: StripePart {
       initializedCount = blockCount
       withUnsafeTemporaryAllocation(of: Int.self, capacity: blockCount) { counts in
         counts.initialize(repeating: 0)
-        var owners = shapes.owners(of: entry)
+        var owners = owners.owners(of: entry)
         while let shape = owners.first.map({ Int($0) }) {
           // A shape comes once for each slot that has the entry.
           let multiplicity = owners.prefix { Int($0) == shape }.count
