@@ -20,7 +20,7 @@ import Testing
       return Block(100)
     }
     #expect(first === second)
-    #expect(cache.statistics.hitCount == 1 && cache.statistics.missCount == 1)
+    #expect(cache.statistics.hitCount == 1 && cache.statistics.loadCount == 1)
     #expect(cache.statistics.residentByteCount == 100)
   }
 
@@ -34,17 +34,17 @@ import Testing
     }
     let statistics = cache.statistics
     #expect(statistics.evictionCount > 80)
-    #expect(statistics.missCount - 100 < 30, "the hot block was loaded \(statistics.missCount - 100) times")
+    #expect(statistics.loadCount - 100 < 30, "the hot block was loaded \(statistics.loadCount - 100) times")
   }
 
   @Test func `a walk over more than the cache holds leaves what is asked for again and again`() {
     let cache = BlockCache(maximumByteCount: 10_000)
     /// How many of the blocks had to be loaded.
     func loads(_ file: UInt64, _ count: UInt64) -> Int {
-      let before = cache.statistics.missCount
+      let before = cache.statistics.loadCount
       cache.beginQuestion()
       for offset in 0..<count { _ = cache.block(key(file, offset)) { Block(100) } }
-      return cache.statistics.missCount - before
+      return cache.statistics.loadCount - before
     }
     #expect(loads(1, 50) == 50)
     #expect(loads(2, 20) == 20)
@@ -62,9 +62,9 @@ import Testing
   @Test func `what a question comes back to is not known for that, and what another one asks for is`() {
     let cache = BlockCache(maximumByteCount: 1000)
     func ask(_ offsets: Range<UInt64>) -> Int {
-      let before = cache.statistics.missCount
+      let before = cache.statistics.loadCount
       for offset in offsets { _ = cache.block(key(1, offset)) { Block(100) } }
-      return cache.statistics.missCount - before
+      return cache.statistics.loadCount - before
     }
     cache.beginQuestion()
     // Two blocks again and again, then a walk.
@@ -84,20 +84,20 @@ import Testing
   @Test func `what many questions ask for outlasts what walks come by`() {
     let cache = BlockCache(maximumByteCount: 10_000)
     func ask(_ offsets: Range<UInt64>) -> Int {
-      let before = cache.statistics.missCount
+      let before = cache.statistics.loadCount
       cache.beginQuestion()
       for offset in offsets { _ = cache.block(key(1, offset)) { Block(100) } }
-      return cache.statistics.missCount - before
+      return cache.statistics.loadCount - before
     }
-    var missCount = 0
+    var loadCount = 0
     for turn in 0..<20 {
-      for _ in 0..<6 { missCount += ask(0..<10) }
+      for _ in 0..<6 { loadCount += ask(0..<10) }
       // Each half of a walk is asked for twice, so that more is known than there is room for.
       for _ in 0..<2 { _ = ask(10..<80) }
       for _ in 0..<2 { _ = ask(80..<150) }
-      if turn == 0 { missCount = 0 }
+      if turn == 0 { loadCount = 0 }
     }
-    #expect(missCount == 0)
+    #expect(loadCount == 0)
   }
 
   @Test func `a block that is replaced is not found again`() {

@@ -40,7 +40,8 @@ package final class BlockCache: Sendable {
   /// What the cache did so far, and what it holds.
   package struct Statistics: Hashable, Sendable {
     package var hitCount = 0
-    package var missCount = 0
+    /// Blocks that were put into it: loaded or made.
+    package var loadCount = 0
     package var evictionCount = 0
     package var blockCount = 0
     package var residentByteCount = 0
@@ -60,6 +61,13 @@ package final class BlockCache: Sendable {
     var isKnown = false
     /// Of known blocks: how often the hand passes by before they go.
     var passCount = 0
+
+    /// The block if it is exactly a `Block`. A comparison of classes, where `as?` walks them: each question comes by here for
+    /// each segment, if it only asks a filter.
+    func block<Block: CachedBlock>(as type: Block.Type) -> Block? {
+      guard let block, ObjectIdentifier(Swift.type(of: block)) == ObjectIdentifier(type) else { return nil }
+      return unsafeDowncast(block, to: type)
+    }
 
     func stands(in fileNumber: UInt64) -> Bool {
       key.fileNumber == fileNumber || otherKeys.contains { $0.fileNumber == fileNumber }
@@ -105,7 +113,7 @@ package final class BlockCache: Sendable {
         newByteCount -= slots[index].byteCount
         newBlockCount -= 1
       }
-      slots[index].loadCount = statistics.missCount
+      slots[index].loadCount = statistics.loadCount
     }
 
     mutating func resize(_ index: Int, to byteCount: Int) {
@@ -133,7 +141,7 @@ package final class BlockCache: Sendable {
     mutating func insert<Block: CachedBlock>(_ block: Block, at key: Key, and otherKeys: [Key] = []) {
       var slot = Slot(
         key: key, otherKeys: otherKeys, block: block, byteCount: 0, question: questionCount,
-        loadCount: statistics.missCount)
+        loadCount: statistics.loadCount)
       // Small ones do not look for room, which costs a walk over all blocks: more than reading some of them.
       if Block.passCount > 1,
         Block.passCount <= BlockCache.maximumPassCount
@@ -141,6 +149,7 @@ package final class BlockCache: Sendable {
       {
         (slot.isKnown, slot.passCount) = (true, Block.passCount)
       }
+      statistics.loadCount += 1
       let index = freeSlots.popLast() ?? slots.count
       if index < slots.count { slots[index] = slot } else { slots.append(slot) }
       indexByKey[key] = index
@@ -202,7 +211,7 @@ package final class BlockCache: Sendable {
       agingHand = agingHand + 1 < slots.count ? agingHand + 1 : 0
       let slot = slots[agingHand]
       guard slot.block != nil, slot.isKnown,
-        statistics.missCount - slot.loadCount > BlockCache.loadCountOfAge * slots.count
+        statistics.loadCount - slot.loadCount > BlockCache.loadCountOfAge * slots.count
       else { return }
       slots[agingHand].isKnown = false
       slots[agingHand].passCount = 0
@@ -249,7 +258,7 @@ package final class BlockCache: Sendable {
     if let held: Block = find(key) { return held }
     let loaded = try load()
     let (winner, dropped) = state.withLock { state -> (Block, [any CachedBlock]) in
-      if let index = state.indexByKey[key], let held = state.slots[index].block as? Block { return (held, []) }
+      if let index = state.indexByKey[key], let held = state.slots[index].block(as: Block.self) { return (held, []) }
       state.insert(loaded, at: key)
       return (loaded, state.shrink())
     }
@@ -260,8 +269,7 @@ package final class BlockCache: Sendable {
   /// The block at `key`, if it is held and of this type.
   func find<Block: CachedBlock>(_ key: Key) -> Block? {
     state.withLock { state in
-      guard let index = state.indexByKey[key], let held = state.slots[index].block as? Block else {
-        state.statistics.missCount += 1
+      guard let index = state.indexByKey[key], let held = state.slots[index].block(as: Block.self) else {
         return nil
       }
       state.touch(index)
