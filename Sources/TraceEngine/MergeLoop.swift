@@ -28,6 +28,9 @@ final class MergeLoop: Sendable {
   /// Small segments of one window that are merged even while the store is written to.
   private static let pressingInputCount = 12
 
+  /// Inputs from which on a merge takes memory that is worth some milliseconds: 40,000 spans, about.
+  private static let largeByteCount: UInt64 = 1 << 20
+
   /// - Parameter isPressed: whether merges are wanted at once, because what they leave takes less memory.
   init(
     compactor: Compactor, turn: MaintenanceTurn, returnsFreedMemory: Bool,
@@ -121,8 +124,9 @@ final class MergeLoop: Sendable {
       let inputs = choose(state.withLock { $0.damaged })
       guard !inputs.isEmpty else { return CompactionResult() }
       // What others have freed is not there for this thread, nor what this one frees for others.
-      if returnsFreedMemory { FreedMemory.giveBack() }
-      defer { if returnsFreedMemory { FreedMemory.giveBack() } }
+      let isLarge = inputs.reduce(0) { $0 + $1.byteCount } >= Self.largeByteCount
+      if returnsFreedMemory, isLarge { FreedMemory.giveBack() }
+      defer { if returnsFreedMemory, isLarge { FreedMemory.giveBack() } }
       return try compactor.merge(
         inputs, level: level, parallel: parallel, isCancelled: { [turn] in turn.isClosed }, report: report)
     }

@@ -31,10 +31,10 @@ public struct StoreOptions: Sendable {
   /// memory, beside the budget: `tracestore compact --all` over a million spans of generated traffic peaked at 142 MB
   /// with the default. Between 1 and 4,194,304.
   public var mergedSegmentSpanCount: Int
-  /// Whether memory that was freed goes back to the system before and after each merge. The C library keeps it for the
-  /// threads that freed it, where merges do not get at it. It concerns the whole process, not this store alone, and
-  /// costs some milliseconds, more in a process with a heap of many gigabytes: a service that has one, or an allocator
-  /// of its own, may want to see to it by itself.
+  /// Whether memory that was freed goes back to the system before and after each merge of a megabyte or more. The C library
+  /// keeps it for the threads that freed it, where merges do not get at it. It concerns the whole process, not this store
+  /// alone, and costs some milliseconds, more in a process with a heap of many gigabytes: a service that has one, or an
+  /// allocator of its own, may want to see to it by itself.
   public var returnsFreedMemory: Bool
   /// How long spans are kept; all are by default. Looked after in the background while the store is open.
   public var retention: RetentionPolicy
