@@ -171,8 +171,7 @@ package struct IntegerColumn: @unchecked Sendable {
           row &+= 1
         }
       } else {
-        try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) {
-          buffer throws(BytesError) in
+        try PageMemory.with { buffer throws(BytesError) in
           try page.decode(into: buffer)
           while row < end {
             output[row &- range.lowerBound] = buffer[row &- pageRows.lowerBound]
@@ -202,8 +201,7 @@ package struct IntegerColumn: @unchecked Sendable {
           index &+= 1
         }
       } else {
-        try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) {
-          buffer throws(BytesError) in
+        try PageMemory.with { buffer throws(BytesError) in
           try page.decode(into: buffer)
           while index < end {
             output[index] = buffer[rows[index] &- pageRows.lowerBound]

@@ -100,8 +100,7 @@ enum StepIntegers {
   }
 
   static func value(at index: Int, in page: IntegerPage) throws(BytesError) -> UInt64 {
-    try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) {
-      buffer throws(BytesError) in
+    try PageMemory.with { buffer throws(BytesError) in
       try decode(page, prefix: UnsafeMutableBufferPointer(rebasing: buffer[...index]))
       return buffer[index]
     }

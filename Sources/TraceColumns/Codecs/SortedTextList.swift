@@ -69,6 +69,12 @@ package struct SortedTextList: @unchecked Sendable {
   let isVerifying: Bool
   let chunks: [Chunk]
 
+  /// About how many bytes the strings have together: what they share with the one before stands once in a list. No more
+  /// than can be believed of so short a list.
+  package var estimatedTextByteCount: Int {
+    min(chunks.reduce(0) { $0 + $1.textByteCount } &* 2, byteCount &* 16)
+  }
+
   /// Appends the list. The strings must be distinct and ascend, each at most 64 MiB; the pointers
   /// must stay valid during the call.
   package static func encode(

@@ -48,6 +48,7 @@ extension TextArena {
   convenience init(_ list: SortedTextList, maximumByteCount: Int, _ scratch: ReadScratch) throws {
     var texts: [UInt8] = []
     var ends: [UInt32] = []
+    texts.reserveCapacity(min(list.estimatedTextByteCount, maximumByteCount))
     ends.reserveCapacity(min(list.count, list.byteCount))
     var previous = 0..<0
     try list.forEach(scratch: scratch.columns) { index, text throws(BytesError) in
