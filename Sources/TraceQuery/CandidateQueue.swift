@@ -39,7 +39,7 @@ extension TraceSearch {
   func candidates(
     of source: any SpanSource, _ report: inout SearchReport, _ damage: inout DamageReport
   ) -> [any SpanStripe] {
-    if query.options.isExplained { report.consideredStripeCount += source.stripes.count }
+    if query.options.isExplained { report.consideredStripeCount += source.stripeCount }
     func isAbove(_ bounds: StripeBounds) -> Bool {
       guard let cursor, query.order != .traceID else { return false }
       return worstRank(bounds) > cursor.rank
@@ -51,7 +51,7 @@ extension TraceSearch {
     } else {
       // A stripe whose index is damaged is read anyway: the index can only spare work.
       stripes =
-        damage.collect { try source.candidates(predicate, where: { !isAbove($0) }) }
+        damage.collect { try source.candidates(predicate, needing: neededTexts, where: { !isAbove($0) }) }
         ?? source.stripes.filter { !isAbove($0.bounds) }
     }
     report.candidateCount += stripes.count

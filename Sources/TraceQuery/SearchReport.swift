@@ -49,7 +49,7 @@ struct SearchReport {
 
   /// - Parameter sources: what there was to search.
   func lines(_ sources: [any SpanSource]) -> [String] {
-    let stripeCount = sources.reduce(0) { $0 + $1.stripes.count }
+    let stripeCount = sources.reduce(0) { $0 + $1.stripeCount }
     let ruledOutCount = consideredStripeCount - candidateCount
     return [
       "stripes: \(stripeCount), of which \(ruledOutCount) ruled out by their index, "

@@ -9,6 +9,8 @@ package import TracestoreV2
 package struct TraceSearch: Sendable {
   let query: TraceQuery
   let predicate: SpanPredicate
+  /// Of the predicate: every segment is asked for them.
+  let neededTexts: [[UInt64]]
   let snapshot: QuerySnapshot
   let cursor: PageCursor?
   /// Says what the predicate does, when the query asks for an explanation.
@@ -29,6 +31,7 @@ package struct TraceSearch: Sendable {
     self.snapshot = snapshot
     // A filter stands beside the times alone.
     predicate = try SpanPredicate(query).and(query.filter?.predicate())
+    neededTexts = predicate.neededTexts
     plan = query.options.isExplained ? QueryPlan(predicate) : nil
     cursor = try query.pageToken.map {
       try PageCursor(token: $0, query, listing, storeFingerprint: snapshot.storeFingerprint)

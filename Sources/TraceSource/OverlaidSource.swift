@@ -31,8 +31,10 @@ package final class OverlaidSource: SpanSource {
     visible(try source.stripes(mayFail: leaf, among: open))
   }
 
-  package func candidates(_ predicate: SpanPredicate, where isOpen: (StripeBounds) -> Bool) throws -> [any SpanStripe] {
-    try source.candidates(predicate, where: isOpen).compactMap { stripe in
+  package func candidates(
+    _ predicate: SpanPredicate, needing texts: [[UInt64]], where isOpen: (StripeBounds) -> Bool
+  ) throws -> [any SpanStripe] {
+    try source.candidates(predicate, needing: texts, where: isOpen).compactMap { stripe in
       guard let own = overlaid(stripe) else { return stripe }
       return own.isAllHidden ? nil : own
     }

@@ -25,6 +25,23 @@ extension SpanPredicate {
     }
   }
 
+  /// Lists of hashes of attribute values, without one of each of which no row passes.
+  package var neededTexts: [[UInt64]] {
+    switch self {
+    case .leaf(.attribute(_, _, let test)): return test.textHashes.map { [$0] } ?? []
+    case .all(let parts): return parts.flatMap(\.neededTexts)
+    case .any(let parts):
+      // Mostly one value at several levels.
+      var hashes: Set<UInt64> = []
+      for part in parts {
+        guard let needed = part.neededTexts.first else { return [] }
+        hashes.formUnion(needed)
+      }
+      return [Array(hashes)]
+    case .leaf, .not: return []
+    }
+  }
+
   /// For each stripe of a source, whether any of its rows may pass. Stripes that are not `open` are not looked at: what
   /// the cheap first parts rule out, the others need not read an index for.
   package func stripes(of source: any SpanSource, among open: [Bool]) throws -> [Bool] {

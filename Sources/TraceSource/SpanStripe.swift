@@ -7,6 +7,9 @@ package protocol SpanSource: AnyObject, Sendable {
   /// The stripes, in any order. Rows of different stripes are different records.
   var stripes: [any SpanStripe] { get }
 
+  /// How many stripes there are, which costs less than to list them.
+  var stripeCount: Int { get }
+
   /// What can be said of all stripes together, without listing them.
   var bounds: StripeBounds { get }
 
@@ -19,9 +22,12 @@ package protocol SpanSource: AnyObject, Sendable {
 
   /// The stripes that may hold a row that passes, decided from resident data.
   ///
-  /// - Parameter isOpen: whether stripes of such bounds are wanted at all; true of bounds that hold others that it is true
-  ///   of.
-  func candidates(_ predicate: SpanPredicate, where isOpen: (StripeBounds) -> Bool) throws -> [any SpanStripe]
+  /// - Parameters:
+  ///   - texts: `neededTexts` of the predicate, which a search works out once.
+  ///   - isOpen: whether stripes of such bounds are wanted at all; true of bounds that hold others that it is true of.
+  func candidates(
+    _ predicate: SpanPredicate, needing texts: [[UInt64]], where isOpen: (StripeBounds) -> Bool
+  ) throws -> [any SpanStripe]
 
   /// The rows of a trace, by stripe. Costs a probe of a resident filter when the trace is not here.
   func rows(of trace: TraceID) throws -> [LocatedRows]
@@ -82,11 +88,19 @@ package enum RowUse: Sendable {
 }
 
 extension SpanSource {
+  package var stripeCount: Int { stripes.count }
+
   package func finalsByTrace() -> [(trace: TraceID, rows: [LocatedRows])]? { nil }
 
   package func stripes(mayFail leaf: SpanLeaf, among open: [Bool]) throws -> [Bool] { open }
 
   package func candidates(_ predicate: SpanPredicate, where isOpen: (StripeBounds) -> Bool) throws -> [any SpanStripe] {
+    try candidates(predicate, needing: predicate.neededTexts, where: isOpen)
+  }
+
+  package func candidates(
+    _ predicate: SpanPredicate, needing texts: [[UInt64]], where isOpen: (StripeBounds) -> Bool
+  ) throws -> [any SpanStripe] {
     let stripes = stripes
     let mayMatch = try predicate.stripes(of: self, among: stripes.map { isOpen($0.bounds) })
     return zip(stripes, mayMatch).filter(\.1).map(\.0)

@@ -2,11 +2,13 @@ package import TraceSource
 
 // The stripes that a search has to look at: what is known of the whole segment comes before what is known of each.
 extension Segment {
-  package func candidates(_ predicate: SpanPredicate, where isOpen: (StripeBounds) -> Bool) throws -> [any SpanStripe] {
+  package func candidates(
+    _ predicate: SpanPredicate, needing texts: [[UInt64]], where isOpen: (StripeBounds) -> Bool
+  ) throws -> [any SpanStripe] {
     // What the footer says costs no section.
     guard isOpen(bounds), predicate.mayMatch(bounds) else { return [] }
     var found: [any SpanStripe] = []
-    if try core.mayHold(textsOf: predicate) {
+    if try core.mayHold(texts) {
       let stripes = try spanStripes()
       var open = stripes.map { $0.rowCount > 0 && isOpen($0.bounds) }
       try keep(&open, of: stripes, predicate)
@@ -31,22 +33,12 @@ extension Segment {
 }
 
 extension SegmentCore {
-  /// False when no row of the segment can pass, because it would need a text that is no value of any attribute.
-  func mayHold(textsOf predicate: SpanPredicate) throws -> Bool {
-    var filter: FilterBlock?
-    return try mayHold(textsOf: predicate, &filter)
-  }
-
-  private func mayHold(textsOf predicate: SpanPredicate, _ filter: inout FilterBlock?) throws -> Bool {
-    switch predicate {
-    case .leaf(.attribute(_, _, let test)):
-      guard let hashes = test.textHashes, let known = try filter ?? textFilter() else { return true }
-      filter = known
-      return hashes.contains { known.contains($0) }
-    case .all(let parts): return try parts.allSatisfy { try mayHold(textsOf: $0, &filter) }
-    case .any(let parts): return try parts.contains { try mayHold(textsOf: $0, &filter) }
-    case .leaf, .not: return true
-    }
+  /// False when of one of the lists no text is a value of any attribute of the segment.
+  ///
+  /// - Parameter texts: hashes of texts.
+  func mayHold(_ texts: [[UInt64]]) throws -> Bool {
+    guard !texts.isEmpty, let filter = try textFilter() else { return true }
+    return texts.allSatisfy { hashes in hashes.contains { filter.contains($0) } }
   }
 
   /// Nil when the segment has none: then nothing is known.

@@ -108,6 +108,8 @@ package final class Segment: SpanSource {
     }
   }
 
+  package var stripeCount: Int { Int(clamping: totals.stripeCount) + (totals.partialCount > 0 ? 1 : 0) }
+
   package var bounds: StripeBounds { StripeBounds(totals) }
 
   package func stripes(mayMatch leaf: SpanLeaf, among open: [Bool]) throws -> [Bool] {
