@@ -11,6 +11,8 @@ extension FoundTrace {
   package static func assemble(
     _ trace: TraceID, around row: FoundRow? = nil, in snapshot: QuerySnapshot, damage: inout [String]
   ) -> FoundTrace? {
+    // What is damaged is told by the rows.
+    if let row, let known = try? known(trace, around: row, in: snapshot) { return known }
     var report = DamageReport()
     defer { damage += report.messages.filter { !damage.contains($0) } }
     var found: FoundTrace?
@@ -30,6 +32,24 @@ extension FoundTrace {
     }
     for row in parts.joined.map(SummaryRow.init) { include(start: row.start, end: row.end) }
     return found
+  }
+}
+
+extension FoundTrace {
+  /// A trace that stands whole in one place, which knows its bounds; nil where its rows have to be looked at.
+  private static func known(
+    _ trace: TraceID, around row: FoundRow, in snapshot: QuerySnapshot
+  ) throws -> FoundTrace? {
+    for (place, source) in snapshot.recordSources.enumerated() {
+      guard let bounds = try source.timeBounds(of: trace, around: row) else { continue }
+      for (other, source) in snapshot.recordSources.enumerated() where other != place {
+        guard try source.rows(of: trace, for: .fields).isEmpty else { return nil }
+      }
+      return FoundTrace(
+        traceID: trace, start: Timestamp(nanoseconds: bounds.minimumStart),
+        end: Timestamp(nanoseconds: bounds.maximumEnd))
+    }
+    return nil
   }
 }
 

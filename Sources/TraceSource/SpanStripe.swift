@@ -38,6 +38,10 @@ package protocol SpanSource: AnyObject, Sendable {
   /// The same when one of its rows is known; nil when that does not say where the others stand.
   func rows(of trace: TraceID, around row: FoundRow) throws -> [LocatedRows]?
 
+  /// From when to when a trace lasts one of whose rows is known, when all its records here are final; nil when that is not
+  /// known without looking at them.
+  func timeBounds(of trace: TraceID, around row: FoundRow) throws -> (minimumStart: UInt64, maximumEnd: UInt64)?
+
   /// False when the trace has certainly no rows here, partial records included; decided by a resident filter where
   /// there is one.
   func mayHold(_ trace: TraceID) throws -> Bool
@@ -89,6 +93,10 @@ package enum RowUse: Sendable {
 
 extension SpanSource {
   package var stripeCount: Int { stripes.count }
+
+  package func timeBounds(
+    of trace: TraceID, around row: FoundRow
+  ) throws -> (minimumStart: UInt64, maximumEnd: UInt64)? { nil }
 
   package func finalsByTrace() -> [(trace: TraceID, rows: [LocatedRows])]? { nil }
 

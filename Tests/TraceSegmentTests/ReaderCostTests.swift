@@ -2,8 +2,9 @@ import Testing
 import TraceColumns
 import TraceFiles
 import TraceModel
-import TraceSegment
 import TraceSource
+
+@testable import TraceSegment
 
 /// What a read may cost, counted at the file.
 @Suite struct ReaderCostTests {
@@ -189,6 +190,44 @@ import TraceSource
         #expect(counted(found) == counted(expected), "seed \(seed), \(leaf)")
       }
     }
+  }
+
+  @Test func `the rows of rare values are found page by page, whatever was found before`() throws {
+    var generator = RecordGenerator(seed: 75)
+    var records = generator.records(6000, traceCount: 200)
+    for index in records.indices where !index.isMultiple(of: 3) {
+      // Some twice in one span, some in three.
+      let text = index % 1000 == 1 ? "shared \(index / 3000)" : "own \(index)"
+      records[index].span.attributes += [Attribute](
+        repeating: Attribute("rare", .string(text)), count: index.isMultiple(of: 5) ? 2 : 1)
+    }
+    let fixture = try SegmentFixture(records, options: SegmentOptions(stripeRowCount: 8192))
+    let segment = try fixture.open()
+    let stripe = try #require(try segment.spanStripes().first)
+    let ids = try stripe.spanIDs(Array(0..<stripe.rowCount))
+    func leaf(_ text: String) -> SpanLeaf {
+      .attribute(level: .span, key: Array("rare".utf8), ValueTest(exactly: .string(text)))
+    }
+    for text in ["own 2", "own 5", "shared 0", "own 4999", "shared 1", "own 5998", "own 2"] {
+      let expected = records.filter { $0.span.attributes.contains(Attribute("rare", .string(text))) }
+      for range in [0..<stripe.rowCount, 1..<2500, 2500..<stripe.rowCount] {
+        var mask = RowMask(count: stripe.rowCount)
+        mask.set(range)
+        try stripe.filter(&mask, by: leaf(text))
+        let found = mask.rows.map { ids[$0] }.sorted()
+        let due = ids[range].filter { id in expected.contains { $0.span.spanID.rawValue == id } }.sorted()
+        if expected.allSatisfy({ $0.span.spanID.rawValue != 7 }) { #expect(found == due, "\(text), \(range)") }
+        #expect(range.count < stripe.rowCount || found.count == expected.count, "\(text)")
+      }
+    }
+    // What stands in one place needs no map of all shapes, however often it is asked for.
+    let fresh = try #require(try fixture.open().spanStripes().first)
+    for text in ["own 2", "own 4999", "own 2", "own 5998"] {
+      var mask = RowMask(count: fresh.rowCount, filled: true)
+      try fresh.filter(&mask, by: leaf(text))
+      #expect(mask.setCount == 1, "\(text)")
+    }
+    #expect(try fresh.reading { loaded, _ in loaded.known(.shapeMap(.span), as: ShapeMap.self) } == nil)
   }
 
   @Test func `answers stay right when the cache holds next to nothing`() throws {

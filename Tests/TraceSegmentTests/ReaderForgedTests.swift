@@ -59,7 +59,8 @@ import TraceSource
       let chunk = try #require(try stripe.readHead().chunk(ChunkID.traceEnd))
       bytes[Int(stripe.offset) + Int(chunk.offset + chunk.byteCount / 2)] ^= 1
     }
-    for segment in [try fixture.open(), try SegmentFixture.open(bytes: bytes)] {
+    for (segment, isWell) in [(try fixture.open(), true), (try SegmentFixture.open(bytes: bytes), false)] {
+      var (knownCount, askedCount) = (0, 0)
       for trace in Set(try segment.allRecords().map(\.span.traceID)) {
         for located in try segment.rows(of: trace) {
           for rows in [located.rows, Array(located.rows.dropFirst())] where !rows.isEmpty {
@@ -67,9 +68,18 @@ import TraceSource
             let bounds = try #require(try located.stripe.timeBounds(rows))
             #expect(bounds.minimumStart == spans.map(\.start.nanoseconds).min())
             #expect(bounds.maximumEnd == spans.map(\.end.nanoseconds).max())
+            // The whole trace, as far as it stands in one stripe and its end is well.
+            let found = FoundRow(stripe: located.stripe, row: rows[0])
+            askedCount += 1
+            guard let known = try? segment.timeBounds(of: trace, around: found) else { continue }
+            knownCount += 1
+            let all = try located.stripe.records(located.rows).map(\.span)
+            #expect(known.minimumStart == all.map(\.start.nanoseconds).min())
+            #expect(known.maximumEnd == all.map(\.end.nanoseconds).max())
           }
         }
       }
+      #expect(askedCount > 30 && knownCount == (isWell ? askedCount : 0))
     }
   }
 

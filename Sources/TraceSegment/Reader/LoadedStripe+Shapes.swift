@@ -24,20 +24,13 @@ extension LoadedStripe {
     // How many values stand before an element.
     var valueCount = 0
     try shapes.withMultiplicities(of: entry) { multiplicities in
-      let holders = multiplicities.indices.filter { multiplicities[$0] > 0 }.map { UInt64($0)...UInt64($0) }
-      try column.forEachPage(in: 0..<column.count, scratch, holding: WordRanges(holders)) { first, codes in
-        var place = 0
-        while place < codes.count {
-          guard codes[place] < UInt64(multiplicities.count) else {
-            throw column.place.damage("an element has shape \(codes[place]) of \(multiplicities.count)")
+      try column.forEachPage(in: 0..<column.count, scratch, holding: Self.holders(multiplicities)) { first, codes in
+        for (place, code) in codes.enumerated() {
+          let values = valueCount..<(valueCount &+ (try Self.valueCount(code, multiplicities, column)))
+          if !values.isEmpty, values.upperBound <= indices.count, indices.hasSet(in: values) {
+            found.append(first + place)
           }
-          let count = Int(multiplicities[Int(codes[place])])
-          if count > 0 {
-            let values = valueCount..<(valueCount &+ count)
-            if values.upperBound <= indices.count, indices.hasSet(in: values) { found.append(first &+ place) }
-            valueCount = values.upperBound
-          }
-          place &+= 1
+          valueCount = values.upperBound
         }
       }
     }
@@ -45,5 +38,88 @@ extension LoadedStripe {
       throw self.place(ChunkID.attribute(entry)).damage("\(valueCount) values are due and \(indices.count) are there")
     }
     for element in found where range.contains(element) { body(element) }
+  }
+}
+
+/// How many values of a catalogue entry stand before each page of elements, then how many there are.
+///
+/// The way from a value to its element leads through the shapes of all elements before it. With this it leads through
+/// those of its page. Making it takes as long as going the whole way, and it takes little memory where the shapes take much:
+/// so it stays when its stripe goes.
+final class ElementPages: CachedBlock {
+  static let passCount = 8
+
+  let prefix: [UInt32]
+
+  var residentByteCount: Int { prefix.count * 4 + 64 }
+
+  init(_ prefix: [UInt32]) { self.prefix = prefix }
+}
+
+extension LoadedStripe {
+  func elementPages(of entry: UInt32, _ level: ColumnLevel, _ scratch: ReadScratch) throws -> ElementPages {
+    let column = try shapeColumn(level)
+    var prefix: [UInt32] = []
+    var valueCount = 0
+    try shapes(scratch).withMultiplicities(of: entry) { multiplicities in
+      let holders = Self.holders(multiplicities)
+      for first in stride(from: 0, to: column.count, by: ReadScratch.pageValueCount) {
+        prefix.append(UInt32(truncatingIfNeeded: valueCount))
+        let elements = first..<min(column.count, first + ReadScratch.pageValueCount)
+        try column.forEachPage(in: elements, scratch, holding: holders) { _, codes in
+          for code in codes { valueCount &+= try Self.valueCount(code, multiplicities, column) }
+        }
+      }
+    }
+    guard valueCount <= IntegerColumn.maximumCount else {
+      throw place(ChunkID.shapes).damage("its shapes have more values than a column may hold")
+    }
+    prefix.append(UInt32(valueCount))
+    return ElementPages(prefix)
+  }
+
+  /// As `forEachElement(of:_:at:in:_:_:)`, for values in few pages of elements: only these pages are looked at.
+  func forEachElement(
+    of entry: UInt32, _ level: ColumnLevel, at indices: RowMask, in range: Range<Int>, by pages: ElementPages,
+    _ scratch: ReadScratch, _ body: (Int) -> Void
+  ) throws {
+    let prefix = pages.prefix
+    let total = Int(prefix[prefix.count - 1])
+    guard total == indices.count else {
+      throw place(ChunkID.attribute(entry)).damage("\(total) values are due and \(indices.count) are there")
+    }
+    let column = try shapeColumn(level)
+    var found: [Int] = []
+    try shapes(scratch).withMultiplicities(of: entry) { multiplicities in
+      for page in 0..<(prefix.count - 1) where indices.hasSet(in: Int(prefix[page])..<Int(prefix[page + 1])) {
+        let first = page * ReadScratch.pageValueCount
+        var valueCount = Int(prefix[page])
+        try column.forEachPage(
+          in: first..<min(column.count, first + ReadScratch.pageValueCount), scratch
+        ) { first, codes in
+          for (place, code) in codes.enumerated() {
+            let values = valueCount..<(valueCount + (try Self.valueCount(code, multiplicities, column)))
+            // Counted before: they are no more than there are.
+            if !values.isEmpty, indices.hasSet(in: values) { found.append(first + place) }
+            valueCount = values.upperBound
+          }
+        }
+      }
+    }
+    for element in found where range.contains(element) { body(element) }
+  }
+
+  private static func holders(_ multiplicities: UnsafeMutableBufferPointer<UInt32>) -> WordRanges {
+    WordRanges(multiplicities.indices.filter { multiplicities[$0] > 0 }.map { UInt64($0)...UInt64($0) })
+  }
+
+  @inline(__always)
+  private static func valueCount(
+    _ code: UInt64, _ multiplicities: UnsafeMutableBufferPointer<UInt32>, _ column: IntegerChunk
+  ) throws -> Int {
+    guard code < UInt64(multiplicities.count) else {
+      throw column.place.damage("an element has shape \(code) of \(multiplicities.count)")
+    }
+    return Int(multiplicities[Int(code)])
   }
 }

@@ -104,3 +104,48 @@ extension LoadedStripe {
       low: try integers(ChunkID.traceLow, count: head.traceCount).value(at: ordinal))
   }
 }
+
+/// When each trace of a stripe starts, counted from its base.
+final class TraceStarts: CachedBlock {
+  /// It takes about as long to make as a stripe to read, and little memory.
+  static let passCount = 8
+
+  private let distances: [UInt32]
+
+  var residentByteCount: Int { distances.count * 4 + 64 }
+
+  init(_ distances: [UInt32]) { self.distances = distances }
+
+  /// Nil for a trace without rows, or one that does not start near its base, as all should.
+  subscript(ordinal: Int) -> UInt64? {
+    let distance = distances[ordinal]
+    return distance == .max ? nil : UInt64(distance)
+  }
+}
+
+extension LoadedStripe {
+  func traceStarts(_ scratch: ReadScratch) throws -> TraceStarts {
+    let ordinals = try ordinalColumn()
+    let offsets = try integers(ChunkID.start, count: head.rowCount)
+    var distances = [UInt32](repeating: .max, count: head.traceCount)
+    try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: ReadScratch.pageValueCount) { page in
+      for first in stride(from: 0, to: head.rowCount, by: ReadScratch.pageValueCount) {
+        let rows = first..<min(head.rowCount, first + ReadScratch.pageValueCount)
+        try ordinals.decodePage(first / ReadScratch.pageValueCount, into: page)
+        try offsets.forEachPage(in: rows, scratch) { _, offsets in
+          try distances.withUnsafeMutableBufferPointer { distances in
+            for place in 0..<rows.count {
+              let ordinal = page[place]
+              guard ordinal < UInt64(distances.count) else {
+                throw ordinals.place.damage("a row names trace \(ordinal) of \(distances.count)")
+              }
+              let distance = UInt32(clamping: offsets[place])
+              if distance < distances[Int(ordinal)] { distances[Int(ordinal)] = distance }
+            }
+          }
+        }
+      }
+    }
+    return TraceStarts(distances)
+  }
+}

@@ -195,6 +195,13 @@ package final class Segment: SpanSource {
     return try [LocatedRows(stripe: stripe, rows: rows)] + partialRows(of: trace)
   }
 
+  package func timeBounds(
+    of trace: TraceID, around row: FoundRow
+  ) throws -> (minimumStart: UInt64, maximumEnd: UInt64)? {
+    guard totals.partialCount == 0, let stripe = row.stripe as? SegmentStripe, stripe.core === core else { return nil }
+    return try stripe.timeBounds(ofWholeTrace: trace, around: row.row)
+  }
+
   private func partialRows(of trace: TraceID) throws -> [LocatedRows] {
     guard let partial = try partialStripe() else { return [] }
     let rows = try partial.rows(of: trace)

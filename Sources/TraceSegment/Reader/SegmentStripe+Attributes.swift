@@ -39,6 +39,14 @@ extension SegmentStripe {
     }
   }
 
+  /// So many pages of shapes for each value that is found, or more, are looked at page by page: a map of all shapes takes
+  /// the memory of several columns.
+  private static let pagesByHit = 4
+
+  private func elementPagesKey(_ entry: UInt32) -> BlockCache.Key {
+    BlockCache.Key(fileNumber: core.number, offset: summary.offset + 5, variant: UInt64(entry))
+  }
+
   private func forEachElement(
     of entry: Int, _ level: ColumnLevel, passing test: ValueTest, in range: Range<Int>, _ loaded: LoadedStripe,
     _ scratch: ReadScratch, _ body: (Int) -> Void
@@ -51,7 +59,12 @@ extension SegmentStripe {
     let known =
       isDecidedByShape ? nil : try indicesBeforeShapes(of: entry, level, passing: test, in: range, loaded, scratch)
     if let known {
-      if known.isEmpty { return }
+      let hitCount = known.setCount
+      if hitCount == 0 { return }
+      if hitCount <= max(1, loaded.elementCount(level) / (ReadScratch.pageValueCount * Self.pagesByHit)) {
+        let pages = try core.cache.block(elementPagesKey(code)) { try loaded.elementPages(of: code, level, scratch) }
+        return try loaded.forEachElement(of: code, level, at: known, in: range, by: pages, scratch, body)
+      }
       if loaded.takeFirstPass() {
         return try loaded.forEachElement(of: code, level, at: known, in: range, scratch, body)
       }

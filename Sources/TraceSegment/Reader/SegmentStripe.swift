@@ -140,4 +140,23 @@ package final class SegmentStripe: SpanStripe {
       return try loaded.rows(ofTrace: ordinal, scratch).map { Int($0) }
     }
   }
+
+  /// From when to when a trace lasts one of whose rows is known, if all that the segment has of it stand in this stripe.
+  func timeBounds(
+    ofWholeTrace trace: TraceID, around row: Int
+  ) throws -> (minimumStart: UInt64, maximumEnd: UInt64)? {
+    guard row < rowCount else { return nil }
+    return try reading { loaded, scratch in
+      let times = try StripeTimes(loaded)
+      let ordinal = try times.ordinal(row)
+      let flags = try loaded.integers(ChunkID.traceFlags, count: loaded.head.traceCount).value(at: ordinal)
+      guard flags == 0, try loaded.traceID(ordinal) == trace else { return nil }
+      let key = BlockCache.Key(fileNumber: core.number, offset: summary.offset + 4)
+      let starts = try core.cache.block(key) { try loaded.traceStarts(scratch) }
+      guard let distance = starts[ordinal] else { return nil }
+      let base = try times.bases.value(at: ordinal)
+      let endOffset = try loaded.integers(ChunkID.traceEnd, count: loaded.head.traceCount).value(at: ordinal)
+      return (base &+ distance, base &+ endOffset)
+    }
+  }
 }
