@@ -149,7 +149,7 @@ import Testing
   @Test func `texts are taken by their bytes, whatever characters they make`() throws {
     let program = try Program()
     func group(_ id: Int, _ service: String, _ span: String) -> String {
-      #"{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"\#(service)"}}]},"scopeSpans":[{"spans":[{"traceId":"0000000000000000000000000000000\#(id)",\#(span),"startTimeUnixNano":"1000000000","endTimeUnixNano":"1000000001","attributes":[{"key":"mark","value":{"stringValue":"\u{301}"}}]}]}]}"#
+      #"{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"\#(service)"}}]},"scopeSpans":[{"spans":[{"traceId":"0000000000000000000000000000000\#(id)",\#(span),"startTimeUnixNano":"1000000000","endTimeUnixNano":"1000000001","attributes":[{"key":"mark","value":{"stringValue":"\#u{301}"}}]}]}]}"#
     }
     let groups = [(1, "caf\u{e9}"), (2, "cafe\u{301}")].flatMap { id, service in
       [

@@ -68,18 +68,17 @@ extension FilterCompiler {
     case (.event, "time"): return ranges(condition.instants) { .time($0) }
     case (.event, "timeSinceStart"): return ranges(condition.signedDurations) { .timeSinceStart($0) }
     case (.link, "traceState"): return text { .traceState($0) }
-    case (.link, "traceID"):
-      return ids(condition, TraceID(high: 0, low: 0), { .linkedTrace($0) }, { TraceID(exactly: $0) })
-    case (.link, "spanID"): return ids(condition, 0, { .linkedSpan($0) }, { SpanID(exactly: $0)?.rawValue })
+    case (.link, "traceID"): return ids(condition, { .linkedTrace($0) }, { TraceID(exactly: $0) })
+    case (.link, "spanID"): return ids(condition, { .linkedSpan($0) }, { SpanID(exactly: $0)?.rawValue })
     default: return nil
     }
   }
 
-  /// Ids of links are compared by equality; their order and patterns are for records. One of zeros is none.
+  /// Ids of links are compared by equality; their order and patterns are for records.
   private func ids<ID>(
-    _ condition: Condition, _ zero: ID, _ leaf: (ID?) -> ElementLeaf, _ id: (String) -> ID?
+    _ condition: Condition, _ leaf: (ID?) -> ElementLeaf, _ id: (String) -> ID?
   ) -> (present: ElementPredicate, passing: ElementPredicate)? {
-    let present = ElementPredicate.all([.leaf(leaf(nil)), .not(.leaf(leaf(zero)))])
+    let present = ElementPredicate.leaf(leaf(nil))
     switch condition.texts {
     case .all, .notEmpty: return (present, present)
     case .list(let list)?:

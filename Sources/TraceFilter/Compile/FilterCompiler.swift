@@ -167,10 +167,7 @@ struct FilterCompiler {
     case (.span, "spanID"):
       ids(condition, present: .everything) { SpanID(exactly: $0).map { .leaf(.spanID($0.rawValue)) } }
     case (.span, "parentSpanID"):
-      // An id of zeros is none.
-      ids(condition, present: .not(.any([.leaf(.parent(nil)), .leaf(.parent(0))]))) {
-        SpanID(exactly: $0).map { .leaf(.parent($0.rawValue)) }
-      }
+      ids(condition, present: .not(.leaf(.parent(nil)))) { SpanID(exactly: $0).map { .leaf(.parent($0.rawValue)) } }
     case (.event, _), (.link, _):
       // Of any element, each condition for itself.
       element(field, condition).map { leaf in
@@ -245,18 +242,18 @@ struct FilterCompiler {
   }
 }
 
-// Ids are lower-case text that is not all zeros: anything else names none.
+// Ids are lower-case text: anything else names none.
 extension TraceID {
   init?(exactly text: String) {
     self.init(hex: text)
-    guard hex == text, !isZero else { return nil }
+    guard hex == text else { return nil }
   }
 }
 
 extension SpanID {
   init?(exactly text: String) {
     self.init(hex: text)
-    guard hex == text, !isZero else { return nil }
+    guard hex == text else { return nil }
   }
 }
 

@@ -123,7 +123,7 @@ private struct Subject {
     switch (field.level, field.name) {
     case (.span, "traceID"): return texts([span.traceID.hex])
     case (.span, "spanID"): return texts([span.spanID.hex])
-    case (.span, "parentSpanID"): return texts([span.parentSpanID.flatMap { $0.isZero ? nil : $0.hex }])
+    case (.span, "parentSpanID"): return texts([span.parentSpanID?.hex])
     case (.span, "kind"): return texts([span.kind.word])
     case (.span, "status"): return texts([(span.status?.code ?? .unset).word])
     case (.span, "startTime"): return [.timestamp(span.start.nanoseconds)]
@@ -133,8 +133,8 @@ private struct Subject {
     case (.event, "time"): return timedEvents.map { .timestamp($0.time.nanoseconds) }
     case (.event, "timeSinceStart"):
       return timedEvents.map { .duration(Int128($0.time.nanoseconds) - Int128(span.start.nanoseconds)) }
-    case (.link, "traceID"): return texts(links.map { $0.traceID.flatMap { $0.isZero ? nil : $0.hex } })
-    case (.link, "spanID"): return texts(links.map { $0.spanID.flatMap { $0.isZero ? nil : $0.hex } })
+    case (.link, "traceID"): return texts(links.map { $0.traceID?.hex })
+    case (.link, "spanID"): return texts(links.map { $0.spanID?.hex })
     case (.link, "traceState"): return texts(links.map(\.traceState))
     default: return texts([field.spanText?.value(resource, scope, span)])
     }

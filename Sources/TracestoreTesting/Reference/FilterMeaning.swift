@@ -18,7 +18,7 @@ public import TracestoreV2
 /// | `span.startTime`, `span.duration` | always one |
 /// | `span.endTime` | none when the end is zero |
 /// | `event.time`, `event.timeSinceStart` | none for an event whose time is zero |
-/// | ids | lower-case hexadecimal text; none when there is no id, or one of zeros |
+/// | ids | lower-case hexadecimal text; none when there is no id |
 /// | other fields | the text; none when it is empty. `resource.service` is the text of `service.name` |
 ///
 /// A key that is there counts as present whatever its value is: an empty text, an empty value, a value of an unknown
