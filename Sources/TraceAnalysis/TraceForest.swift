@@ -20,8 +20,10 @@ public struct TraceForest: Sendable {
   public init(_ spans: some Sequence<FoundSpan>) {
     let finals = Set(spans.filter { $0.state.phase == .final }).sorted(by: Self.precedes)
     self.spans = finals
-    let byID = Dictionary(grouping: finals.indices, by: { finals[$0].span.spanID })
-    parents = finals.indices.map { Self.parent(of: $0, finals, byID) }
+    // Indices ascend in the order of ties.
+    var namesakes: [SpanID: Namesakes] = [:]
+    for index in finals.indices { namesakes[finals[index].span.spanID, default: Namesakes()].add(finals, index) }
+    parents = finals.map { Self.parent(of: $0.span, namesakes) }
     children = [[Int]](repeating: [], count: finals.count)
     roots = []
     cutCircles()
@@ -41,18 +43,26 @@ public struct TraceForest: Sendable {
     return left.span.name.utf8.lexicographicallyPrecedes(right.span.name.utf8)
   }
 
-  private static func parent(of index: Int, _ spans: [FoundSpan], _ byID: [SpanID: [Int]]) -> Int? {
-    let span = spans[index].span
-    if span.kind == .server || span.kind == .consumer {
-      let halves = byID[span.spanID, default: []].filter {
-        $0 != index && (spans[$0].span.kind == .client || spans[$0].span.kind == .producer)
+  /// The first ones of the spans that share an id.
+  private struct Namesakes {
+    var first: Int?
+    var calling: Int?
+    var called: Int?
+
+    mutating func add(_ spans: [FoundSpan], _ index: Int) {
+      first = first ?? index
+      switch spans[index].span.kind {
+      case .client, .producer: calling = calling ?? index
+      case .server, .consumer: called = called ?? index
+      default: break
       }
-      // Indices ascend in the order of ties.
-      if let half = halves.first { return half }
     }
-    guard let id = span.parentSpanID, !id.isZero, id != span.spanID else { return nil }
-    let candidates = byID[id, default: []]
-    return candidates.first { spans[$0].span.kind == .server || spans[$0].span.kind == .consumer } ?? candidates.first
+  }
+
+  private static func parent(of span: SpanRecord, _ namesakes: [SpanID: Namesakes]) -> Int? {
+    if span.kind == .server || span.kind == .consumer, let half = namesakes[span.spanID]?.calling { return half }
+    guard let id = span.parentSpanID, !id.isZero, id != span.spanID, let parents = namesakes[id] else { return nil }
+    return parents.called ?? parents.first
   }
 
   /// Makes the earliest span of every circle a root.

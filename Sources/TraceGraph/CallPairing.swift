@@ -8,6 +8,8 @@ package struct CallPairing {
   private var callings: [Int32] = []
   private var marks: [Marks] = []
   private var byID: [(id: UInt64, index: Int32)] = []
+  /// What `best` found, where the first span with the id stands in `byID`; `unknown` until it is asked.
+  private var bests: [(any: Int32, calling: Int32)] = []
   /// Spans by a hash of their ids, with gaps; spans with one id follow each other in their order, others may stand between.
   private var table: [Int32] = []
   private var tableMask = 0
@@ -102,6 +104,8 @@ package struct CallPairing {
     byID.removeAll(keepingCapacity: true)
     for index in 0..<count { byID.append((spans[index].spanID, Int32(truncatingIfNeeded: index))) }
     byID.sort { $0.id < $1.id }
+    bests.removeAll(keepingCapacity: true)
+    for _ in 0..<count { bests.append((Self.unknown, Self.unknown)) }
   }
 
   private mutating func fillTable(_ spans: UnsafeBufferPointer<CallSpan>) {
@@ -145,34 +149,63 @@ package struct CallPairing {
       return
     case .search: break
     }
+    var place = firstPlace(id)
+    while place < byID.count, byID[place].id == id {
+      body(Int(byID[place].index))
+      place += 1
+    }
+  }
+
+  /// Where the first span with an id stands in `byID`, or would.
+  private func firstPlace(_ id: UInt64) -> Int {
     var low = 0
     var high = byID.count
     while low < high {
       let middle = (low + high) / 2
       if byID[middle].id < id { low = middle + 1 } else { high = middle }
     }
-    while low < byID.count, byID[low].id == id {
-      body(Int(byID[low].index))
-      low += 1
-    }
+    return low
   }
 
-  /// The span that called: the calling half under the same id, else the parent.
-  private func caller(
+  /// The span that called: the calling half under the same id, else the parent. It never is the span itself: that is a
+  /// called one, or has another id.
+  private mutating func caller(
     of index: Int, _ spans: UnsafeBufferPointer<CallSpan>, _ precedes: (UInt32, UInt32) -> Bool
   ) -> Int32 {
     let span = spans[index]
-    var best = -1
-    func consider(_ other: Int) {
-      if other == index { return }
-      if best < 0 || Self.isBetter(spans[other], spans[best], precedes) { best = other }
-    }
     if span.role.isCallee {
-      forEachSpan(span.spanID, spans) { if spans[$0].role.isCaller { consider($0) } }
-      if best >= 0 { return Int32(truncatingIfNeeded: best) }
+      let half = best(span.spanID, isCalling: true, spans, precedes)
+      if half >= 0 { return half }
     }
     guard span.parentID != 0, span.parentID != span.spanID else { return Self.none }
-    forEachSpan(span.parentID, spans, consider)
+    return best(span.parentID, isCalling: false, spans, precedes)
+  }
+
+  /// The best of the spans with an id, or of the calling ones among them. Of many spans it is remembered, for as many may
+  /// ask that share an id.
+  @inline(__always)
+  private mutating func best(
+    _ id: UInt64, isCalling: Bool, _ spans: UnsafeBufferPointer<CallSpan>, _ precedes: (UInt32, UInt32) -> Bool
+  ) -> Int32 {
+    guard look == .search else { return findBest(id, isCalling: isCalling, spans, precedes) }
+    let place = firstPlace(id)
+    guard place < byID.count, byID[place].id == id else { return Self.none }
+    let known = isCalling ? bests[place].calling : bests[place].any
+    if known != Self.unknown { return known }
+    let best = findBest(id, isCalling: isCalling, spans, precedes)
+    if isCalling { bests[place].calling = best } else { bests[place].any = best }
+    return best
+  }
+
+  @inline(__always)
+  private func findBest(
+    _ id: UInt64, isCalling: Bool, _ spans: UnsafeBufferPointer<CallSpan>, _ precedes: (UInt32, UInt32) -> Bool
+  ) -> Int32 {
+    var best = Int(Self.none)
+    forEachSpan(id, spans) { other in
+      if isCalling, !spans[other].role.isCaller { return }
+      if best < 0 || Self.isBetter(spans[other], spans[best], precedes) { best = other }
+    }
     return Int32(truncatingIfNeeded: best)
   }
 

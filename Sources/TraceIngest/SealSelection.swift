@@ -68,22 +68,21 @@ package struct SealSelection: Sendable {
     _ isDropped: inout RowMask, _ droppedCount: inout Int, _ view: SpanTable.View, _ rows: [Int],
     liveIn located: LocatedRows
   ) throws {
-    let storedIDs = try located.stripe.spanIDs(located.rows)
-    var byID: [UInt64: [Int]] = [:]
-    for (offset, id) in storedIDs.enumerated() { byID[id, default: []].append(located.rows[offset]) }
-    var wanted: [(row: Int, stored: [Int])] = []
-    for row in rows where !isDropped[row] {
-      if let stored = byID[view.rows.pointer(at: row).pointee.spanID] { wanted.append((row, stored)) }
+    let rows = rows.filter { !isDropped[$0] }
+    let ids = Set(rows.map { view.rows.pointer(at: $0).pointee.spanID })
+    var storedIDs: Set<UInt64> = []
+    var storedRows: [Int] = []
+    for (row, id) in zip(located.rows, try located.stripe.spanIDs(located.rows)) where ids.contains(id) {
+      storedIDs.insert(id)
+      storedRows.append(row)
     }
-    guard !wanted.isEmpty else { return }
-    let storedRows = Array(Set(wanted.flatMap(\.stored))).sorted()
-    var contents: [Int: [UInt8]] = [:]
-    for (row, record) in zip(storedRows, try located.stripe.records(storedRows)) {
-      contents[row] = ContentHash.canonicalBytes(resource: record.resource, scope: record.scope, span: record.span)
-    }
-    for (row, stored) in wanted {
-      let content = try view.canonicalBytes(row)
-      if stored.contains(where: { contents[$0] == content }) {
+    guard !storedRows.isEmpty else { return }
+    let contents = Set(
+      try located.stripe.records(storedRows).map {
+        ContentHash.canonicalBytes(resource: $0.resource, scope: $0.scope, span: $0.span)
+      })
+    for row in rows where storedIDs.contains(view.rows.pointer(at: row).pointee.spanID) {
+      if contents.contains(try view.canonicalBytes(row)) {
         isDropped.set(row)
         droppedCount += 1
       }

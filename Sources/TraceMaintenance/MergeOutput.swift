@@ -102,7 +102,7 @@ struct MergeOutput {
   private func repeatedRows(in range: Range<Int>) throws -> Set<Int> {
     let ordered = range.sorted { (table.rows[$0].spanID, $0) < (table.rows[$1].spanID, $1) }
     var view: SpanTable.View?
-    var contents: [(row: Int, bytes: [UInt8])] = []
+    var contents: Set<[UInt8]> = []
     var repeated: Set<Int> = []
     for (place, row) in ordered.enumerated() {
       let id = table.rows[row].spanID
@@ -110,15 +110,10 @@ struct MergeOutput {
         (place == 0 || table.rows[ordered[place - 1]].spanID != id)
         && (place + 1 == ordered.count || table.rows[ordered[place + 1]].spanID != id)
       if isAlone { continue }
-      if let known = contents.first, table.rows[known.row].spanID != id { contents.removeAll() }
+      if place == 0 || table.rows[ordered[place - 1]].spanID != id { contents.removeAll() }
       let opened = view ?? table.view(rowCount: table.rowCount)
       view = opened
-      let bytes = try opened.canonicalBytes(row)
-      if contents.contains(where: { $0.bytes == bytes }) {
-        repeated.insert(row)
-      } else {
-        contents.append((row, bytes))
-      }
+      if !contents.insert(try opened.canonicalBytes(row)).inserted { repeated.insert(row) }
     }
     return repeated
   }

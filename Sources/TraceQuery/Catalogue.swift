@@ -1,5 +1,6 @@
 import TraceBytes
 import TraceColumns
+import TraceMerge
 import TraceModel
 import TraceSource
 package import TracestoreV2
@@ -147,11 +148,24 @@ package struct Catalogue {
       }
     }
     let sorted = counts.map { (text: Array($0.key.text.utf8), value: $0.key, count: $0.value) }.sorted {
-      $0.count != $1.count ? $0.count > $1.count : $0.text.lexicographicallyPrecedes($1.text)
+      if $0.count != $1.count { return $0.count > $1.count }
+      return $0.text != $1.text ? $0.text.lexicographicallyPrecedes($1.text) : Self.precedes($0.value, $1.value)
     }
     return ResultList(
       sorted.prefix(query.limit).map { AttributeValueInfo(value: $0.value, count: $0.count) },
       summary: ResultSummary(isTruncated: isCut || sorted.count > query.limit, damage: damage))
+  }
+
+  /// The order of values that have one text: by type, then by content, as maps that differ only where JSON has no words.
+  private static func precedes(_ left: AttributeValue, _ right: AttributeValue) -> Bool {
+    let types = (TracestoreV2.AttributeType(of: left), TracestoreV2.AttributeType(of: right))
+    if types.0 != types.1 { return types.0 < types.1 }
+    func content(_ value: AttributeValue) -> [UInt8] {
+      ContentHash.canonicalBytes(
+        resource: Resource(attributes: [Attribute("", value)]), scope: InstrumentationScope(),
+        span: SpanRecord(traceID: TraceID(high: 0, low: 0), spanID: SpanID(0)))
+    }
+    return content(left).lexicographicallyPrecedes(content(right))
   }
 
   /// Distinct values counted at most: a key of unique ids must not fill the memory of a listing.

@@ -27,8 +27,10 @@ extension ValueTest {
     composites = .text(utf8)
   }
 
-  /// The double that a text spells, if it spells one.
-  private static func number(_ text: String) -> Double? { nonFinite[text] ?? decimal(text) }
+  /// The double that a text spells, if it spells one. A number beyond all doubles is none of them, infinity neither.
+  private static func number(_ text: String) -> Double? {
+    nonFinite[text] ?? decimal(text).flatMap { $0.isFinite ? $0 : nil }
+  }
 
   /// The same for decimal numbers alone.
   package static func decimal(_ text: String) -> Double? { spellsNumber(Array(text.utf8)) ? Double(text) : nil }

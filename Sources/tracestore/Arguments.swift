@@ -114,7 +114,11 @@ struct AttributeArgument: ExpressibleByArgument {
   var attribute: Attribute
 
   init?(argument: String) {
-    guard let equals = argument.firstIndex(of: "="), equals > argument.startIndex else { return nil }
-    attribute = Attribute(String(argument[..<equals]), .string(String(argument[argument.index(after: equals)...])))
+    // By bytes: as a character the sign would take up a combining mark that the value begins with.
+    let bytes = argument.utf8
+    guard let equals = bytes.firstIndex(of: UInt8(ascii: "=")), equals > bytes.startIndex else { return nil }
+    let value = bytes[bytes.index(after: equals)...]
+    attribute = Attribute(
+      String(decoding: bytes[..<equals], as: UTF8.self), .string(String(decoding: value, as: UTF8.self)))
   }
 }

@@ -17,6 +17,11 @@ struct Entry {
     // A limit on file sizes is an error like a full disk, with a sentence, not a death.
     signal(SIGXFSZ, SIG_IGN)
     let arguments = Array(CommandLine.arguments.dropFirst())
+    // Text that is repaired may name another folder than was meant, and the same for two of them.
+    for place in arguments.indices where !isText(CommandLine.unsafeArgv[place + 1]) {
+      report(.usage("argument \(place + 1), \"\(arguments[place])\", is not UTF-8; give names that are"))
+    }
+    if !isText(getenv("TRACESTORE_DIR")) { report(.usage("TRACESTORE_DIR is not UTF-8; give a name that is")) }
     do {
       var command = try TracestoreCommand.parseAsRoot(arguments)
       do {
@@ -33,6 +38,10 @@ struct Entry {
     }
     StandardOutput.shared.flush()
     exit(ExitStatus.done.rawValue)
+  }
+
+  private static func isText(_ bytes: UnsafePointer<CChar>?) -> Bool {
+    bytes.map { String(validatingCString: $0) != nil } ?? true
   }
 
   /// What argument-parser throws for help, a version or a completion script also comes out of `run`.
@@ -64,7 +73,9 @@ struct Entry {
   private static func oneLine(_ message: String) -> String {
     var text = ""
     for line in message.split(separator: "\n") {
-      let item = line.drop { $0 == " " || $0 == "-" }
+      // A list begins its items with a dash, a sentence may begin with an option.
+      var item = line.drop { $0 == " " }
+      if item.hasPrefix("- ") { item = item.dropFirst(2) }
       text += (text.isEmpty ? "" : text.hasSuffix(":") || item.count == line.count ? " " : ", ") + item
     }
     guard text.contains("is invalid for") else { return text }

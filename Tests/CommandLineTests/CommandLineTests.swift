@@ -146,12 +146,33 @@ import Testing
     #expect(try program.run("search", "--limit", "1000", "--format", format).errors.isEmpty)
   }
 
+  @Test func `texts are taken by their bytes, whatever characters they make`() throws {
+    let program = try Program()
+    func group(_ id: Int, _ service: String, _ span: String) -> String {
+      #"{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"\#(service)"}}]},"scopeSpans":[{"spans":[{"traceId":"0000000000000000000000000000000\#(id)",\#(span),"startTimeUnixNano":"1000000000","endTimeUnixNano":"1000000001","attributes":[{"key":"mark","value":{"stringValue":"\#u{301}"}}]}]}]}"#
+    }
+    let groups = [(1, "caf\u{e9}"), (2, "cafe\u{301}")].flatMap { id, service in
+      [
+        group(id, "front", #""spanId":"0000000000000001","kind":3"#),
+        group(id, service, #""spanId":"0000000000000002","parentSpanId":"0000000000000001","kind":2"#),
+      ]
+    }
+    let input = "{\"resourceSpans\":[" + groups.joined(separator: ",") + "]}"
+    #expect(try program.run("import", "-", input: Data(input.utf8)).status == 0)
+    #expect(try program.run("dependencies", "--json").array(of: [String: Any].self).count == 2)
+    let links = try program.run("dependencies", "--service", "caf\u{e9}", "--json").array(of: [String: Any].self)
+    #expect(links.compactMap { $0["child"] as? String }.map { Array($0.utf8) } == [Array("caf\u{e9}".utf8)])
+    // The mark makes one character with the sign before it.
+    let found = try program.run("search", "--attribute", "mark=\u{301}", "--format", "ids", "--json").object()
+    #expect((found["traces"] as? [Any])?.count == 2)
+  }
+
   @Test func `wrong arguments are answered in one line that says how right ones look`() throws {
     let program = try Program()
     try program.run("import", program.generate(50))
     for (arguments, hint) in [
       (["--kind", "foo"], "internal, server, client"), (["--min-duration", "5"], "250us"),
-      (["--start", "2026-01-01"], "2026-01-01T08:00:00Z"),
+      (["--start", "2026-01-01"], "2026-01-01T08:00:00Z"), (["--service", ""], "--service is empty"),
     ] {
       let run = try program.start(["search"] + arguments).end()
       #expect(run.status == 2 && run.errors.contains(hint), "\(run.errors)")

@@ -46,6 +46,23 @@ import Testing
     #expect(empty.status == 0 && empty.text.contains("no calls"))
   }
 
+  @Test func `spans without a service are counted beside those of all services`() throws {
+    let program = try Program()
+    func span(_ id: Int, _ service: String?) -> String {
+      let attributes = service.map { #"[{"key":"service.name","value":{"stringValue":"\#($0)"}}]"# } ?? "[]"
+      return
+        #"{"resource":{"attributes":\#(attributes)},"scopeSpans":[{"spans":[{"traceId":"0000000000000000000000000000000\#(id)","spanId":"0000000000000001","kind":2,"startTimeUnixNano":"1000000000","endTimeUnixNano":"1000000001"}]}]}"#
+    }
+    let input = "{\"resourceSpans\":[" + [span(1, nil), span(2, "cart")].joined(separator: ",") + "]}"
+    #expect(try program.run("import", "-", input: Data(input.utf8)).status == 0)
+    let family = try program.run(
+      "metrics", "calls", "--end", "120000000000", "--lookback", "2m", "--rate-per", "1m", "--json"
+    ).object()
+    let metrics = try #require(family["metrics"] as? [[String: Any]])
+    let services = metrics.compactMap { ($0["labels"] as? [[String: String]])?.first?["value"] }
+    #expect(services.sorted() == ["", "cart"])
+  }
+
   @Test func `what is no metrics query is a usage error`() throws {
     let program = try Program()
     for arguments in [

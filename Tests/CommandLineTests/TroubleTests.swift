@@ -159,6 +159,16 @@ import Testing
     #expect(try program.spanCount() == 2000)
   }
 
+  @Test func `names that are no text are refused, and make no store of another name`() throws {
+    let program = try Program()
+    let more = "set -- \"$@\" --store \"\(program.path("odd"))$(printf '\\377')\""
+    expectSentence(try program.run("import", Program.fixture("otlp/shop-morning.otlp"), after: more), 2, "UTF-8")
+    let variable = "export TRACESTORE_DIR=\"\(program.path("odd"))$(printf '\\376')\""
+    expectSentence(try program.run("services", after: variable), 2, "TRACESTORE_DIR", "UTF-8")
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: program.folder.path).allSatisfy { !$0.hasPrefix("odd") })
+  }
+
   @Test func `a disk without room is status 3, what was counted is stored, and room heals it`() throws {
     let calm = try Program()
     let traffic = try calm.generate(3000)
@@ -172,6 +182,9 @@ import Testing
       #expect(run.errors.hasPrefix("tracestore: cannot write ") && run.errors.split(separator: "\n").count == 1)
       let error = try #require(run.object()["error"] as? [String: Any])
       #expect(error["code"] as? String == "diskFull")
+      // The place is one of the file that could not be written, not of the input.
+      let place = run.errors.split(separator: "at byte ").dropFirst().first?.prefix { $0.isNumber }
+      #expect(place.flatMap { Int($0) } ?? 0 <= blocks * 1024, "\(run.errors)")
       let stored = try #require(run.object()["spans"] as? Int)
       #expect(stored < 3000 && stored.isMultiple(of: 512))
       #expect(try program.storedSpanCount() == stored)

@@ -55,6 +55,23 @@ import TracestoreV2
     #expect(Self.critical(times) == [1: 30, 2: 20, 3: 10])
   }
 
+  @Test(.timeLimit(.minutes(1))) func `many spans that share an id find their parents in time`() {
+    let count = 60_000 as UInt64
+    let kinds: [SpanKind] = [.internal, .client, .server]
+    let spans = (0..<count).map { index in
+      var found = Self.span(1 + index % 2, parent: 2 - index % 2, index, index + 10, kinds[Int(index % 3)])
+      found.span.name = "op"
+      return found
+    }
+    let forest = TraceForest(spans)
+    #expect(forest.parents.count == spans.count)
+    // The first client half of each id stands behind the servers that share it.
+    let halves = [1, 4]
+    for index in forest.spans.indices where forest.spans[index].span.kind == .server {
+      #expect(forest.parents[index] == halves[(index % 2 == 1) ? 0 : 1])
+    }
+  }
+
   @Test func `spans as long as time itself have their times`() {
     let most = UInt64.max
     let middle = UInt64(1) << 62

@@ -42,4 +42,51 @@ import TracestoreTesting
     }
     try await store.close()
   }
+
+  @Test(arguments: [false, true]) func `a number beyond all doubles is not infinity`(_ isSealed: Bool) async throws {
+    let store = try await TraceStore.inMemory()
+    let span = SpanRecord(
+      traceID: TraceID(high: 1, low: 1), spanID: SpanID(1), start: Timestamp(nanoseconds: 1),
+      end: Timestamp(nanoseconds: 2), attributes: [Attribute("x", .double(.infinity))])
+    _ = try await store.writeTraces(
+      TraceData(resourceSpans: [ResourceSpans(resource: Resource(), scopeSpans: [ScopeSpans(spans: [span])])]))
+    if isSealed { try await store.seal() }
+    for (text, count) in [("1e400", 0), ("Infinity", 1), ("1e308", 0)] {
+      let query = TraceQuery(attributes: [Attribute("x", .string(text))])
+      #expect(try await store.findTraceIDs(query).collect().elements.count == count, "\(text)")
+      #expect(AttributeCondition.matches(.string(text), stored: .double(.infinity)) == (count == 1), "\(text)")
+    }
+    try await store.close()
+  }
+
+  @Test(arguments: [false, true]) func `values that have one text are listed in one order`(_ isSealed: Bool)
+    async throws
+  {
+    let store = try await TraceStore.inMemory()
+    let reference = ReferenceStore()
+    let values: [AttributeValue] = [
+      "1", 1, .double(1), "true", true, "", .empty, .bytes([]), .bytes([1]), "AQ==", "[]", .array([]), "{}", .map([]),
+      "NaN", .double(.nan), .double(Double(nan: 7, signaling: false)), .array([.empty]),
+    ]
+    let spans = values.enumerated().map { number, value in
+      SpanRecord(
+        traceID: TraceID(high: 1, low: 1), spanID: SpanID(UInt64(number + 1)), start: Timestamp(nanoseconds: 1),
+        end: Timestamp(nanoseconds: 2), attributes: [Attribute("k", value)])
+    }
+    let data = TraceData(resourceSpans: [
+      ResourceSpans(resource: Resource(), scopeSpans: [ScopeSpans(spans: spans)])
+    ])
+    _ = try await store.writeTraces(data)
+    _ = try await reference.writeTraces(data)
+    if isSealed { try await store.seal() }
+    let query = AttributeValueQuery(key: "k", limit: 100)
+    let types = try await store.getAttributeValues(query).collect().elements.map {
+      $0.value.text + " " + AttributeType(of: $0.value).rawValue
+    }
+    let expected = try await reference.getAttributeValues(query).collect().elements.map {
+      $0.value.text + " " + AttributeType(of: $0.value).rawValue
+    }
+    #expect(types == expected)
+    try await store.close()
+  }
 }

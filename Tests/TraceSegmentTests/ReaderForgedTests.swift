@@ -261,6 +261,52 @@ import TraceSource
     #expect(throws: TracestoreError.self) { try stripe.records([0]) }
   }
 
+  @Test func `a deep check finds a filter over texts that does not know a value, wherever the value stands`() throws {
+    let text = "only.here"
+    let attribute = [Attribute("k", .string(text))]
+    for place in 0..<6 {
+      var span = SpanRecord(traceID: TraceID(high: 0, low: 1), spanID: SpanID(1))
+      var (resource, scope) = (Resource(), InstrumentationScope())
+      switch place {
+      case 0: span.attributes = attribute
+      case 1: span.attributes = [Attribute("k", .bytes(Array(text.utf8)))]
+      case 2: span.events = [SpanEvent(attributes: attribute)]
+      case 3: span.links = [SpanLink(attributes: attribute)]
+      case 4: resource.attributes = attribute
+      default: scope.attributes = attribute
+      }
+      let honest = try SegmentFixture([PlacedSpan(resource, scope, span)]).bytes
+      #expect(try SegmentFixture.open(bytes: honest).verify(deep: true).damages.isEmpty)
+      let section = try #require(try footer(of: honest).section(.textFilter))
+      let range = Int(section.offset)..<Int(section.offset + section.byteCount)
+      // A filter of the same size over as many other texts: the count stands behind three bytes.
+      let count = UInt64(honest[range.lowerBound + 3])
+      var found: [UInt8]?
+      for seed in 1...64 as ClosedRange<UInt64> where found == nil {
+        guard let filter = FuseFilter((1...count).map { seed << 32 | $0 }, width: .four) else { continue }
+        var writer = ByteWriter()
+        filter.encode(into: &writer)
+        // One in sixteen knows the text by mistake.
+        let isKnown = try writer.bytes.withUnsafeBytes {
+          try FilterBlock($0).contains(FilterHash.hash(Array(text.utf8)))
+        }
+        if !isKnown, writer.count == range.count { found = writer.bytes }
+      }
+      let forged = try #require(found)
+      var bytes = honest
+      bytes.replaceSubrange(range, with: forged)
+      bytes = try forging(bytes) { footer in
+        for index in footer.sections.indices where footer.sections[index].kind == SectionKind.textFilter.rawValue {
+          footer.sections[index].hash = Hash128(of: forged)
+        }
+      }
+      let segment = try SegmentFixture.open(bytes: bytes)
+      #expect(segment.verify(deep: false).damages.isEmpty, "place \(place)")
+      let damages = segment.verify(deep: true).damages
+      #expect(damages.count == 1 && damages[0].what.contains("is not in it"), "place \(place): \(damages)")
+    }
+  }
+
   private func footer(of bytes: [UInt8]) throws -> SegmentFooter {
     let end = bytes.count - SegmentFormat.trailerByteCount
     let trailer = try bytes[end...].withUnsafeBytes { try SegmentTrailer($0, fileByteCount: UInt64(bytes.count)) }
@@ -272,11 +318,18 @@ import TraceSource
   /// A segment of one span whose footer says something else about it, under the right checksums.
   private func forgingTotals(_ change: (inout SegmentTotals) -> Void) throws -> [UInt8] {
     let span = SpanRecord(traceID: TraceID(high: 0, low: 1), spanID: SpanID(1))
-    var bytes = try SegmentFixture([PlacedSpan(Resource(), InstrumentationScope(), span)]).bytes
+    return try forging(SegmentFixture([PlacedSpan(Resource(), InstrumentationScope(), span)]).bytes) {
+      change(&$0.totals)
+    }
+  }
+
+  /// A segment with another footer, under the right checksums.
+  private func forging(_ segment: [UInt8], _ change: (inout SegmentFooter) -> Void) throws -> [UInt8] {
+    var bytes = segment
     let end = bytes.count - SegmentFormat.trailerByteCount
     let trailer = try bytes[end...].withUnsafeBytes { try SegmentTrailer($0, fileByteCount: UInt64(bytes.count)) }
     var footer = try footer(of: bytes)
-    change(&footer.totals)
+    change(&footer)
     var writer = ByteWriter()
     footer.encode(into: &writer)
     SegmentTrailer(

@@ -53,7 +53,7 @@ public enum AttributeCondition {
       guard isNumber(text) else { return false }
       if let exact = Int64(text) { return exact == number }
       return Double(text).flatMap { Int64(exactly: $0) } == number
-    case .double(let number): return isNumber(text) && Double(text) == number
+    case .double(let number): return isNumber(text) && number.isFinite && Double(text) == number
     default: return false
     }
   }

@@ -31,8 +31,9 @@ struct DependenciesCommand: AsyncParsableCommand {
           start: start?.time ?? .zero, end: end?.time ?? .maximum, includesSelfCalls: includesSelfCalls))
     }
     if let service {
-      graph.links.removeAll { $0.parent != service && $0.child != service }
-      graph.unpaired.removeAll { $0.service != service }
+      func isService(_ name: String) -> Bool { name.utf8.elementsEqual(service.utf8) }
+      graph.links.removeAll { !isService($0.parent) && !isService($0.child) }
+      graph.unpaired.removeAll { !isService($0.service) }
     }
     switch (unpaired, output.json) {
     case (false, true): writeArray(graph.links.map(\.json))

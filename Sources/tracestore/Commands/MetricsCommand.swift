@@ -80,11 +80,10 @@ struct MetricsCommand: AsyncParsableCommand {
     try reportDamage(family.summary)
   }
 
-  /// Those that are named, or all; one without a name where there are none at all.
+  /// Those that are named, or all: spans without a service are one without a name.
   private func services(of store: TraceStore) async throws -> [String] {
     if !service.isEmpty || byOperation || !group.isEmpty { return service }
-    let all = try await store.getServices()
-    return all.isEmpty ? [""] : Array(all)
+    return [""] + Array(try await store.getServices())
   }
 
   private func family(_ query: MetricsQuery, of store: TraceStore) async throws -> MetricFamily {

@@ -143,7 +143,7 @@ struct WatchCommand: AsyncParsableCommand {
   private func write(_ live: LiveFigures, minute: UInt64) {
     let marks = live.marks(inMinute: minute)
     for (service, cell) in live.cells(ofMinute: minute) {
-      let own = marks.filter { $0.service == service }
+      let own = marks.filter { $0.service.utf8.elementsEqual(service.utf8) }
       guard !output.json else {
         line(
           "figures",

@@ -114,7 +114,8 @@ final class Importer {
     case .failure(var error):
       // One reason to end is enough; what follows has not been stored either.
       guard !queue.isEnded else { return }
-      if var known = error as? TracestoreError {
+      // An error with a path is the store's, and its place stands in that file.
+      if var known = error as? TracestoreError, known.path == nil {
         // The bytes of a request that was made from a document stand in no file.
         known.offset = done.places == nil ? done.offset &+ (known.offset ?? 0) : done.offset
         error = known
