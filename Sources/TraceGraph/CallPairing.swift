@@ -36,8 +36,10 @@ package struct CallPairing {
   private static let underWay: Int32 = -3
   /// Up to here ids are looked for by walking over the spans.
   private static let walkedCount = 8
-  /// Up to here they stand in a table: many spans that share an id are in the way of all others there.
+  /// Up to here they stand in a table.
   private static let tabledCount = 1024
+  /// More spans that share an id are in the way of all others in a table.
+  private static let sharedCount = 16
 
   package init() {}
 
@@ -99,7 +101,7 @@ package struct CallPairing {
       marks[index] = []
     }
     look = count <= Self.walkedCount ? .walk : count <= Self.tabledCount ? .table : .search
-    if look == .table { fillTable(spans) }
+    if look == .table, !fillTable(spans) { look = .search }
     guard look == .search else { return }
     byID.removeAll(keepingCapacity: true)
     for index in 0..<count { byID.append((spans[index].spanID, Int32(truncatingIfNeeded: index))) }
@@ -108,7 +110,8 @@ package struct CallPairing {
     for _ in 0..<count { bests.append((Self.unknown, Self.unknown)) }
   }
 
-  private mutating func fillTable(_ spans: UnsafeBufferPointer<CallSpan>) {
+  /// False when it gave up, because too many spans share an id.
+  private mutating func fillTable(_ spans: UnsafeBufferPointer<CallSpan>) -> Bool {
     var size = 32
     while size < 2 * spans.count { size *= 2 }
     tableMask = size - 1
@@ -116,9 +119,15 @@ package struct CallPairing {
     for slot in 0..<size { table[slot] = Self.none }
     for index in spans.indices {
       var slot = slot(spans[index].spanID)
-      while table[slot] >= 0 { slot = (slot &+ 1) & tableMask }
+      var sharedCount = 0
+      while table[slot] >= 0 {
+        if spans[Int(table[slot])].spanID == spans[index].spanID { sharedCount &+= 1 }
+        slot = (slot &+ 1) & tableMask
+      }
+      if sharedCount > Self.sharedCount { return false }
       table[slot] = Int32(truncatingIfNeeded: index)
     }
+    return true
   }
 
   @inline(__always)

@@ -39,7 +39,6 @@ extension TraceSearch {
   func candidates(
     of source: any SpanSource, _ report: inout SearchReport, _ damage: inout DamageReport
   ) -> [any SpanStripe] {
-    if query.options.isExplained { report.consideredStripeCount += source.stripeCount }
     func isAbove(_ bounds: StripeBounds) -> Bool {
       guard let cursor, query.order != .traceID else { return false }
       return worstRank(bounds) > cursor.rank
@@ -49,12 +48,19 @@ extension TraceSearch {
       stripes = damage.collect { try source.rows(of: trace).map(\.stripe) } ?? source.stripes
       stripes.removeAll { isAbove($0.bounds) }
     } else {
-      // A stripe whose index is damaged is read anyway: the index can only spare work.
-      stripes =
-        damage.collect { try source.candidates(predicate, needing: neededTexts, where: { !isAbove($0) }) }
-        ?? source.stripes.filter { !isAbove($0.bounds) }
+      let candidates = damage.collect {
+        try source.candidates(predicate, needing: neededTexts, where: { !isAbove($0) })
+      }
+      guard let candidates else {
+        // A stripe whose index is damaged is read anyway: the index can only spare work.
+        let all = source.stripes
+        stripes = all.filter { !isAbove($0.bounds) }
+        report.consider(stripes, of: all.count)
+        return stripes
+      }
+      stripes = candidates
     }
-    report.candidateCount += stripes.count
+    report.consider(stripes, of: query.options.isExplained ? source.stripeCount : 0)
     return stripes
   }
 }

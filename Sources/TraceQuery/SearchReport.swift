@@ -6,9 +6,9 @@ import TraceSource
 /// counts in a copy, and keeps that when all went well.
 struct SearchReport {
   /// Stripes of the sources that were asked for candidates.
-  var consideredStripeCount = 0
+  private var consideredStripeCount = 0
   /// Stripes whose index does not rule them out.
-  var candidateCount = 0
+  private var candidateCount = 0
   private(set) var scannedStripeCount = 0
   private(set) var scannedRowCount = 0
   private(set) var uncachedByteCount: UInt64 = 0
@@ -22,6 +22,14 @@ struct SearchReport {
   struct PartCounts {
     var rowsIn = 0
     var rowsOut = 0
+  }
+
+  /// - Parameters:
+  ///   - candidates: those that are left.
+  ///   - stripeCount: of the source.
+  mutating func consider(_ candidates: [any SpanStripe], of stripeCount: Int) {
+    consideredStripeCount += stripeCount
+    candidateCount += candidates.count
   }
 
   mutating func scan(_ stripe: any SpanStripe) {

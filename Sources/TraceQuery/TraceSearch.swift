@@ -10,7 +10,7 @@ package struct TraceSearch: Sendable {
   let query: TraceQuery
   let predicate: SpanPredicate
   /// Of the predicate: every segment is asked for them.
-  let neededTexts: [[UInt64]]
+  let neededTexts: NeededTexts
   let snapshot: QuerySnapshot
   let cursor: PageCursor?
   /// Says what the predicate does, when the query asks for an explanation.

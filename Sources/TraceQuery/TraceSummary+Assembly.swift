@@ -12,7 +12,7 @@ extension FoundTrace {
     _ trace: TraceID, around row: FoundRow? = nil, in snapshot: QuerySnapshot, damage: inout [String]
   ) -> FoundTrace? {
     // What is damaged is told by the rows.
-    if let row, let known = try? known(trace, around: row, in: snapshot) { return known }
+    if let row, let whole = try? whole(trace, around: row, in: snapshot) { return whole }
     var report = DamageReport()
     defer { damage += report.messages.filter { !damage.contains($0) } }
     var found: FoundTrace?
@@ -37,19 +37,18 @@ extension FoundTrace {
 
 extension FoundTrace {
   /// A trace that stands whole in one place, which knows its bounds; nil where its rows have to be looked at.
-  private static func known(
+  private static func whole(
     _ trace: TraceID, around row: FoundRow, in snapshot: QuerySnapshot
   ) throws -> FoundTrace? {
-    for (place, source) in snapshot.recordSources.enumerated() {
-      guard let bounds = try source.timeBounds(of: trace, around: row) else { continue }
-      for (other, source) in snapshot.recordSources.enumerated() where other != place {
-        guard try source.rows(of: trace, for: .fields).isEmpty else { return nil }
-      }
-      return FoundTrace(
-        traceID: trace, start: Timestamp(nanoseconds: bounds.minimumStart),
-        end: Timestamp(nanoseconds: bounds.maximumEnd))
+    guard let place = snapshot.recordSources.firstIndex(where: { $0.knowsBounds(around: row) }) else { return nil }
+    // Bounds may have to be made of the whole stripe: the others come first.
+    for (other, source) in snapshot.recordSources.enumerated() where other != place {
+      guard try source.rows(of: trace, for: .fields).isEmpty else { return nil }
     }
-    return nil
+    return try snapshot.recordSources[place].timeBounds(of: trace, around: row).map {
+      FoundTrace(
+        traceID: trace, start: Timestamp(nanoseconds: $0.minimumStart), end: Timestamp(nanoseconds: $0.maximumEnd))
+    }
   }
 }
 

@@ -32,7 +32,7 @@ package final class OverlaidSource: SpanSource {
   }
 
   package func candidates(
-    _ predicate: SpanPredicate, needing texts: [[UInt64]], where isOpen: (StripeBounds) -> Bool
+    _ predicate: SpanPredicate, needing texts: NeededTexts, where isOpen: (StripeBounds) -> Bool
   ) throws -> [any SpanStripe] {
     try source.candidates(predicate, needing: texts, where: isOpen).compactMap { stripe in
       guard let own = overlaid(stripe) else { return stripe }

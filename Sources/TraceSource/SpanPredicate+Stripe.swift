@@ -25,20 +25,13 @@ extension SpanPredicate {
     }
   }
 
-  /// Lists of hashes of attribute values, without one of each of which no row passes.
-  package var neededTexts: [[UInt64]] {
+  /// What values rows need to pass.
+  package var neededTexts: NeededTexts {
     switch self {
-    case .leaf(.attribute(_, _, let test)): return test.textHashes.map { [$0] } ?? []
-    case .all(let parts): return parts.flatMap(\.neededTexts)
-    case .any(let parts):
-      // Mostly one value at several levels.
-      var hashes: Set<UInt64> = []
-      for part in parts {
-        guard let needed = part.neededTexts.first else { return [] }
-        hashes.formUnion(needed)
-      }
-      return [Array(hashes)]
-    case .leaf, .not: return []
+    case .leaf(.attribute(_, _, let test)): test.textHashes.map { .oneOf(Set($0)) } ?? .nothing
+    case .all(let parts): .all(of: parts.map(\.neededTexts))
+    case .any(let parts): .any(of: parts.map(\.neededTexts))
+    case .leaf, .not: .nothing
     }
   }
 

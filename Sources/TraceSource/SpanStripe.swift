@@ -26,7 +26,7 @@ package protocol SpanSource: AnyObject, Sendable {
   ///   - texts: `neededTexts` of the predicate, which a search works out once.
   ///   - isOpen: whether stripes of such bounds are wanted at all; true of bounds that hold others that it is true of.
   func candidates(
-    _ predicate: SpanPredicate, needing texts: [[UInt64]], where isOpen: (StripeBounds) -> Bool
+    _ predicate: SpanPredicate, needing texts: NeededTexts, where isOpen: (StripeBounds) -> Bool
   ) throws -> [any SpanStripe]
 
   /// The rows of a trace, by stripe. Costs a probe of a resident filter when the trace is not here.
@@ -37,6 +37,9 @@ package protocol SpanSource: AnyObject, Sendable {
 
   /// The same when one of its rows is known; nil when that does not say where the others stand.
   func rows(of trace: TraceID, around row: FoundRow) throws -> [LocatedRows]?
+
+  /// Whether a row stands here, in a place that may know from when to when its trace lasts.
+  func knowsBounds(around row: FoundRow) -> Bool
 
   /// From when to when a trace lasts one of whose rows is known, when all its records here are final; nil when that is not
   /// known without looking at them.
@@ -94,6 +97,8 @@ package enum RowUse: Sendable {
 extension SpanSource {
   package var stripeCount: Int { stripes.count }
 
+  package func knowsBounds(around row: FoundRow) -> Bool { false }
+
   package func timeBounds(
     of trace: TraceID, around row: FoundRow
   ) throws -> (minimumStart: UInt64, maximumEnd: UInt64)? { nil }
@@ -107,7 +112,7 @@ extension SpanSource {
   }
 
   package func candidates(
-    _ predicate: SpanPredicate, needing texts: [[UInt64]], where isOpen: (StripeBounds) -> Bool
+    _ predicate: SpanPredicate, needing texts: NeededTexts, where isOpen: (StripeBounds) -> Bool
   ) throws -> [any SpanStripe] {
     let stripes = stripes
     let mayMatch = try predicate.stripes(of: self, among: stripes.map { isOpen($0.bounds) })

@@ -45,7 +45,11 @@ struct RowMaskTests {
       #expect(difference.rows == left.subtracting(right).sorted(), "seed \(seed)")
       for row in 0..<count {
         #expect(difference[row] == (left.contains(row) && !right.contains(row)))
-        #expect(difference.firstSet(from: row) == left.subtracting(right).filter { $0 >= row }.min())
+        let first = left.subtracting(right).filter { $0 >= row }.min()
+        #expect(difference.firstSet(from: row) == first)
+        for length in [0, 1, 62, 63, 64, 65, 127, 128, 129, 400] {
+          #expect(difference.hasSet(in: row..<(row + length)) == (first.map { $0 < row + length } ?? false))
+        }
       }
     }
   }

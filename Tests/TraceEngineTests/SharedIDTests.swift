@@ -42,8 +42,8 @@ import TracestoreTesting
     try await store.close()
   }
 
-  @Test(.timeLimit(.minutes(1))) func `calls are paired in time, however many spans share an id`() async throws {
-    let count = 60_000
+  @Test(.timeLimit(.minutes(1)), arguments: [8, 9, 16, 17, 18, 500, 60_000])
+  func `calls are paired in time, however many spans share an id`(count: Int) async throws {
     let store = try await TraceStore.inMemory()
     for (service, id, parent, kind) in [("front", 1, nil, .client), ("back", 2, 1, .server)]
       as [(String, UInt64, UInt64?, SpanKind)]

@@ -103,6 +103,56 @@ import TracestoreV2
     #expect(fixture.files.snapshot().total().readCount == 0)
   }
 
+  @Test func `texts that are needed together are looked for together, in whatever form they are asked for`() throws {
+    let fixture = try SegmentFixture(records(600), options: SegmentOptions(stripeRowCount: 40))
+    func leaf(_ text: String) -> SpanPredicate { .leaf(equals(text)) }
+    let (here, there) = (leaf("user-0-0"), leaf(records(600)[1].span.attributes[0].value.text))
+    let readOnceCount = try (0..<64).count { number in
+      let (nobody, noone) = (leaf("nobody \(number)"), leaf("no one \(number)"))
+      let segment = try fixture.open()
+      fixture.files.reset()
+      #expect(try segment.candidates(.any([.all([here, nobody]), .all([there, noone])])) { _ in true }.isEmpty)
+      return fixture.files.snapshot().total().readCount == 1
+    }
+    // Two of 16 pairs come by by mistake.
+    #expect((46...63).contains(readOnceCount))
+    let segment = try fixture.open()
+    for predicate in [
+      .any([.all([here, leaf("nobody")]), here]), .any([here, .leaf(.name([1])), .not(leaf("nobody"))]),
+      .all([here, .any([leaf("nobody"), .all([here, .not(leaf("nobody"))])])]),
+    ] as [SpanPredicate] {
+      #expect(try !segment.candidates(predicate) { _ in true }.isEmpty, "\(predicate)")
+    }
+  }
+
+  @Test func `needed texts rule out what their predicate rules out`() {
+    let seed = UInt64.random(in: 0...UInt64.max)
+    var random = SeededRandom(seed: seed)
+    /// A tree of leaves, and what it comes to where some texts are there; nothing is known of half of the leaves.
+    func tree(_ depth: Int) -> (SpanPredicate, (Set<String>) -> Bool) {
+      let parts = depth == 0 ? [] : (0..<(1 + random.below(3))).map { _ in tree(depth - 1) }
+      switch depth == 0 ? random.below(2) : 2 + random.below(3) {
+      case 0: return (.leaf(.kind([1])), { _ in true })
+      case 1:
+        let text = "\(random.below(6))"
+        return (.leaf(equals(text)), { $0.contains(text) })
+      case 2: return (.not(parts[0].0), { _ in true })
+      case 3: return (.all(parts.map(\.0)), { texts in parts.allSatisfy { $0.1(texts) } })
+      default: return (.any(parts.map(\.0)), { texts in parts.contains { $0.1(texts) } })
+      }
+    }
+    func hash(_ text: String) -> UInt64? { ValueTest(exactly: .string(text)).textHashes?.first }
+    for _ in 0..<300 {
+      let (predicate, isMet) = tree(random.below(4))
+      let needed = predicate.neededTexts
+      for bits in 0..<64 {
+        let texts = Set((0..<6).filter { bits >> $0 & 1 == 1 }.map { "\($0)" })
+        let hashes = Set(texts.compactMap(hash))
+        #expect(needed.areMet(hashes.contains) == isMet(texts), "seed \(seed), \(predicate), \(texts)")
+      }
+    }
+  }
+
   @Test func `a text is looked for at every level and in every form`() throws {
     var record = records(1)[0]
     record.resource.attributes += [Attribute("host", .string("resource text")), Attribute("raw", .bytes([1, 2, 3]))]

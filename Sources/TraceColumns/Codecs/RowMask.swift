@@ -131,8 +131,13 @@ public struct RowMask: Hashable, Sendable {
 
   /// Whether any row of a range inside the mask is set.
   package func hasSet(in range: Range<Int>) -> Bool {
-    guard let row = firstSet(from: range.lowerBound) else { return false }
-    return row < range.upperBound
+    let end = min(range.upperBound, count)
+    guard range.lowerBound < end else { return false }
+    let (first, last) = (range.lowerBound >> 6, (end &- 1) >> 6)
+    let head = UInt64.max << UInt64(range.lowerBound & 63)
+    let tail = UInt64.max >> UInt64(63 &- (end &- 1) & 63)
+    if first == last { return words[first] & head & tail != 0 }
+    return words[first] & head != 0 || words[(first &+ 1)..<last].contains { $0 != 0 } || words[last] & tail != 0
   }
 
   /// The last row inside.

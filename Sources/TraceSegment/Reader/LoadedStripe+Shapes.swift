@@ -41,7 +41,8 @@ extension LoadedStripe {
   }
 }
 
-/// How many values of a catalogue entry stand before each page of elements, then how many there are.
+/// For each catalogue entry that was asked for, how many of its values stand before each page of elements, then how many
+/// there are.
 ///
 /// The way from a value to its element leads through the shapes of all elements before it. With this it leads through
 /// those of its page. Making it takes as long as going the whole way, and it takes little memory where the shapes take much:
@@ -49,15 +50,18 @@ extension LoadedStripe {
 final class ElementPages: CachedBlock {
   static let passCount = 8
 
-  let prefix: [UInt32]
+  private let prefixes = Mutex<[UInt32: [UInt32]]>([:])
 
-  var residentByteCount: Int { prefix.count * 4 + 64 }
+  var residentByteCount: Int { prefixes.withLock { $0.values.reduce(256) { $0 + $1.count * 4 + 96 } } }
 
-  init(_ prefix: [UInt32]) { self.prefix = prefix }
+  func prefix(of entry: UInt32) -> [UInt32]? { prefixes.withLock { $0[entry] } }
+
+  func keep(_ prefix: [UInt32], of entry: UInt32) { prefixes.withLock { $0[entry] = prefix } }
 }
 
 extension LoadedStripe {
-  func elementPages(of entry: UInt32, _ level: ColumnLevel, _ scratch: ReadScratch) throws -> ElementPages {
+  /// What `ElementPages` keeps of an entry.
+  func pagePrefix(of entry: UInt32, _ level: ColumnLevel, _ scratch: ReadScratch) throws -> [UInt32] {
     let column = try shapeColumn(level)
     var prefix: [UInt32] = []
     var valueCount = 0
@@ -75,15 +79,16 @@ extension LoadedStripe {
       throw place(ChunkID.shapes).damage("its shapes have more values than a column may hold")
     }
     prefix.append(UInt32(valueCount))
-    return ElementPages(prefix)
+    return prefix
   }
 
   /// As `forEachElement(of:_:at:in:_:_:)`, for values in few pages of elements: only these pages are looked at.
+  ///
+  /// - Parameter prefix: as `pagePrefix` made it.
   func forEachElement(
-    of entry: UInt32, _ level: ColumnLevel, at indices: RowMask, in range: Range<Int>, by pages: ElementPages,
+    of entry: UInt32, _ level: ColumnLevel, at indices: RowMask, in range: Range<Int>, by prefix: [UInt32],
     _ scratch: ReadScratch, _ body: (Int) -> Void
   ) throws {
-    let prefix = pages.prefix
     let total = Int(prefix[prefix.count - 1])
     guard total == indices.count else {
       throw place(ChunkID.attribute(entry)).damage("\(total) values are due and \(indices.count) are there")

@@ -116,10 +116,10 @@ final class TraceStarts: CachedBlock {
 
   init(_ distances: [UInt32]) { self.distances = distances }
 
-  /// Nil for a trace without rows, or one that does not start near its base, as all should.
+  /// Nil for a trace without rows, for one that does not start near its base, as all should, and where nothing is known.
   subscript(ordinal: Int) -> UInt64? {
-    let distance = distances[ordinal]
-    return distance == .max ? nil : UInt64(distance)
+    guard ordinal < distances.count, distances[ordinal] < .max else { return nil }
+    return UInt64(distances[ordinal])
   }
 }
 

@@ -3,7 +3,7 @@ package import TraceSource
 // The stripes that a search has to look at: what is known of the whole segment comes before what is known of each.
 extension Segment {
   package func candidates(
-    _ predicate: SpanPredicate, needing texts: [[UInt64]], where isOpen: (StripeBounds) -> Bool
+    _ predicate: SpanPredicate, needing texts: NeededTexts, where isOpen: (StripeBounds) -> Bool
   ) throws -> [any SpanStripe] {
     // What the footer says costs no section.
     guard isOpen(bounds), predicate.mayMatch(bounds) else { return [] }
@@ -33,12 +33,11 @@ extension Segment {
 }
 
 extension SegmentCore {
-  /// False when of one of the lists no text is a value of any attribute of the segment.
-  ///
-  /// - Parameter texts: hashes of texts.
-  func mayHold(_ texts: [[UInt64]]) throws -> Bool {
-    guard !texts.isEmpty, let filter = try textFilter() else { return true }
-    return texts.allSatisfy { hashes in hashes.contains { filter.contains($0) } }
+  /// False when no row passes, for want of texts that are values of an attribute of the segment.
+  func mayHold(_ texts: NeededTexts) throws -> Bool {
+    if case .nothing = texts { return true }
+    guard let filter = try textFilter() else { return true }
+    return texts.areMet { filter.contains($0) }
   }
 
   /// Nil when the segment has none: then nothing is known.

@@ -195,10 +195,14 @@ package final class Segment: SpanSource {
     return try [LocatedRows(stripe: stripe, rows: rows)] + partialRows(of: trace)
   }
 
+  package func knowsBounds(around row: FoundRow) -> Bool {
+    totals.partialCount == 0 && (row.stripe as? SegmentStripe)?.core === core
+  }
+
   package func timeBounds(
     of trace: TraceID, around row: FoundRow
   ) throws -> (minimumStart: UInt64, maximumEnd: UInt64)? {
-    guard totals.partialCount == 0, let stripe = row.stripe as? SegmentStripe, stripe.core === core else { return nil }
+    guard knowsBounds(around: row), let stripe = row.stripe as? SegmentStripe else { return nil }
     return try stripe.timeBounds(ofWholeTrace: trace, around: row.row)
   }
 

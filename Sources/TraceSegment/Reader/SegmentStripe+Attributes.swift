@@ -43,8 +43,16 @@ extension SegmentStripe {
   /// the memory of several columns.
   private static let pagesByHit = 4
 
-  private func elementPagesKey(_ entry: UInt32) -> BlockCache.Key {
-    BlockCache.Key(fileNumber: core.number, offset: summary.offset + 5, variant: UInt64(entry))
+  private func pagePrefix(
+    of entry: UInt32, _ level: ColumnLevel, _ loaded: LoadedStripe, _ scratch: ReadScratch
+  ) throws -> [UInt32] {
+    let key = BlockCache.Key(fileNumber: core.number, offset: summary.offset + 5)
+    let pages = core.cache.block(key) { ElementPages() }
+    if let prefix = pages.prefix(of: entry) { return prefix }
+    let prefix = try loaded.pagePrefix(of: entry, level, scratch)
+    pages.keep(prefix, of: entry)
+    core.cache.recount(key)
+    return prefix
   }
 
   private func forEachElement(
@@ -62,8 +70,8 @@ extension SegmentStripe {
       let hitCount = known.setCount
       if hitCount == 0 { return }
       if hitCount <= max(1, loaded.elementCount(level) / (ReadScratch.pageValueCount * Self.pagesByHit)) {
-        let pages = try core.cache.block(elementPagesKey(code)) { try loaded.elementPages(of: code, level, scratch) }
-        return try loaded.forEachElement(of: code, level, at: known, in: range, by: pages, scratch, body)
+        let prefix = try pagePrefix(of: code, level, loaded, scratch)
+        return try loaded.forEachElement(of: code, level, at: known, in: range, by: prefix, scratch, body)
       }
       if loaded.takeFirstPass() {
         return try loaded.forEachElement(of: code, level, at: known, in: range, scratch, body)

@@ -152,7 +152,9 @@ package final class SegmentStripe: SpanStripe {
       let flags = try loaded.integers(ChunkID.traceFlags, count: loaded.head.traceCount).value(at: ordinal)
       guard flags == 0, try loaded.traceID(ordinal) == trace else { return nil }
       let key = BlockCache.Key(fileNumber: core.number, offset: summary.offset + 4)
-      let starts = try core.cache.block(key) { try loaded.traceStarts(scratch) }
+      // Of a damaged stripe nothing is known, and it is not read anew for each of its traces: whoever looks at the rows
+      // instead is told of the damage.
+      let starts = core.cache.block(key) { (try? loaded.traceStarts(scratch)) ?? TraceStarts([]) }
       guard let distance = starts[ordinal] else { return nil }
       let base = try times.bases.value(at: ordinal)
       let endOffset = try loaded.integers(ChunkID.traceEnd, count: loaded.head.traceCount).value(at: ordinal)

@@ -6,7 +6,7 @@ final class StripeShapes: StripePart {
   private let lists: SlotLists
 
   var count: Int { lists.count }
-  var residentByteCount: Int { lists.firstSlots.count * 8 + lists.slots.count * 4 }
+  var residentByteCount: Int { lists.firstSlots.capacity * 8 + lists.slots.capacity * 4 }
 
   init(_ lists: SlotLists) { self.lists = lists }
 
