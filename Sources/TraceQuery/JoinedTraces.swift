@@ -125,27 +125,64 @@ struct FoundProducer: Sendable {
   }
 }
 
+/// The producer spans of some traces, by what links say of them; 28 bytes each.
+struct ProducerTable: Sendable {
+  /// Ascending.
+  private var targets: [LinkTarget] = []
+  /// Places of their names.
+  private var services: [UInt32] = []
+  private let names: [[UInt8]]
+
+  /// - Parameter producers: of traces that stand nowhere else, so that of spans which share their ids the first is known.
+  init(_ producers: [(target: LinkTarget, producer: FoundProducer)]) {
+    targets.reserveCapacity(producers.count)
+    services.reserveCapacity(producers.count)
+    var names = NameTable()
+    let ordered = producers.sorted {
+      $0.target == $1.target ? $0.producer.precedes($1.producer) : Self.precedes($0.target, $1.target)
+    }
+    for (target, producer) in ordered where targets.last != target {
+      targets.append(target)
+      services.append(names.code(of: producer.service))
+    }
+    self.names = names.names
+  }
+
+  var byteCount: Int {
+    targets.count * (MemoryLayout<LinkTarget>.stride + MemoryLayout<UInt32>.stride)
+      + names.reduce(0) { $0 + $1.count + 32 }
+  }
+
+  func service(of target: LinkTarget) -> [UInt8]? {
+    var (low, high) = (0, targets.count)
+    while low < high {
+      let middle = (low &+ high) / 2
+      if Self.precedes(targets[middle], target) { low = middle &+ 1 } else { high = middle }
+    }
+    return low < targets.count && targets[low] == target ? names[Int(services[low])] : nil
+  }
+
+  private static func precedes(_ left: LinkTarget, _ right: LinkTarget) -> Bool {
+    left.trace != right.trace ? left.trace < right.trace : left.spanID < right.spanID
+  }
+}
+
 /// The producers that links point to.
 struct FoundProducers: Sendable {
-  private var byTarget: [LinkTarget: FoundProducer] = [:]
+  private var services: [LinkTarget: [UInt8]] = [:]
 
-  init() {}
-
-  /// Those that are wanted of many.
-  init(_ wanted: Set<LinkTarget>, among producers: [(target: LinkTarget, producer: FoundProducer)]) {
-    for (target, producer) in producers where wanted.contains(target) { add(target, producer) }
+  /// Those that are wanted. A trace is counted in one of the tables at most.
+  init(_ wanted: Set<LinkTarget>, among tables: [ProducerTable]) {
+    for target in wanted {
+      for table in tables {
+        guard let service = table.service(of: target) else { continue }
+        services[target] = service
+        break
+      }
+    }
   }
 
-  mutating func add(_ other: FoundProducers) {
-    for (target, producer) in other.byTarget { add(target, producer) }
-  }
-
-  private mutating func add(_ target: LinkTarget, _ producer: FoundProducer) {
-    if let known = byTarget[target], !producer.precedes(known) { return }
-    byTarget[target] = producer
-  }
-
-  func service(of target: LinkTarget) -> [UInt8]? { byTarget[target]?.service }
+  func service(of target: LinkTarget) -> [UInt8]? { services[target] }
 }
 
 /// Finds the services of producers that links point to.

@@ -76,6 +76,24 @@ struct StripeGroup: Sendable {
     }
   }
 
+  /// Those of some traces that are counted in one of several groups.
+  static func counted(_ traces: [TraceID], in groups: [(group: StripeGroup, calls: GroupCalls)]) -> Set<TraceID> {
+    var counted: Set<TraceID> = []
+    for (_, own) in Dictionary(grouping: groups, by: \.group.segment.number) {
+      let segment = own[0].group.segment
+      // What cannot be read is not known to be there.
+      for place in (try? segment.mayHold(among: traces)) ?? [] {
+        let trace = traces[place]
+        guard let stripes = try? segment.finalStripes(of: trace) else { continue }
+        let isCounted = own.contains { group, calls in
+          !calls.leftOut.contains(trace) && group.stripes.contains { stripes.contains($0.index) }
+        }
+        if isCounted { counted.insert(trace) }
+      }
+    }
+    return counted
+  }
+
   /// The traces of the smaller one are looked for in the other one.
   private func sharesNothing(with other: Segment, but leftOut: Set<TraceID>) throws -> Bool {
     if other.totals.traceCount < segment.totals.traceCount {

@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 import TraceFiles
 import TraceIngest
@@ -44,10 +45,12 @@ import TracestoreV2
       }
     }
 
-    func graph(of chosen: [Int], _ query: DependencyQuery) -> ServiceGraph {
+    func graph(
+      of chosen: [Int], _ query: DependencyQuery,
+      parallel: @escaping SegmentParallelism = { count, body in (0..<count).forEach(body) }
+    ) -> ServiceGraph {
       ServiceGraphQuery(
-        query, in: QuerySnapshot(sources: chosen.map { all[$0] }, storeFingerprint: 0),
-        parallel: { count, body in (0..<count).forEach(body) }
+        query, in: QuerySnapshot(sources: chosen.map { all[$0] }, storeFingerprint: 0), parallel: parallel
       ).run()
     }
 
@@ -91,6 +94,35 @@ import TracestoreV2
     #expect(sources.graph(of: segments, query) == first)
     #expect(!first.links.isEmpty)
     #expect(sources.files.snapshot().total().readCount == 0)
+  }
+
+  /// Graphs at once, of sources that are not the same for each, over sums that are joined meanwhile.
+  @Test(arguments: 1...4 as ClosedRange<UInt64>)
+  func `graphs that are asked for at once are those asked for one by one`(_ seed: UInt64) throws {
+    var random = SeededRandom(seed: seed &+ 51)
+    let sources = try Sources(seed: seed, cacheByteCount: 64 << 20)
+    let questions = (0..<24).map { index in
+      let chosen = sources.all.indices.filter { _ in !random.isOneIn(4) }
+      return (chosen: chosen, query: index % 3 == 0 ? Self.window(&random) : DependencyQuery(includesSelfCalls: true))
+    }
+    // Sources of their own, of which nothing is kept from the others.
+    let expected = try questions.map {
+      try Sources(seed: seed, cacheByteCount: 0).graph(of: $0.chosen, $0.query)
+    }
+    let graphs = Mutex([Int: ServiceGraph]())
+    for turn in 0..<3 {
+      graphs.withLock { $0 = [:] }
+      threads(4) { thread in
+        for index in questions.indices where (index + turn) % 4 == thread {
+          let graph = sources.graph(
+            of: questions[index].chosen, questions[index].query, parallel: { count, body in threads(count, body) })
+          graphs.withLock { $0[index] = graph }
+        }
+      }
+      for index in questions.indices {
+        #expect(graphs.withLock { $0[index] } == expected[index], "seed \(seed), turn \(turn), question \(index)")
+      }
+    }
   }
 
   private static func window(_ random: inout SeededRandom) -> DependencyQuery {
