@@ -109,8 +109,8 @@ import TraceSource
             }
             #expect(cell.durations == cell.durations.sorted())
           case .counted(let buckets):
-            for entry in buckets {
-              cell.durations += repeatElement(LogLinearScale.middle(of: entry.bucket), count: Int(entry.count))
+            buckets.forEachBucket { bucket, count in
+              cell.durations += repeatElement(LogLinearScale.middle(of: bucket), count: Int(count))
             }
           }
           told[key, default: []].append(cell)
@@ -180,6 +180,59 @@ import TraceSource
     }
     #expect(isCounted)
     #expect(try cells.residentByteCount < groups[0].cells().residentByteCount / 2)
+  }
+
+  @Test func `a quantile of every cell is kept, the last two that were asked for`() throws {
+    // Cells of many calls and of few.
+    let store = try Store(seed: 15, rowCounts: [4000, 700])
+    let groups = try store.groups(0..<2, maximumRowCount: 1 << 18)
+    for shape in [CellShape.operations, .services(kinds: nil)] {
+      let block = try #require(Self.blocks(of: groups, shape).blocks.first)
+      let cells = try block.cells()
+      var byteCounts = [cells.residentByteCount]
+      for quantile in [0.5, 0.95, 0.95, 0, 1] {
+        let kept = try #require(block.quantiles(quantile, of: cells))
+        #expect(block.quantiles(quantile, of: cells) === kept)
+        for (run, isExact) in cells.runs.indices.flatMap({ [($0, false), ($0, true)] }) {
+          let (known, made) = (cells.calls(of: run, quantiles: kept), cells.calls(of: run))
+          func values(_ calls: CallCells.Calls) -> [Double] {
+            var values = [Double](repeating: -1, count: calls.count)
+            values.withUnsafeMutableBufferPointer {
+              if let first = $0.baseAddress { calls.quantiles(quantile, isExact: isExact, into: first) }
+            }
+            return values
+          }
+          #expect(values(known) == values(made))
+          let half = known.count / 2..<known.count
+          #expect(values(known.part(half)) == values(made.part(half)))
+        }
+        byteCounts.append(cells.residentByteCount)
+      }
+      let own = cells.cellCount * 8
+      #expect(byteCounts.map { $0 - byteCounts[0] } == [0, own, 2 * own, 2 * own, 2 * own, 2 * own])
+    }
+  }
+
+  @Test func `quantiles are not kept where room is short`() throws {
+    let whole = try Store(seed: 16, rowCounts: [1200])
+    let byteCount = try whole.groups(0..<1, maximumRowCount: 1 << 18)[0].cells().residentByteCount
+    let store = try Store(seed: 16, rowCounts: [1200], cacheByteCount: byteCount * 3 / 2)
+    let groups = try store.groups(0..<1, maximumRowCount: 1 << 18)
+    let block = try #require(Self.blocks(of: groups).blocks.first)
+    let cells = try block.cells()
+    #expect(block.quantiles(0.5, of: cells) == nil)
+    #expect(cells.residentByteCount == byteCount)
+  }
+
+  @Test func `neighbours are joined when none is more than two thirds of them`() {
+    func ranges(_ weights: [Int?]) -> [Range<Int>] { Joining.ranges(of: weights, maximum: 100) }
+    #expect(ranges([1, 1]) == [0..<2])
+    #expect(ranges([2, 2]) == [0..<2])
+    #expect(ranges([2, 1]) == [0..<2])
+    #expect(ranges([3, 1]).isEmpty)
+    #expect(ranges([9, 1, 1]) == [1..<3])
+    #expect(ranges([1, nil, 1]).isEmpty)
+    #expect(ranges([60, 60, 30]) == [1..<3])
   }
 
   @Test func `blocks that only share a part leave each other where they are`() throws {

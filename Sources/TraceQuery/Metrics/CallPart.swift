@@ -18,6 +18,8 @@ struct CallScan: Sendable {
   var needsExamples: Bool
   /// Whether examples have to be errors.
   var isAboutErrors: Bool
+  /// The quantile that latencies are asked for.
+  var quantile: Double?
   /// Whether quantiles of many calls are exact as well.
   var isExact: Bool
 

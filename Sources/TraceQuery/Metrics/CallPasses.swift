@@ -102,7 +102,12 @@ struct CallPasses {
     case .rows(let stripe, let source): parts = self.parts(of: stripe, source: source, reading, &damage)
     case .minutes(let block, let minutes):
       if let cells = try? block.block.cells() {
-        parts = [KeptCalls(cells, minutes, scan)]
+        // Where a cell is a point, but for those that several blocks have a part of.
+        let quantiles = scan.bucketNanoseconds == CallCells.nanoseconds ? scan.quantile : nil
+        parts = [
+          KeptCalls(
+            cells, quantiles.flatMap { block.block.quantiles($0, of: cells) }, minutes, scan)
+        ]
       } else {
         // What is damaged a scan meets itself, if it needs it.
         for scanned in reading.scanned { parts += read(scanned, &damage) }

@@ -11,13 +11,17 @@ final class KeptCalls: CallPart {
   let series: [SeriesCode]
   let pieces: [CallPiece]
   private let cells: CallCells
+  /// The calls point to them.
+  private let quantiles: CellQuantiles?
   /// The minutes of a bucket.
   private let width: UInt64
   private let needsDurations: Bool
 
+  /// - Parameter quantiles: of the cells, where they are what is asked for.
   /// - Precondition: the scan is for cells (`CallScan.fitsCells`).
-  init(_ cells: CallCells, _ minutes: Range<UInt64>, _ scan: CallScan) {
+  init(_ cells: CallCells, _ quantiles: CellQuantiles?, _ minutes: Range<UInt64>, _ scan: CallScan) {
     self.cells = cells
+    self.quantiles = quantiles
     width = scan.bucketNanoseconds / CallCells.nanoseconds
     needsDurations = scan.selection.needsDurations
     let isWhole =
@@ -34,7 +38,7 @@ final class KeptCalls: CallPart {
         service = (run.service, scan.selection.services?.contains(text) ?? true, CallKey(of: [text]))
       }
       guard let service, service.isWanted else { continue }
-      var calls = cells.calls(of: index)
+      var calls = cells.calls(of: index, quantiles: quantiles)
       if !isWhole { calls = calls.part(of: minutes) }
       if calls.count == 0 { continue }
       // Runs of one series follow each other, or it may come twice.

@@ -30,7 +30,13 @@ struct SeriesTable {
 
   /// The series of a part, by their places there.
   mutating func places(of part: any CallPart) throws -> [Int] {
-    try part.series.map { series in
+    if labels.isEmpty {
+      // Parts mostly have the same series.
+      labels.reserveCapacity(part.series.count)
+      callCounts.reserveCapacity(part.series.count)
+      places.reserveCapacity(part.series.count)
+    }
+    return try part.series.map { series in
       if let key = series.key {
         if let known = places[key] { return known }
         return try add(texts(of: series, in: part), key)

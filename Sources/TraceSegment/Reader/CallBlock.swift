@@ -122,8 +122,8 @@ extension CallBlock {
 
     /// Whether coarser cells would stay. If not, the finer ones answer as well, in half the time that folding takes.
     private mutating func isKept(_ finer: CallCells) -> Bool {
-      // About a fifth of the finer ones.
-      let byteCount = plannedByteCount + finer.residentByteCount / 4
+      // About an eighth of the finer ones.
+      let byteCount = plannedByteCount + finer.residentByteCount / 6
       guard groups[0].cache.hasRoom(forKnown: byteCount, passCount: CallCells.passCount) else { return false }
       plannedByteCount = byteCount
       return true
@@ -211,7 +211,7 @@ extension CallBlock {
 
 extension CallCells {
   /// Where it stands.
-  fileprivate var keys: [BlockCache.Key] {
+  var keys: [BlockCache.Key] {
     parts.map { part in
       var key = part.key
       key.variant = shape.variant

@@ -1,3 +1,4 @@
+import Synchronization
 import TraceAggregate
 package import TraceModel
 
@@ -48,9 +49,11 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
   private let cells: UnsafeMutableBufferPointer<Cell>
   private let durations: UnsafeMutableRawBufferPointer
   /// Where the calls of each cell stand, where not all have their durations one after the other: among the durations of
-  /// its run, or, of many calls, among `buckets`, behind an entry that says how many there are.
+  /// its run, or, of many calls, among `buckets`.
   private let places: UnsafeMutableBufferPointer<UInt32>
-  private let buckets: UnsafeMutableBufferPointer<PackedBucket>
+  private let buckets: UnsafeMutableBufferPointer<UInt8>
+  /// The last ones that were asked for.
+  let allQuantiles = Mutex<[CellQuantiles]>([])
 
   init(_ content: CallCellsWriter.Content, _ shape: CellShape, of parts: [Part], damage: TracestoreError? = nil) {
     self.shape = shape
@@ -97,7 +100,9 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
   }
 
   /// All calls of a run. Valid as long as this object.
-  package func calls(of run: Int) -> Calls {
+  ///
+  /// - Parameter quantiles: of these cells, which are to stay as long; nil where none are known.
+  package func calls(of run: Int, quantiles: CellQuantiles? = nil) -> Calls {
     let end = run + 1 < runs.count ? runs[run + 1].firstCell : cells.count - 1
     let own = runs[run].firstCell...end
     return Calls(
@@ -107,13 +112,15 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
         count: cells[own.upperBound].firstCall &- cells[own.lowerBound].firstCall),
       firstCall: cells[own.lowerBound].firstCall,
       places: places.isEmpty ? nil : places.baseAddress.map { UnsafePointer($0 + own.lowerBound) },
-      buckets: buckets.baseAddress.map { UnsafePointer($0) })
+      buckets: buckets.baseAddress.map { UnsafePointer($0) },
+      quantiles: quantiles?.values.baseAddress.map { UnsafePointer($0 + own.lowerBound) })
   }
 
   package var residentByteCount: Int {
     256 + parts.count * MemoryLayout<Part>.stride + runs.count * MemoryLayout<Run>.stride + texts.byteCount
       + cells.count * MemoryLayout<Cell>.stride + durations.count + places.count * MemoryLayout<UInt32>.stride
-      + buckets.count * MemoryLayout<PackedBucket>.stride
+      + buckets.count
+      + allQuantiles.withLock { $0.reduce(0) { $0 + $1.byteCount } }
   }
 
   /// They are made of columns of many stripes.
