@@ -81,14 +81,17 @@ struct StripeGroup: Sendable {
     var counted: Set<TraceID> = []
     for (_, own) in Dictionary(grouping: groups, by: \.group.segment.number) {
       let segment = own[0].group.segment
+      let stripes = own.map { Set($0.group.stripes.lazy.map(\.index)) }
+      let all = stripes.reduce(into: Set()) { $0.formUnion($1) }
       // What cannot be read is not known to be there.
       for place in (try? segment.mayHold(among: traces)) ?? [] {
         let trace = traces[place]
-        guard let stripes = try? segment.finalStripes(of: trace) else { continue }
-        let isCounted = own.contains { group, calls in
-          !calls.leftOut.contains(trace) && group.stripes.contains { stripes.contains($0.index) }
+        let isLeftOut = own.map { $0.calls.leftOut.contains(trace) }
+        var chosen = all
+        if isLeftOut.contains(true) {
+          chosen = zip(stripes, isLeftOut).reduce(into: []) { if !$1.1 { $0.formUnion($1.0) } }
         }
-        if isCounted { counted.insert(trace) }
+        if (try? segment.hasFinals(of: trace, in: chosen)) == true { counted.insert(trace) }
       }
     }
     return counted
