@@ -153,7 +153,20 @@ struct ProducerTable: Sendable {
       + names.reduce(0) { $0 + $1.count + 32 }
   }
 
-  func service(of target: LinkTarget) -> [UInt8]? {
+  /// The services of those that are wanted.
+  ///
+  /// What links point to need not be here. To look each up takes as many steps as the table can be halved, and to go
+  /// through the table one for each of its producers: whichever is less.
+  func services(of wanted: Set<LinkTarget>) -> [(target: LinkTarget, service: [UInt8])] {
+    if targets.isEmpty { return [] }
+    let halvingCount = Int.bitWidth - targets.count.leadingZeroBitCount
+    if targets.count < wanted.count * halvingCount {
+      return targets.indices.filter { wanted.contains(targets[$0]) }.map { (targets[$0], names[Int(services[$0])]) }
+    }
+    return wanted.compactMap { target in service(of: target).map { (target, $0) } }
+  }
+
+  private func service(of target: LinkTarget) -> [UInt8]? {
     var (low, high) = (0, targets.count)
     while low < high {
       let middle = (low &+ high) / 2
@@ -171,13 +184,15 @@ struct ProducerTable: Sendable {
 struct FoundProducers: Sendable {
   private var services: [LinkTarget: [UInt8]] = [:]
 
-  /// Those that are wanted. A trace is counted in one of the tables at most.
-  init(_ wanted: Set<LinkTarget>, among tables: [ProducerTable]) {
-    for target in wanted {
-      for table in tables {
-        guard let service = table.service(of: target) else { continue }
+  /// Those that are wanted. A trace is counted in one of the tables, but where damage hides that it stands in several: then
+  /// the first name counts, so that the order of the tables changes nothing.
+  init(
+    _ wanted: Set<LinkTarget>, among tables: [ProducerTable], _ parallel: SegmentParallelism = SegmentWriter.serial
+  ) {
+    for found in concurrently(parallel, tables.count, { tables[$0].services(of: wanted) }) {
+      for (target, service) in found {
+        if let known = services[target], known == service || known.lexicographicallyPrecedes(service) { continue }
         services[target] = service
-        break
       }
     }
   }

@@ -130,7 +130,7 @@ package struct ServiceGraphQuery: Sendable {
   ) {
     if consumers.isEmpty { return }
     let wanted = Set(consumers.lazy.flatMap(\.consumer.targets))
-    let found = FoundProducers(wanted, among: calls.map(\.producers))
+    let found = FoundProducers(wanted, among: calls.map(\.producers), parallel)
     var everywhere = ProducerFinder(snapshot.recordSources)
     var elsewhere = ProducerFinder(unread)
     for named in consumers {
