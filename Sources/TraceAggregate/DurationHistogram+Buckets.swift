@@ -2,7 +2,7 @@
 /// The memory is somebody else's.
 ///
 /// A byte goes on by so many buckets as its upper half says, and counts durations there as its lower half says: up to 9,
-/// or 16 to a power of 8 of them. Where that is 0, it goes on by sixteen times one more than the upper half, and counts
+/// or 16 times a power of 8 of them. Where that is 0, it goes on by sixteen times one more than the upper half, and counts
 /// nothing. So a bucket of many takes several bytes, which add up. The list ends where all are counted.
 package struct PackedBuckets: @unchecked Sendable {
   private let bytes: UnsafePointer<UInt8>

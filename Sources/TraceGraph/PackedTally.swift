@@ -1,15 +1,15 @@
 import TraceAggregate
 
-/// The sums of an `EdgeTally` as they are kept: 40 bytes an edge, and mostly one for each bucket that its durations fall
+/// The sums of an `EdgeTally` as they are kept: 48 bytes an edge, and mostly one for each bucket that its durations fall
 /// into.
 package struct PackedTally: Sendable {
   private struct Edge {
     var key: EdgeKey
-    /// Its buckets begin where those of the edge before end.
-    var bucketsEnd: UInt32
-    // Of fewer rows than 32 bits count.
-    var callCount: UInt32
-    var errorCount: UInt32
+    /// Those of the edges before stand before its own. It takes 2^51 calls to need more bytes than 32 bits count.
+    var bucketByteCount: UInt32
+    /// Of messages there are as many as links, which may be more than rows.
+    var callCount: UInt64
+    var errorCount: UInt64
     var sumNanoseconds: UInt64
     var maximumNanoseconds: UInt64
   }
@@ -20,11 +20,12 @@ package struct PackedTally: Sendable {
   package init(_ tally: EdgeTally) {
     edges.reserveCapacity(tally.edges.count)
     for (key, sums) in zip(tally.edges, tally.sums) {
+      let first = buckets.count
       sums.durations.appendBuckets(to: &buckets)
       edges.append(
         Edge(
-          key: key, bucketsEnd: UInt32(buckets.count), callCount: UInt32(sums.callCount),
-          errorCount: UInt32(sums.errorCount), sumNanoseconds: sums.sumNanoseconds,
+          key: key, bucketByteCount: UInt32(buckets.count - first), callCount: sums.callCount,
+          errorCount: sums.errorCount, sumNanoseconds: sums.sumNanoseconds,
           maximumNanoseconds: sums.maximumNanoseconds))
     }
     buckets = Array(buckets)
@@ -40,11 +41,11 @@ package struct PackedTally: Sendable {
       guard let first = buckets.baseAddress else { return }
       var place = 0
       for edge in edges {
-        let own = PackedBuckets(first + place, count: UInt64(edge.callCount))
-        place = Int(edge.bucketsEnd)
+        let own = PackedBuckets(first + place, count: edge.callCount)
+        place += Int(edge.bucketByteCount)
         tally.update(key(edge.key)) { sums in
-          sums.callCount &+= UInt64(edge.callCount)
-          sums.errorCount &+= UInt64(edge.errorCount)
+          sums.callCount &+= edge.callCount
+          sums.errorCount &+= edge.errorCount
           sums.sumNanoseconds = saturatingSum(sums.sumNanoseconds, edge.sumNanoseconds)
           sums.maximumNanoseconds = max(sums.maximumNanoseconds, edge.maximumNanoseconds)
           sums.durations.merge(own)
