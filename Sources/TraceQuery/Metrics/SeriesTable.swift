@@ -32,9 +32,10 @@ struct SeriesTable {
   mutating func places(of part: any CallPart) throws -> [Int] {
     if labels.isEmpty {
       // Parts mostly have the same series.
-      labels.reserveCapacity(part.series.count)
-      callCounts.reserveCapacity(part.series.count)
-      places.reserveCapacity(part.series.count)
+      let count = min(part.series.count, Self.maximumCount)
+      labels.reserveCapacity(count)
+      callCounts.reserveCapacity(count)
+      places.reserveCapacity(count)
     }
     return try part.series.map { series in
       if let key = series.key {
