@@ -132,6 +132,30 @@ import TracestoreV2
     #expect(Set(answers).count == 1)
   }
 
+  @Test func `quantiles are kept where cells are points, not where these bring them together`() throws {
+    let sources = try Sources(seed: 5, cacheByteCount: 64 << 20, damaged: nil)
+    let segments = sources.all.compactMap { $0 as? Segment }
+    func byteCount(after groups: [MetricsGroup], quantile: Double, isExact: Bool) throws -> Int {
+      let query = MetricsQuery(
+        serviceNames: ["api", "cart"], groups: groups, spanKinds: [],
+        end: Timestamp(nanoseconds: Self.epoch + 60 * Self.minute), lookbackNanoseconds: 60 * Self.minute,
+        stepNanoseconds: Self.minute, quantile: quantile, isExact: isExact)
+      for _ in 0..<4 {
+        _ = try sources.answer(
+          .latencies, query, of: [0, 1, 2, 3, 4, 5], maximumRowCount: MetricsSearch.maximumRowCount,
+          maximumGroupRowCount: 100)
+      }
+      let held = try segments.flatMap { try $0.callGroups(maximumRowCount: 100) }.compactMap(\.heldCells)
+      return Dictionary(held.map { (ObjectIdentifier($0), $0.residentByteCount) }) { one, _ in one }
+        .values.reduce(0, +)
+    }
+    let none = try byteCount(after: [], quantile: 0.5, isExact: true)
+    #expect(try byteCount(after: [], quantile: 0.75, isExact: true) == none)
+    let one = try byteCount(after: [.operation], quantile: 0.75, isExact: true)
+    #expect(one > none)
+    #expect(try byteCount(after: [.operation], quantile: 0.5, isExact: false) - one == one - none)
+  }
+
   /// Questions at once, each of which spreads its own loops over threads, of sources that are not the same for each.
   @Test(arguments: 1...4 as ClosedRange<UInt64>)
   func `questions that are asked at once have the answers of those asked one by one`(_ seed: UInt64) throws {

@@ -28,6 +28,12 @@ struct CallScan: Sendable {
     attributes.isEmpty && groupCount <= 1 && !needsExamples && bucketNanoseconds % CallCells.nanoseconds == 0
   }
 
+  /// The quantile, where it is asked of cells as they are: each is a point, and they tell apart the series that are asked
+  /// for. Others are brought together.
+  func cellQuantile(_ shape: CellShape) -> Double? {
+    bucketNanoseconds == CallCells.nanoseconds && (shape.labelCount > 0) == isByOperation ? quantile : nil
+  }
+
   /// The coarsest cells that say what is asked for.
   var shape: CellShape {
     isByOperation || selection.needsDurations && isExact ? .operations : .services(kinds: selection.kinds)

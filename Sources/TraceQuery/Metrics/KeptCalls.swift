@@ -17,11 +17,12 @@ final class KeptCalls: CallPart {
   private let width: UInt64
   private let needsDurations: Bool
 
-  /// - Parameter quantiles: of the cells, where they are what is asked for.
+  /// - Parameter quantiles: what is known of so many cells.
   /// - Precondition: the scan is for cells (`CallScan.fitsCells`).
-  init(_ cells: CallCells, _ quantiles: CellQuantiles?, _ minutes: Range<UInt64>, _ scan: CallScan) {
+  init(
+    _ cells: CallCells, _ minutes: Range<UInt64>, _ scan: CallScan, quantiles: (_ cellCount: Int) -> CellQuantiles?
+  ) {
     self.cells = cells
-    self.quantiles = quantiles
     width = scan.bucketNanoseconds / CallCells.nanoseconds
     needsDurations = scan.selection.needsDurations
     let isWhole =
@@ -38,7 +39,7 @@ final class KeptCalls: CallPart {
         service = (run.service, scan.selection.services?.contains(text) ?? true, CallKey(of: [text]))
       }
       guard let service, service.isWanted else { continue }
-      var calls = cells.calls(of: index, quantiles: quantiles)
+      var calls = cells.calls(of: index)
       if !isWhole { calls = calls.part(of: minutes) }
       if calls.count == 0 { continue }
       // Runs of one series follow each other, or it may come twice.
@@ -48,6 +49,14 @@ final class KeptCalls: CallPart {
       if series.last != code { series.append(code) }
       pieces.append(CallPiece(series: UInt32(series.count - 1), callCount: calls.callCount, calls: .cells(calls)))
     }
+    let known = quantiles(pieces.reduce(0) { $0 + $1.cellCount })
+    if let known {
+      for place in pieces.indices {
+        guard case .cells(let calls) = pieces[place].calls else { continue }
+        pieces[place].calls = .cells(cells.calls(calls, knowing: known))
+      }
+    }
+    self.quantiles = known
     self.series = series
     self.pieces = pieces
   }

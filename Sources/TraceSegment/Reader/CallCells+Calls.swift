@@ -11,19 +11,25 @@ extension CallCells {
     private let firstCall: UInt32
     private var places: UnsafePointer<UInt32>?
     private let buckets: UnsafePointer<UInt8>?
-    /// Of each cell, where it is known.
-    private var quantiles: UnsafePointer<Double>?
+    /// One of each cell, where it is known.
+    private var known: (quantile: Double, values: UnsafePointer<Double>)?
 
     init(
       cells: UnsafeBufferPointer<CallMinute>, durations: PackedDurations, firstCall: UInt32,
-      places: UnsafePointer<UInt32>?, buckets: UnsafePointer<UInt8>?, quantiles: UnsafePointer<Double>?
+      places: UnsafePointer<UInt32>?, buckets: UnsafePointer<UInt8>?
     ) {
       self.cells = cells
       self.durations = durations
       self.firstCall = firstCall
       self.places = places
       self.buckets = buckets
-      self.quantiles = quantiles
+    }
+
+    /// - Parameter values: of each cell, exact where each duration is there.
+    func knowing(_ quantile: Double, _ values: UnsafePointer<Double>) -> Calls {
+      var calls = self
+      calls.known = (quantile, values)
+      return calls
     }
 
     /// How many cells.
@@ -38,7 +44,7 @@ extension CallCells {
       var part = self
       part.cells = UnsafeBufferPointer(rebasing: cells[range.lowerBound...range.upperBound])
       part.places = places.map { $0 + range.lowerBound }
-      part.quantiles = quantiles.map { $0 + range.lowerBound }
+      part.known = known.map { ($0.quantile, $0.values + range.lowerBound) }
       return part
     }
 
@@ -56,11 +62,11 @@ extension CallCells {
     }
 
     /// The quantile of each cell; durations that are only counted are estimated.
-    ///
-    /// - Precondition: it is the one that is known, if one is.
     package func quantiles(_ quantile: Double, isExact: Bool, into values: UnsafeMutablePointer<Double>) {
-      guard let quantiles else { return makeQuantiles(quantile, isExact: isExact, into: values) }
-      values.update(from: quantiles, count: count)
+      guard let known, known.quantile == quantile else {
+        return makeQuantiles(quantile, isExact: isExact, into: values)
+      }
+      values.update(from: known.values, count: count)
       if isExact || places != nil { return }
       // What is estimated is not known: few cells of operations have so many calls.
       for place in 0..<count where !DurationSketch.isExact(count: UInt64(callCount(at: place))) {

@@ -52,8 +52,7 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
   /// its run, or, of many calls, among `buckets`.
   private let places: UnsafeMutableBufferPointer<UInt32>
   private let buckets: UnsafeMutableBufferPointer<UInt8>
-  /// The last ones that were asked for.
-  let allQuantiles = Mutex<[CellQuantiles]>([])
+  let quantiles = Mutex(KeptQuantiles())
 
   init(_ content: CallCellsWriter.Content, _ shape: CellShape, of parts: [Part], damage: TracestoreError? = nil) {
     self.shape = shape
@@ -100,9 +99,7 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
   }
 
   /// All calls of a run. Valid as long as this object.
-  ///
-  /// - Parameter quantiles: of these cells, which are to stay as long; nil where none are known.
-  package func calls(of run: Int, quantiles: CellQuantiles? = nil) -> Calls {
+  package func calls(of run: Int) -> Calls {
     let end = run + 1 < runs.count ? runs[run + 1].firstCell : cells.count - 1
     let own = runs[run].firstCell...end
     return Calls(
@@ -112,15 +109,26 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
         count: cells[own.upperBound].firstCall &- cells[own.lowerBound].firstCall),
       firstCall: cells[own.lowerBound].firstCall,
       places: places.isEmpty ? nil : places.baseAddress.map { UnsafePointer($0 + own.lowerBound) },
-      buckets: buckets.baseAddress.map { UnsafePointer($0) },
-      quantiles: quantiles?.values.baseAddress.map { UnsafePointer($0 + own.lowerBound) })
+      buckets: buckets.baseAddress.map { UnsafePointer($0) })
+  }
+
+  /// Some of its calls, of whose cells a quantile is known, which is to stay as long.
+  ///
+  /// - Precondition: both are of these cells.
+  package func calls(_ calls: Calls, knowing quantiles: CellQuantiles) -> Calls {
+    guard let first = cells.baseAddress, let own = calls.cells.baseAddress, let values = quantiles.values.baseAddress
+    else { return calls }
+    return calls.knowing(quantiles.quantile, values + (own - UnsafePointer(first)))
   }
 
   package var residentByteCount: Int {
+    byteCountBesideQuantiles + quantiles.withLock { $0.all.reduce(0) { $0 + $1.byteCount } }
+  }
+
+  var byteCountBesideQuantiles: Int {
     256 + parts.count * MemoryLayout<Part>.stride + runs.count * MemoryLayout<Run>.stride + texts.byteCount
       + cells.count * MemoryLayout<Cell>.stride + durations.count + places.count * MemoryLayout<UInt32>.stride
       + buckets.count
-      + allQuantiles.withLock { $0.reduce(0) { $0 + $1.byteCount } }
   }
 
   /// They are made of columns of many stripes.
