@@ -13,7 +13,7 @@ let rooms: KeyValuePairs<String, [String]> = [
   "TraceOTLP": ["TraceText", "TraceModel", "TraceBytes"],
   "TraceMerge": ["TraceModel", "TraceBytes", "TraceOTLP"],
   "TraceColumns": ["TraceModel", "TraceBytes"],
-  "TraceAggregate": ["TraceModel", "TraceColumns"],
+  "TraceAggregate": ["CMemory", "TraceModel", "TraceColumns"],
   "TraceGraph": ["TraceModel", "TraceAggregate"],
   "TraceAnalysis": ["TraceModel", "TracestoreV2", "TraceAggregate", "TraceGraph"],
   "TraceSource": ["TraceText", "TraceModel", "TraceBytes", "TraceColumns", "TraceGraph"],

@@ -1,5 +1,5 @@
-// What the C libraries have to give memory back to the system, which Swift does not import. Everything is inline: there
-// is no library to link.
+// What concerns memory and cannot be said in Swift: giving it back to the system, and having the processor fetch it before
+// it is read. Everything is inline: there is no library to link.
 #ifndef TRACESTORE_MEMORY_H
 #define TRACESTORE_MEMORY_H
 
@@ -15,5 +15,8 @@ static inline void tracestore_give_back_memory(void) { malloc_trim(0); }
 // musl keeps little.
 static inline void tracestore_give_back_memory(void) {}
 #endif
+
+// Any address may be given: one that cannot be read is passed over.
+static inline void tracestore_prefetch(const void *address) { __builtin_prefetch(address); }
 
 #endif

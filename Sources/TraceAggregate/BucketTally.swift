@@ -29,13 +29,17 @@ package struct BucketTally {
     count += UInt64(durations.count)
   }
 
-  package mutating func merge(_ buckets: UnsafeBufferPointer<PackedBucket>) {
-    guard let first = buckets.first, let last = buckets.last else { return }
-    for entry in buckets {
-      counts[entry.bucket] &+= entry.count
-      count &+= entry.count
+  package mutating func merge(_ buckets: PackedBuckets) {
+    var (least, greatest) = (LogLinearScale.bucketCount, -1)
+    counts.withUnsafeMutableBufferPointer { counts in
+      buckets.forEachBucket { bucket, count in
+        counts[bucket] &+= count
+        least = min(least, bucket)
+        greatest = bucket
+      }
     }
-    touch(first.bucket, last.bucket)
+    count &+= buckets.count
+    touch(least, greatest)
   }
 
   private mutating func touch(_ first: Int, _ last: Int) {
@@ -44,9 +48,12 @@ package struct BucketTally {
   }
 
   /// Its buckets that have durations, ascending.
-  package func appendBuckets(to list: inout [PackedBucket]) {
+  package func appendBuckets(to list: inout [UInt8]) {
     guard let touched else { return }
-    for bucket in touched { PackedBucket.append(bucket, counts[bucket], to: &list) }
+    var last = 0
+    for bucket in touched where counts[bucket] > 0 {
+      PackedBuckets.append(bucket, counts[bucket], behind: &last, to: &list)
+    }
   }
 
   /// What stands for the duration at a place of all, counted from 0: the middle of its bucket.

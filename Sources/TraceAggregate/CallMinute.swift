@@ -17,5 +17,5 @@ package struct CallMinute: Sendable {
 package enum CallDurations: @unchecked Sendable {
   case each(PackedDurations)
   /// How many fall into each bucket of the scale: enough where so many calls are estimated (`DurationSketch.isExact`).
-  case counted(UnsafeBufferPointer<PackedBucket>)
+  case counted(PackedBuckets)
 }

@@ -1,67 +1,95 @@
-/// A bucket of a histogram that has durations, and how many, or a part of them: 2 bytes, where a list of all buckets has 8
-/// for each.
-package struct PackedBucket: Hashable, Sendable {
-  /// The bucket above five bits that say how many: up to 16, or 16 doubled up to 15 times. So the entries of a bucket are
-  /// about as many as its count has bits, and mostly one.
-  private let bits: UInt16
+/// Which buckets of a histogram have durations, and how many: mostly a byte for each, where a list of all buckets has 8.
+/// The memory is somebody else's.
+///
+/// A byte goes on by so many buckets as its upper half says, and counts durations there as its lower half says: up to 9,
+/// or 16 times a power of 8 of them. Where that is 0, it goes on by sixteen times one more than the upper half, and counts
+/// nothing. So a bucket of many takes several bytes, which add up. The list ends where all are counted.
+package struct PackedBuckets: @unchecked Sendable {
+  private let bytes: UnsafePointer<UInt8>
+  /// Of all durations.
+  package let count: UInt64
 
-  private init(bucket: Int, countCode: UInt16) { bits = UInt16(truncatingIfNeeded: bucket) &<< 5 | countCode }
-
-  /// A number in place of a bucket and its count.
-  package init(raw: UInt16) { bits = raw }
-
-  package var raw: UInt16 { bits }
-  package var bucket: Int { Int(bits &>> 5) }
-  package var count: UInt64 {
-    let low = UInt64(bits & 15)
-    return bits & 16 == 0 ? low &+ 1 : 16 &<< low
+  /// What `append` left behind.
+  package init(_ bytes: UnsafePointer<UInt8>, count: UInt64) {
+    self.bytes = bytes
+    self.count = count
   }
 
-  static func append(_ bucket: Int, _ count: UInt64, to list: inout [PackedBucket]) {
+  private static let greatestPlain: UInt64 = 9
+  private static let greatestCode: UInt64 = 15
+
+  /// Calls `body` with buckets, ascending, of which one may come several times in a row; its counts add up.
+  @inline(__always)
+  package func forEachBucket(_ body: (_ bucket: Int, _ count: UInt64) -> Void) {
+    var bucket = 0
     var rest = count
-    while rest >= 32 {
-      let doublings = min(15, 59 - rest.leadingZeroBitCount)
-      list.append(PackedBucket(bucket: bucket, countCode: 16 | UInt16(truncatingIfNeeded: doublings)))
-      rest -= 16 << UInt64(doublings)
+    var place = bytes
+    while rest > 0 {
+      let byte = place.pointee
+      place += 1
+      let code = UInt64(byte & 15)
+      if code == 0 {
+        bucket &+= (Int(byte &>> 4) &+ 1) &<< 4
+        continue
+      }
+      bucket &+= Int(byte &>> 4)
+      let own = Self.count(code)
+      rest &-= own
+      body(bucket, own)
     }
-    if rest > 16 {
-      list.append(PackedBucket(bucket: bucket, countCode: 15))
-      rest -= 16
+  }
+
+  @inline(__always)
+  private static func count(_ code: UInt64) -> UInt64 {
+    code <= greatestPlain ? code : 16 &<< (3 &* (code &- greatestPlain &- 1))
+  }
+
+  /// Adds a bucket to a list.
+  ///
+  /// - Parameter last: the bucket that was added before; 0 at the beginning.
+  static func append(_ bucket: Int, _ count: UInt64, behind last: inout Int, to list: inout [UInt8]) {
+    var gap = bucket - last
+    var rest = count
+    var code = greatestCode
+    while rest > 0 {
+      if rest <= greatestPlain { code = rest }
+      while self.count(code) > rest { code -= 1 }
+      while gap > 15 {
+        let steps = min(16, gap / 16)
+        list.append(UInt8(truncatingIfNeeded: (steps - 1) << 4))
+        gap -= steps << 4
+      }
+      list.append(UInt8(truncatingIfNeeded: gap << 4) | UInt8(truncatingIfNeeded: code))
+      gap = 0
+      rest -= self.count(code)
     }
-    if rest > 0 { list.append(PackedBucket(bucket: bucket, countCode: UInt16(truncatingIfNeeded: rest - 1))) }
+    last = bucket
   }
 }
 
 extension DurationHistogram {
   /// Its buckets that have durations, ascending.
-  package func appendBuckets(to list: inout [PackedBucket]) {
-    for (index, count) in counts.enumerated() { PackedBucket.append(firstBucket + index, count, to: &list) }
+  package func appendBuckets(to list: inout [UInt8]) {
+    var last = 0
+    for (index, count) in counts.enumerated() where count > 0 {
+      PackedBuckets.append(firstBucket + index, count, behind: &last, to: &list)
+    }
   }
 }
 
 extension QuantileRank {
-  /// What stands for the durations at the rank and behind it, of durations that are counted by bucket.
+  /// What stands for the durations at the rank and behind it.
   ///
-  /// - Precondition: the rank is of `count`, and so many are counted.
-  package func estimate(_ buckets: UnsafeBufferPointer<PackedBucket>, count: UInt64) -> Double {
-    func value(at place: UInt64) -> UInt64 {
-      // From the nearer end.
-      if place < count / 2 {
-        var before: UInt64 = 0
-        for entry in buckets {
-          before &+= entry.count
-          if place < before { return LogLinearScale.middle(of: entry.bucket) }
-        }
-      } else {
-        var first = count
-        for entry in buckets.reversed() {
-          first &-= entry.count
-          if place >= first { return LogLinearScale.middle(of: entry.bucket) }
-        }
-      }
-      preconditionFailure("a place behind all durations")
+  /// - Precondition: the rank is of all that are counted.
+  package func estimate(_ buckets: PackedBuckets) -> Double {
+    var before: UInt64 = 0
+    var (least, next): (Int?, Int?) = (nil, nil)
+    buckets.forEachBucket { bucket, count in
+      before &+= count
+      if least == nil, lower < before { least = bucket }
+      if next == nil, upper < before { next = bucket }
     }
-    let least = value(at: lower)
-    return self.value(least, upper > lower ? value(at: upper) : least)
+    guard let least, let next else { preconditionFailure("a place behind all durations") }
+    return value(LogLinearScale.middle(of: least), LogLinearScale.middle(of: next))
   }
 }

@@ -49,23 +49,16 @@ package struct DurationHistogram: Hashable, Sendable {
   }
 
   /// Adds what `appendBuckets` gave.
-  package mutating func merge(_ buckets: ArraySlice<PackedBucket>) {
-    buckets.withUnsafeBufferPointer { merge($0) }
-  }
-
-  /// The same from memory.
-  package mutating func merge(_ buckets: UnsafeBufferPointer<PackedBucket>) {
-    guard let first = buckets.first, let last = buckets.last else { return }
-    extend(to: first.bucket...last.bucket)
+  package mutating func merge(_ buckets: PackedBuckets) {
+    var bounds: (least: Int, greatest: Int)?
+    buckets.forEachBucket { bucket, _ in bounds = (bounds?.least ?? bucket, bucket) }
+    guard let bounds else { return }
+    extend(to: bounds.least...bounds.greatest)
     let base = firstBucket
-    var added: UInt64 = 0
     counts.withUnsafeMutableBufferPointer { counts in
-      for entry in buckets {
-        counts[entry.bucket &- base] &+= entry.count
-        added &+= entry.count
-      }
+      buckets.forEachBucket { bucket, count in counts[bucket &- base] &+= count }
     }
-    count += added
+    count += buckets.count
   }
 
   /// Takes out what was merged or updated before.

@@ -26,7 +26,7 @@ package struct DurationSketch: Sendable {
   }
 
   /// Adds durations of which only counts by bucket are left: there are too many to be exact.
-  package mutating func merge(_ buckets: UnsafeBufferPointer<PackedBucket>) {
+  package mutating func merge(_ buckets: PackedBuckets) {
     fold()
     histogram.merge(buckets)
   }

@@ -1,3 +1,5 @@
+import CMemory
+
 /// Durations in nanoseconds that stand side by side, each with as many bits as the others. The memory is somebody else's
 /// and stays as it is for as long as this is used.
 package struct PackedDurations: @unchecked Sendable {
@@ -89,18 +91,37 @@ package struct PackedDurations: @unchecked Sendable {
     into values: UnsafeMutablePointer<Double>
   ) {
     guard let first = cells.first else { return }
-    var place = 0
-    while place < cells.count &- 1 {
-      let firstCall = cells[place].firstCall
-      let count = UInt64(cells[place &+ 1].firstCall &- firstCall)
-      let rank = QuantileRank(quantile, of: count)
-      let base = Int(firstCall &- first.firstCall)
-      let (lower, upper) = (self[base &+ Int(rank.lower)], self[base &+ Int(rank.upper)])
-      values[place] =
-        isExact || DurationSketch.isExact(count: count) ? rank.value(lower, upper) : rank.estimate(lower, upper)
-      place &+= 1
+    withUnsafeTemporaryAllocation(of: QuantileRank.self, capacity: Self.fetchedCount) { ranks in
+      guard let ranks = ranks.baseAddress else { return }
+      var next = 0
+      while next < cells.count &- 1 {
+        let batch = next..<min(cells.count &- 1, next &+ Self.fetchedCount)
+        // Each cell looks at a place of its own, mostly far from what the processor holds: all are under way before the
+        // first is waited for.
+        for place in batch {
+          let firstCall = cells[place].firstCall
+          let rank = QuantileRank(quantile, of: UInt64(cells[place &+ 1].firstCall &- firstCall))
+          (ranks + (place &- batch.lowerBound)).initialize(to: rank)
+          tracestore_prefetch(memory + byteOffset(of: Int(firstCall &- first.firstCall) &+ Int(rank.lower)))
+        }
+        for place in batch {
+          let firstCall = cells[place].firstCall
+          let rank = ranks[place &- batch.lowerBound]
+          let base = Int(firstCall &- first.firstCall)
+          let (lower, upper) = (self[base &+ Int(rank.lower)], self[base &+ Int(rank.upper)])
+          let isExact = isExact || DurationSketch.isExact(count: UInt64(cells[place &+ 1].firstCall &- firstCall))
+          values[place] = isExact ? rank.value(lower, upper) : rank.estimate(lower, upper)
+        }
+        next = batch.upperBound
+      }
     }
   }
+
+  /// Durations that are fetched at once: as many as fit on the stack. Processors fetch a few dozen at a time.
+  private static let fetchedCount = 64
+
+  @inline(__always)
+  private func byteOffset(of place: Int) -> Int { (firstBit &+ place &* Int(layout.bitCount)) &>> 3 }
 
   /// Writes those of some places.
   package func unpack(_ places: Range<Int>, into output: UnsafeMutablePointer<UInt64>) {
@@ -117,8 +138,20 @@ package struct PackedDurations: @unchecked Sendable {
     }
   }
 
+  /// The first of some places whose duration is not less than a value, or the end, where they ascend.
+  func firstPlace(in places: Range<Int>, notLessThan value: UInt64) -> Int {
+    var (low, count) = (places.lowerBound, places.count)
+    while count > 0 {
+      let half = count / 2
+      let isLess = self[low &+ half] < value
+      low = isLess ? low &+ half &+ 1 : low
+      count = isLess ? count &- half &- 1 : half
+    }
+    return low
+  }
+
   @inline(__always)
-  private subscript(place: Int) -> UInt64 {
+  subscript(place: Int) -> UInt64 {
     let bit = firstBit &+ place &* Int(layout.bitCount)
     let word = UInt64(littleEndian: memory.loadUnaligned(fromByteOffset: bit &>> 3, as: UInt64.self))
     return (word &>> UInt64(bit & 7) & UInt64.max &>> UInt64(64 &- layout.bitCount)) &* UInt64(layout.unit)

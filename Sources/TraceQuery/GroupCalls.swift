@@ -10,9 +10,6 @@ import TraceSource
 /// Leaving out a trace that stands nowhere else any more is right too, so that what is kept stays true until another
 /// segment comes that has a part of a trace counted here.
 final class GroupCalls: CachedBlock {
-  /// A producer span, which links of other traces may point to.
-  typealias Producer = (target: LinkTarget, producer: FoundProducer)
-
   private static let lastNumber = Atomic<UInt64>(0)
 
   /// Never that of another one in this process.
@@ -23,7 +20,8 @@ final class GroupCalls: CachedBlock {
   let leftOut: Set<TraceID>
   /// Consumers whose links name spans of traces that are not counted here.
   let linked: [NamedConsumer]
-  let producers: [Producer]
+  /// Of the traces that are counted.
+  let producers: ProducerTable
   /// Numbers of segments that have no part of a trace that is counted.
   private let compared: Mutex<Set<UInt64>>
 
@@ -49,8 +47,8 @@ final class GroupCalls: CachedBlock {
   static let passCount = 1024
 
   var residentByteCount: Int {
-    256 + names.reduce(0) { $0 + $1.count + 32 } + tally.byteCount + leftOut.count * 32 + linked.count * 256
-      + producers.count * MemoryLayout<Producer>.stride + compared.withLock { $0.count } * 16
+    256 + names.reduce(0) { $0 + $1.count + 32 } + tally.byteCount + leftOut.count * 32
+      + linked.reduce(0) { $0 + $1.byteCount } + producers.byteCount + compared.withLock { $0.count } * 16
   }
 }
 
@@ -59,7 +57,7 @@ struct GroupTally {
   private(set) var sums = GraphSums()
   private(set) var leftOut: Set<TraceID> = []
   private(set) var linked: [NamedConsumer] = []
-  private(set) var producers: [GroupCalls.Producer] = []
+  private(set) var producers = ProducerTable([])
   private(set) var damage = DamageReport()
 
   /// - Parameters:
@@ -71,6 +69,7 @@ struct GroupTally {
   ) {
     let loose = Set(group.loose)
     var read: [StripeCalls] = []
+    var found: [(target: LinkTarget, producer: FoundProducer)] = []
     for (stripe, calls) in zip(group.stripes, calls) {
       guard let calls = damage.collect({ try calls.get() }) else { continue }
       read.append(calls)
@@ -96,13 +95,14 @@ struct GroupTally {
         linked.append(NamedConsumer(service: calls.names[Int(consumer.span.service)], consumer: consumer))
       }
       for producer in calls.producers where isCounted(producer.ordinal) {
-        producers.append(
+        found.append(
           (
             LinkTarget(trace: calls.traces[Int(producer.ordinal)], spanID: producer.spanID),
             FoundProducer(start: producer.start, service: calls.names[Int(producer.service)])
           ))
       }
     }
+    producers = ProducerTable(found)
     settleLinks(read)
   }
 
@@ -112,7 +112,7 @@ struct GroupTally {
     let wanted = Set(linked.lazy.flatMap(\.consumer.targets))
     let wantedTraces = Set(wanted.lazy.map(\.trace)).subtracting(leftOut)
     let here = Set(read.lazy.flatMap(\.traces).filter(wantedTraces.contains))
-    let found = FoundProducers(wanted, among: producers)
+    let found = FoundProducers(wanted, among: [producers])
     let consumers = linked
     linked = []
     for named in consumers {
@@ -129,4 +129,9 @@ struct GroupTally {
 struct NamedConsumer: Sendable {
   var service: [UInt8]
   var consumer: LinkedConsumer
+
+  /// What it takes in memory, with its links; its name is one of a few.
+  var byteCount: Int {
+    MemoryLayout<NamedConsumer>.stride + 32 + consumer.targets.count * MemoryLayout<LinkTarget>.stride
+  }
 }

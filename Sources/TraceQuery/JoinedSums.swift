@@ -1,5 +1,6 @@
 import TraceGraph
 import TraceSegment
+import TraceSource
 
 /// What the sums of several groups come to, which a question adds in place of theirs.
 ///
@@ -13,11 +14,14 @@ final class JoinedSums: CachedBlock {
 
   let names: [[UInt8]]
   let tally: PackedTally
+  /// Consumers whose links name spans of traces that are counted in no part.
+  let linked: [NamedConsumer]
   private let parts: [Part]
 
   /// - Parameter parts: what was added up.
-  init(_ sums: GraphSums, of parts: [GroupCalls]) {
+  init(_ sums: GraphSums, _ linked: [NamedConsumer], of parts: [GroupCalls]) {
     (names, tally) = sums.packed()
+    self.linked = linked
     self.parts = parts.map { Part(number: $0.number, calls: $0) }
   }
 
@@ -29,7 +33,8 @@ final class JoinedSums: CachedBlock {
   static let passCount = GroupCalls.passCount
 
   var residentByteCount: Int {
-    256 + names.reduce(0) { $0 + $1.count + 32 } + tally.byteCount + parts.count * MemoryLayout<Part>.stride
+    256 + names.reduce(0) { $0 + $1.count + 32 } + tally.byteCount
+      + linked.reduce(0) { $0 + $1.byteCount } + parts.count * MemoryLayout<Part>.stride
   }
 }
 
@@ -37,8 +42,7 @@ final class JoinedSums: CachedBlock {
 struct SumsOfGroups: Sendable {
   struct Entry: Sendable {
     var calls: GroupCalls
-    /// The first of the group.
-    var stripe: SegmentStripe
+    var group: StripeGroup
     /// Whether the calls were kept before: then they will be asked for again.
     var isKept: Bool
   }
@@ -71,7 +75,7 @@ struct SumsOfGroups: Sendable {
       }
       // Joined with one before.
       if places[entry.calls.number] == nil { continue }
-      let joined: JoinedSums? = entry.stripe.keptSummary(entry.calls.number)
+      let joined: JoinedSums? = entry.group.stripes[0].keptSummary(entry.calls.number)
       let own = joined?.numbers.map { places[$0] }
       if let joined, let own, !own.contains(nil) {
         for number in joined.numbers { places[number] = nil }
@@ -101,10 +105,40 @@ struct SumsOfGroups: Sendable {
     var sums = GraphSums()
     for item in items[range] { add(item, to: &sums) }
     let own = items[range].flatMap(\.entries).map { entries[$0] }
-    let joined = JoinedSums(sums, of: own.map(\.calls))
-    SegmentStripe.keep(summary: joined, at: own.map { ($0.stripe, $0.calls.number) })
+    let linked = Self.settle(items[range].flatMap(linked), among: own, &sums)
+    let joined = JoinedSums(sums, linked, of: own.map(\.calls))
+    SegmentStripe.keep(summary: joined, at: own.map { ($0.group.stripes[0], $0.calls.number) })
     return joined
   }
+
+  /// Counts consumers all of whose links name spans of traces that are counted in some groups: these stand nowhere else.
+  ///
+  /// - Returns: the others.
+  private static func settle(
+    _ consumers: [NamedConsumer], among entries: [Entry], _ sums: inout GraphSums
+  ) -> [NamedConsumer] {
+    if consumers.isEmpty { return [] }
+    let wanted = Set(consumers.lazy.flatMap(\.consumer.targets))
+    let found = FoundProducers(wanted, among: entries.map(\.calls.producers))
+    let missing = Set(wanted.lazy.filter { found.service(of: $0) == nil }.map(\.trace))
+    let here = StripeGroup.counted(Array(missing), in: entries.map { ($0.group, $0.calls) })
+    var rest: [NamedConsumer] = []
+    for named in consumers {
+      if named.consumer.targets.allSatisfy({ found.service(of: $0) != nil || here.contains($0.trace) }) {
+        sums.add(named) { found.service(of: $0) }
+      } else {
+        rest.append(named)
+      }
+    }
+    return rest
+  }
+
+  private func linked(of item: Item) -> [NamedConsumer] {
+    item.joined?.linked ?? item.entries.flatMap { entries[$0].calls.linked }
+  }
+
+  /// Consumers that are not counted in the sums.
+  var linked: [NamedConsumer] { items.flatMap(linked) }
 
   private func add(_ item: Item, to sums: inout GraphSums) {
     if let joined = item.joined { return sums.add(joined.tally, joined.names) }

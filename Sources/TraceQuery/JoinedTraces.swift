@@ -125,27 +125,79 @@ struct FoundProducer: Sendable {
   }
 }
 
+/// The producer spans of some traces, by what links say of them; 28 bytes each.
+struct ProducerTable: Sendable {
+  /// Ascending.
+  private var targets: [LinkTarget] = []
+  /// Places of their names.
+  private var services: [UInt32] = []
+  private let names: [[UInt8]]
+
+  /// - Parameter producers: of traces that stand nowhere else, so that of spans which share their ids the first is known.
+  init(_ producers: [(target: LinkTarget, producer: FoundProducer)]) {
+    targets.reserveCapacity(producers.count)
+    services.reserveCapacity(producers.count)
+    var names = NameTable()
+    let ordered = producers.sorted {
+      $0.target == $1.target ? $0.producer.precedes($1.producer) : Self.precedes($0.target, $1.target)
+    }
+    for (target, producer) in ordered where targets.last != target {
+      targets.append(target)
+      services.append(names.code(of: producer.service))
+    }
+    self.names = names.names
+  }
+
+  var byteCount: Int {
+    targets.count * (MemoryLayout<LinkTarget>.stride + MemoryLayout<UInt32>.stride)
+      + names.reduce(0) { $0 + $1.count + 32 }
+  }
+
+  /// The services of those that are wanted.
+  ///
+  /// What links point to need not be here. To look each up takes as many steps as the table can be halved, and to go
+  /// through the table one for each of its producers: whichever is less.
+  func services(of wanted: Set<LinkTarget>) -> [(target: LinkTarget, service: [UInt8])] {
+    if targets.isEmpty { return [] }
+    let halvingCount = Int.bitWidth - targets.count.leadingZeroBitCount
+    if targets.count < wanted.count * halvingCount {
+      return targets.indices.filter { wanted.contains(targets[$0]) }.map { (targets[$0], names[Int(services[$0])]) }
+    }
+    return wanted.compactMap { target in service(of: target).map { (target, $0) } }
+  }
+
+  private func service(of target: LinkTarget) -> [UInt8]? {
+    var (low, high) = (0, targets.count)
+    while low < high {
+      let middle = (low &+ high) / 2
+      if Self.precedes(targets[middle], target) { low = middle &+ 1 } else { high = middle }
+    }
+    return low < targets.count && targets[low] == target ? names[Int(services[low])] : nil
+  }
+
+  private static func precedes(_ left: LinkTarget, _ right: LinkTarget) -> Bool {
+    left.trace != right.trace ? left.trace < right.trace : left.spanID < right.spanID
+  }
+}
+
 /// The producers that links point to.
 struct FoundProducers: Sendable {
-  private var byTarget: [LinkTarget: FoundProducer] = [:]
+  private var services: [LinkTarget: [UInt8]] = [:]
 
-  init() {}
-
-  /// Those that are wanted of many.
-  init(_ wanted: Set<LinkTarget>, among producers: [(target: LinkTarget, producer: FoundProducer)]) {
-    for (target, producer) in producers where wanted.contains(target) { add(target, producer) }
+  /// Those that are wanted. A trace is counted in one of the tables, but where damage hides that it stands in several: then
+  /// the first name counts, so that the order of the tables changes nothing.
+  init(
+    _ wanted: Set<LinkTarget>, among tables: [ProducerTable], _ parallel: SegmentParallelism = SegmentWriter.serial
+  ) {
+    for found in concurrently(parallel, tables.count, { tables[$0].services(of: wanted) }) {
+      for (target, service) in found {
+        if let known = services[target], known == service || known.lexicographicallyPrecedes(service) { continue }
+        services[target] = service
+      }
+    }
   }
 
-  mutating func add(_ other: FoundProducers) {
-    for (target, producer) in other.byTarget { add(target, producer) }
-  }
-
-  private mutating func add(_ target: LinkTarget, _ producer: FoundProducer) {
-    if let known = byTarget[target], !producer.precedes(known) { return }
-    byTarget[target] = producer
-  }
-
-  func service(of target: LinkTarget) -> [UInt8]? { byTarget[target]?.service }
+  func service(of target: LinkTarget) -> [UInt8]? { services[target] }
 }
 
 /// Finds the services of producers that links point to.

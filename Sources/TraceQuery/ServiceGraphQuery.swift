@@ -55,7 +55,7 @@ package struct ServiceGraphQuery: Sendable {
       damage.add(chunk.damage)
       chunk.add(to: &sums)
     }
-    addLinked(calls.flatMap(\.linked) + chunks.flatMap(\.linked), calls, joined, unread, to: &sums, &damage)
+    addLinked(kept.linked + chunks.flatMap(\.linked), calls, joined, unread, to: &sums, &damage)
     var graph = sums.graph(includesSelfCalls: query.includesSelfCalls)
     graph.summary.damage = damage.messages
     return graph
@@ -84,7 +84,7 @@ package struct ServiceGraphQuery: Sendable {
     // What cannot be compared is made anew, and then says why.
     var entries = groups.map { group in
       (try? group.kept(among: segments)).map {
-        SumsOfGroups.Entry(calls: $0, stripe: group.stripes[0], isKept: true)
+        SumsOfGroups.Entry(calls: $0, group: group, isKept: true)
       }
     }
     let missing = entries.indices.filter { entries[$0] == nil }
@@ -92,7 +92,7 @@ package struct ServiceGraphQuery: Sendable {
       let wave = missing[first..<min(missing.count, first + Self.waveCount)]
       for (place, made) in zip(wave, make(wave.map { groups[$0] }, window)) {
         damage.add(made.damage)
-        entries[place] = SumsOfGroups.Entry(calls: made.calls, stripe: groups[place].stripes[0], isKept: false)
+        entries[place] = SumsOfGroups.Entry(calls: made.calls, group: groups[place], isKept: false)
       }
     }
     return entries.compactMap(\.self)
@@ -130,10 +130,7 @@ package struct ServiceGraphQuery: Sendable {
   ) {
     if consumers.isEmpty { return }
     let wanted = Set(consumers.lazy.flatMap(\.consumer.targets))
-    var found = FoundProducers()
-    for own in concurrently(parallel, calls.count, { FoundProducers(wanted, among: calls[$0].producers) }) {
-      found.add(own)
-    }
+    let found = FoundProducers(wanted, among: calls.map(\.producers), parallel)
     var everywhere = ProducerFinder(snapshot.recordSources)
     var elsewhere = ProducerFinder(unread)
     for named in consumers {

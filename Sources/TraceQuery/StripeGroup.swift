@@ -76,6 +76,27 @@ struct StripeGroup: Sendable {
     }
   }
 
+  /// Those of some traces that are counted in one of several groups.
+  static func counted(_ traces: [TraceID], in groups: [(group: StripeGroup, calls: GroupCalls)]) -> Set<TraceID> {
+    var counted: Set<TraceID> = []
+    for (_, own) in Dictionary(grouping: groups, by: \.group.segment.number) {
+      let segment = own[0].group.segment
+      let stripes = own.map { Set($0.group.stripes.lazy.map(\.index)) }
+      let all = stripes.reduce(into: Set()) { $0.formUnion($1) }
+      // What cannot be read is not known to be there.
+      for place in (try? segment.mayHold(among: traces)) ?? [] {
+        let trace = traces[place]
+        let isLeftOut = own.map { $0.calls.leftOut.contains(trace) }
+        var chosen = all
+        if isLeftOut.contains(true) {
+          chosen = zip(stripes, isLeftOut).reduce(into: []) { if !$1.1 { $0.formUnion($1.0) } }
+        }
+        if (try? segment.hasFinals(of: trace, in: chosen)) == true { counted.insert(trace) }
+      }
+    }
+    return counted
+  }
+
   /// The traces of the smaller one are looked for in the other one.
   private func sharesNothing(with other: Segment, but leftOut: Set<TraceID>) throws -> Bool {
     if other.totals.traceCount < segment.totals.traceCount {

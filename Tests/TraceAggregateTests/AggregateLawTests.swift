@@ -50,13 +50,23 @@ private func quantile(_ q: Double, _ durations: [UInt64]) -> Double {
   return Double(sorted[lower]) + Double(sorted[lower + 1] - sorted[lower]) * (place - Double(lower))
 }
 
+/// The buckets of a histogram as they are kept.
+private func packed<Result>(_ histogram: DurationHistogram, _ body: (PackedBuckets) -> Result) -> Result {
+  var bytes: [UInt8] = []
+  histogram.appendBuckets(to: &bytes)
+  // What stands behind a list is not looked at.
+  bytes.append(0xff)
+  return bytes.withUnsafeBufferPointer {
+    body(PackedBuckets($0.baseAddress.unsafelyUnwrapped, count: histogram.count))
+  }
+}
+
 /// Merged as lists of buckets.
 private func unpacked(_ parts: [[UInt64]]) -> DurationHistogram {
   var merged = DurationHistogram()
   for part in parts {
-    var buckets: [PackedBucket] = []
-    histogram(part).appendBuckets(to: &buckets)
-    merged.merge(buckets[...])
+    let part = histogram(part)
+    packed(part) { merged.merge($0) }
   }
   return merged
 }
@@ -227,10 +237,11 @@ private let quantiles = [0, 0.001, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1]
     }
   }
 
-  @Test func `counts of any size come back from a few entries`() {
-    for count in [1, 2, 15, 16, 17, 31, 32, 33, 47, 48, 63, 64, 1000, 65_535, 524_287, 524_288, 3_000_000] as [UInt64] {
+  @Test func `counts of any size come back from a few bytes`() {
+    for count in [
+      1, 2, 9, 10, 15, 16, 17, 31, 32, 127, 128, 129, 1000, 65_535, 524_287, 524_288, 3_000_000, 1 << 31,
+    ] as [UInt64] {
       var histogram = DurationHistogram()
-      var buckets: [PackedBucket] = []
       var single = DurationHistogram()
       single.update(5_000)
       // Doubled and added bit by bit.
@@ -238,13 +249,28 @@ private let quantiles = [0, 0.001, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1]
         histogram.merge(histogram)
         if count >> UInt64(bit) & 1 == 1 { histogram.merge(single) }
       }
-      histogram.appendBuckets(to: &buckets)
       #expect(histogram.count == count)
-      #expect(buckets.reduce(0) { $0 + $1.count } == count, "\(count)")
-      #expect(buckets.allSatisfy { $0.bucket == LogLinearScale.bucket(of: 5_000) })
-      #expect(buckets.count <= 2 + (UInt64.bitWidth - count.leadingZeroBitCount), "\(count): \(buckets.count)")
+      guard count < 1 << 31 else {
+        // One more bucket behind it, far off.
+        histogram.update(.max)
+        var merged = DurationHistogram()
+        packed(histogram) { merged.merge($0) }
+        #expect(merged == histogram)
+        continue
+      }
+      packed(histogram) { buckets in
+        var sum: UInt64 = 0
+        var entryCount = 0
+        buckets.forEachBucket { bucket, count in
+          #expect(bucket == LogLinearScale.bucket(of: 5_000))
+          sum += count
+          entryCount += 1
+        }
+        #expect(sum == count)
+        #expect(entryCount <= 2 + 3 * (UInt64.bitWidth - count.leadingZeroBitCount), "\(count): \(entryCount)")
+      }
       var merged = DurationHistogram()
-      merged.merge(buckets[...])
+      packed(histogram) { merged.merge($0) }
       #expect(merged == histogram)
     }
   }
@@ -261,24 +287,60 @@ private let quantiles = [0, 0.001, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1]
         if place % 2 == 0 {
           part.withUnsafeBufferPointer { tally.update($0) }
         } else {
-          var buckets: [PackedBucket] = []
-          histogram(part).appendBuckets(to: &buckets)
-          buckets.withUnsafeBufferPointer { tally.merge($0) }
+          packed(histogram(part)) { tally.merge($0) }
         }
       }
       let whole = histogram(all)
       #expect(tally.count == whole.count, "seed \(seed)")
       guard !all.isEmpty else { continue }
-      var buckets: [PackedBucket] = []
+      var buckets: [UInt8] = []
       tally.appendBuckets(to: &buckets)
-      var expected: [PackedBucket] = []
+      var expected: [UInt8] = []
       whole.appendBuckets(to: &expected)
       #expect(buckets == expected, "seed \(seed)")
       for q in quantiles {
         let rank = QuantileRank(q, of: whole.count)
-        let estimate = buckets.withUnsafeBufferPointer { rank.estimate($0, count: whole.count) }
+        let estimate = packed(whole) { rank.estimate($0) }
         #expect(estimate == whole.finish(rank), "seed \(seed), \(q)")
         #expect(rank.value(tally.value(at: rank.lower), tally.value(at: rank.upper)) == estimate, "seed \(seed), \(q)")
+      }
+    }
+  }
+
+  @Test(arguments: 0..<60 as Range<UInt64>)
+  func `values by rank are found among lists that ascend`(_ seed: UInt64) {
+    var source = DurationSource(state: 12_000 + seed)
+    var lists: [[UInt64]] = []
+    for _ in 0..<Int.random(in: 1...40, using: &source) {
+      // Empty ones, equal ones, and one that has nearly all.
+      let maximumCount = [0, 3, 30, 300, 3000][Int(source.next() % 5)]
+      lists.append(source.durations(maximumCount: maximumCount).sorted())
+      if source.next() % 6 == 0 { lists.append(lists[0]) }
+    }
+    let all = lists.flatMap(\.self).sorted()
+    if all.isEmpty { return }
+    let layout = all.withUnsafeBufferPointer { PackedDurations.Layout(for: $0) }
+    var packer = DurationPacker()
+    for list in lists { list.withUnsafeBufferPointer { packer.append($0, layout) } }
+    _ = packer.begin()
+    let words = packer.words + [0]
+    words.withUnsafeBytes { bytes in
+      guard let base = bytes.baseAddress else { return }
+      let packed = PackedDurations(base, layout, count: UInt32(all.count))
+      var ascending = AscendingLists()
+      // What was asked before leaves nothing behind.
+      for _ in 0..<2 {
+        ascending.clear()
+        var place = 0
+        for list in lists {
+          ascending.append(packed.part(from: place, count: UInt32(list.count)))
+          place += list.count
+        }
+        for q in quantiles {
+          let rank = QuantileRank(q, of: UInt64(all.count))
+          let (lower, upper) = ascending.neighbours(of: rank)
+          #expect(lower == all[Int(rank.lower)] && upper == all[Int(rank.upper)], "seed \(seed), \(q)")
+        }
       }
     }
   }

@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 import TraceFiles
 import TraceIngest
@@ -44,10 +45,12 @@ import TracestoreV2
       }
     }
 
-    func graph(of chosen: [Int], _ query: DependencyQuery) -> ServiceGraph {
+    func graph(
+      of chosen: [Int], _ query: DependencyQuery,
+      parallel: @escaping SegmentParallelism = { count, body in (0..<count).forEach(body) }
+    ) -> ServiceGraph {
       ServiceGraphQuery(
-        query, in: QuerySnapshot(sources: chosen.map { all[$0] }, storeFingerprint: 0),
-        parallel: { count, body in (0..<count).forEach(body) }
+        query, in: QuerySnapshot(sources: chosen.map { all[$0] }, storeFingerprint: 0), parallel: parallel
       ).run()
     }
 
@@ -91,6 +94,91 @@ import TracestoreV2
     #expect(sources.graph(of: segments, query) == first)
     #expect(!first.links.isEmpty)
     #expect(sources.files.snapshot().total().readCount == 0)
+  }
+
+  @Test func `links into groups that are not joined read none of their stripes`() throws {
+    let files = CountingFileSystem(SimulatedFileSystem(isDurabilityTracked: false))
+    // Sixteen groups of eight stripes are joined, those behind by themselves.
+    let (traceCount, targetCount) = (760, 32)
+    let memtable = Memtable(endZeroMeansOpen: true)
+    for number in 1...traceCount {
+      let spans = (1...4).map { index in
+        let start = 1_767_225_600_000_000_000 + UInt64(number * 10 + index) * 1_000_000
+        var span = SpanRecord(
+          traceID: TraceID(high: 7, low: UInt64(number)), spanID: SpanID(UInt64(index)), name: "work",
+          kind: index == 1 && number <= targetCount ? .consumer : .internal, start: Timestamp(nanoseconds: start),
+          end: Timestamp(nanoseconds: start + 1000))
+        if span.kind == .consumer {
+          // No producer: where the trace stands has to be known.
+          let target = TraceID(high: 7, low: UInt64(traceCount - 4 * (number - 1) % (4 * targetCount)))
+          span.links.append(SpanLink(traceID: target, spanID: SpanID(1)))
+        }
+        return span
+      }
+      try memtable.append(
+        TraceData(resourceSpans: [
+          ResourceSpans(
+            resource: Resource(attributes: [Attribute("service.name", .string("service"))]),
+            scopeSpans: [ScopeSpans(spans: spans)])
+        ]))
+    }
+    let view = memtable.source().view
+    let selection = try SealSelection(view, live: [])
+    _ = try SegmentWriter.write(
+      view, rows: selection.rows, partialRows: selection.partialRows, options: SegmentOptions(stripeRowCount: 16),
+      to: try files.open("segment", .create))
+    let segment = try Segment.open(
+      file: files.open("segment", .read), number: 1, path: "segment", cache: BlockCache(maximumByteCount: 64 << 20))
+    let targets = (0..<targetCount).map { TraceID(high: 7, low: UInt64(traceCount - 4 * $0)) }
+    #expect(try segment.finalStripes(of: TraceID(high: 7, low: UInt64(targetCount))).allSatisfy { $0 < 128 })
+    let stripes = try Set(targets.flatMap { try segment.finalStripes(of: $0) })
+    #expect(stripes.count > 16 && stripes.allSatisfy { $0 >= 128 })
+
+    let fresh = try Segment.open(
+      file: files.open("segment", .read), number: 2, path: "segment", cache: BlockCache(maximumByteCount: 64 << 20))
+    func graph() -> ServiceGraph {
+      ServiceGraphQuery(
+        DependencyQuery(includesSelfCalls: true), in: QuerySnapshot(sources: [fresh], storeFingerprint: 0),
+        parallel: SegmentWriter.serial
+      ).run()
+    }
+    let first = graph()
+    files.reset()
+    #expect(graph() == first)
+    // The trace index, and its blocks.
+    #expect(files.snapshot().total().readCount <= 4)
+    files.reset()
+    #expect(graph() == first)
+    #expect(files.snapshot().total().readCount == 0)
+  }
+
+  /// Graphs at once, of sources that are not the same for each, over sums that are joined meanwhile.
+  @Test(arguments: 1...4 as ClosedRange<UInt64>)
+  func `graphs that are asked for at once are those asked for one by one`(_ seed: UInt64) throws {
+    var random = SeededRandom(seed: seed &+ 51)
+    let sources = try Sources(seed: seed, cacheByteCount: 64 << 20)
+    let questions = (0..<24).map { index in
+      let chosen = sources.all.indices.filter { _ in !random.isOneIn(4) }
+      return (chosen: chosen, query: index % 3 == 0 ? Self.window(&random) : DependencyQuery(includesSelfCalls: true))
+    }
+    // Sources of their own, of which nothing is kept from the others.
+    let expected = try questions.map {
+      try Sources(seed: seed, cacheByteCount: 0).graph(of: $0.chosen, $0.query)
+    }
+    let graphs = Mutex([Int: ServiceGraph]())
+    for turn in 0..<3 {
+      graphs.withLock { $0 = [:] }
+      threads(4) { thread in
+        for index in questions.indices where (index + turn) % 4 == thread {
+          let graph = sources.graph(
+            of: questions[index].chosen, questions[index].query, parallel: { count, body in threads(count, body) })
+          graphs.withLock { $0[index] = graph }
+        }
+      }
+      for index in questions.indices {
+        #expect(graphs.withLock { $0[index] } == expected[index], "seed \(seed), turn \(turn), question \(index)")
+      }
+    }
   }
 
   private static func window(_ random: inout SeededRandom) -> DependencyQuery {

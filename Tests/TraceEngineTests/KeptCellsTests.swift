@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 import TraceFiles
 import TraceIngest
@@ -131,6 +132,65 @@ import TracestoreV2
     #expect(Set(answers).count == 1)
   }
 
+  @Test func `quantiles are kept where cells are points, not where these bring them together`() throws {
+    let sources = try Sources(seed: 5, cacheByteCount: 64 << 20, damaged: nil)
+    let segments = sources.all.compactMap { $0 as? Segment }
+    func byteCount(after groups: [MetricsGroup], quantile: Double, isExact: Bool) throws -> Int {
+      let query = MetricsQuery(
+        serviceNames: ["api", "cart"], groups: groups, spanKinds: [],
+        end: Timestamp(nanoseconds: Self.epoch + 60 * Self.minute), lookbackNanoseconds: 60 * Self.minute,
+        stepNanoseconds: Self.minute, quantile: quantile, isExact: isExact)
+      for _ in 0..<4 {
+        _ = try sources.answer(
+          .latencies, query, of: [0, 1, 2, 3, 4, 5], maximumRowCount: MetricsSearch.maximumRowCount,
+          maximumGroupRowCount: 100)
+      }
+      let held = try segments.flatMap { try $0.callGroups(maximumRowCount: 100) }.compactMap(\.heldCells)
+      return Dictionary(held.map { (ObjectIdentifier($0), $0.residentByteCount) }) { one, _ in one }
+        .values.reduce(0, +)
+    }
+    let none = try byteCount(after: [], quantile: 0.5, isExact: true)
+    #expect(try byteCount(after: [], quantile: 0.75, isExact: true) == none)
+    let one = try byteCount(after: [.operation], quantile: 0.75, isExact: true)
+    #expect(one > none)
+    #expect(try byteCount(after: [.operation], quantile: 0.5, isExact: false) - one == one - none)
+  }
+
+  /// Questions at once, each of which spreads its own loops over threads, of sources that are not the same for each.
+  @Test(arguments: 1...4 as ClosedRange<UInt64>)
+  func `questions that are asked at once have the answers of those asked one by one`(_ seed: UInt64) throws {
+    let sources = try Sources(seed: seed, cacheByteCount: [64 << 20, 1 << 18][Int(seed % 2)], damaged: nil)
+    var random = SeededRandom(seed: seed &+ 31)
+    let questions = (0..<48).map { _ in
+      let chosen = (0...Self.segmentCount).filter { _ in !random.isOneIn(5) }
+      return (query: Self.query(&random), chosen: chosen)
+    }
+    @Sendable func ask(
+      _ question: (query: MetricsQuery, chosen: [Int]), _ parallel: @escaping SegmentParallelism, isKept: Bool
+    ) throws -> MetricFamily {
+      try MetricsSearch(
+        .latencies, question.query,
+        in: QuerySnapshot(sources: question.chosen.map { sources.all[$0] }, storeFingerprint: 0), parallel: parallel,
+        maximumGroupRowCount: isKept ? 100 : 0
+      ).run()
+    }
+    let expected = try questions.map { try ask($0, { count, body in (0..<count).forEach(body) }, isKept: false) }
+    let answers = Mutex([Int: MetricFamily]())
+    // Twice, so that what the first ones kept is brought together meanwhile.
+    for turn in 0..<2 {
+      answers.withLock { $0 = [:] }
+      threads(4) { thread in
+        for index in questions.indices where (index + turn) % 4 == thread {
+          let answer = try? ask(questions[index], { count, body in threads(count, body) }, isKept: true)
+          answers.withLock { $0[index] = answer }
+        }
+      }
+      for index in questions.indices {
+        #expect(answers.withLock { $0[index] } == expected[index], "seed \(seed), turn \(turn), question \(index)")
+      }
+    }
+  }
+
   private static func spans(_ random: inout SeededRandom, number: Int, count: Int) -> TraceData {
     let services = ["api", "cart"].map { service in
       let spans = (0..<count / 2).map { index in
@@ -173,4 +233,12 @@ extension Memtable {
       publish(try append(batch, arrivalNanoseconds: 1))
     }
   }
+}
+
+/// Calls `body` with every number below `count`, each on a thread of its own.
+@Sendable
+func threads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+  let all = (0..<count).compactMap { number in try? WorkerThread(name: "test-\(number)") { body(number) } }
+  precondition(all.count == count, "a thread could not be started")
+  for thread in all { thread.join() }
 }

@@ -109,8 +109,8 @@ import TraceSource
             }
             #expect(cell.durations == cell.durations.sorted())
           case .counted(let buckets):
-            for entry in buckets {
-              cell.durations += repeatElement(LogLinearScale.middle(of: entry.bucket), count: Int(entry.count))
+            buckets.forEachBucket { bucket, count in
+              cell.durations += repeatElement(LogLinearScale.middle(of: bucket), count: Int(count))
             }
           }
           told[key, default: []].append(cell)
@@ -180,6 +180,102 @@ import TraceSource
     }
     #expect(isCounted)
     #expect(try cells.residentByteCount < groups[0].cells().residentByteCount / 2)
+  }
+
+  /// What a question gets that asks for a quantile of so many cells of the first block; nil for all of them.
+  private static func ask(
+    _ quantile: Double, ofCells cellCount: Int? = nil, in groups: [CallGroup], _ shape: CellShape = .operations
+  ) throws -> CellQuantiles? {
+    var blocks = Self.blocks(of: groups, shape).blocks
+    CallBlock.makeRoom(forQuantile: quantile, in: &blocks)
+    let cells = try blocks[0].cells()
+    return blocks[0].quantiles(quantile, of: cells, cellCount: cellCount ?? cells.cellCount)
+  }
+
+  @Test func `a quantile of every cell is kept, the last four that were asked for`() throws {
+    // Cells of many calls and of few.
+    let store = try Store(seed: 15, rowCounts: [4000, 700])
+    let groups = try store.groups(0..<2, maximumRowCount: 1 << 18)
+    for shape in [CellShape.operations, .services(kinds: nil)] {
+      // Cells that are made for a question are kept for the next one.
+      for _ in 0..<2 { #expect(try Self.ask(0.25, ofCells: 0, in: groups, shape) == nil) }
+      let cells = try #require(Self.blocks(of: groups, shape).blocks.first).cells()
+      #expect(cells.shape == shape)
+      var byteCounts = [cells.residentByteCount]
+      var kept: [CellQuantiles] = []
+      for quantile in [0.5, 0.75, 0.95, 0.5, 0.75, 0.95, 0, 1, 0.75, 0.5] {
+        let own = try #require(try Self.ask(quantile, in: groups, shape))
+        kept.append(own)
+        #expect(own.quantile == quantile)
+        for (run, isExact) in cells.runs.indices.flatMap({ [($0, false), ($0, true)] }) {
+          let made = cells.calls(of: run)
+          let known = cells.calls(made, knowing: own)
+          func values(_ calls: CallCells.Calls, _ quantile: Double) -> [Double] {
+            var values = [Double](repeating: -1, count: calls.count)
+            values.withUnsafeMutableBufferPointer {
+              if let first = $0.baseAddress { calls.quantiles(quantile, isExact: isExact, into: first) }
+            }
+            return values
+          }
+          let half = known.count / 2..<known.count
+          // Also of another one than is known.
+          for asked in [quantile, 0.9] {
+            #expect(values(known, asked) == values(made, asked))
+            #expect(values(known.part(half), asked) == values(made.part(half), asked))
+            #expect(values(cells.calls(made.part(half), knowing: own), asked) == values(made.part(half), asked))
+          }
+        }
+        byteCounts.append(cells.residentByteCount)
+      }
+      let own = cells.cellCount * 8
+      #expect(byteCounts.map { ($0 - byteCounts[0]) / own } == [0, 1, 2, 3, 3, 3, 3, 4, 4, 4, 4])
+      // Three in turn are all found; the one that was not asked for longest goes.
+      for place in 0..<3 { #expect(kept[place] === kept[place + 3]) }
+      #expect(kept[8] === kept[1])
+      #expect(kept[9] !== kept[0])
+    }
+  }
+
+  @Test func `a quantile of a few cells is kept when it is asked for again`() throws {
+    let store = try Store(seed: 17, rowCounts: [1200])
+    let groups = try store.groups(0..<1, maximumRowCount: 1 << 18)
+    #expect(try Self.ask(0.5, in: groups) == nil, "cells that are made for this question")
+    let cells = try #require(Self.blocks(of: groups).blocks.first).cells()
+    let byteCount = cells.residentByteCount
+    let quantiles = [0.5, 0.75, 0.95]
+    for quantile in quantiles { #expect(try Self.ask(quantile, ofCells: 1, in: groups) == nil) }
+    #expect(cells.residentByteCount == byteCount)
+    let made = try quantiles.map { try Self.ask($0, ofCells: 1, in: groups) }
+    #expect(!made.contains { $0 == nil })
+    for (quantile, made) in zip(quantiles, made) { #expect(try Self.ask(quantile, ofCells: 1, in: groups) === made) }
+  }
+
+  @Test func `quantiles are kept where there is ample room, with cells that the cache has`() throws {
+    let whole = try Store(seed: 16, rowCounts: [1200])
+    let byteCount = try whole.groups(0..<1, maximumRowCount: 1 << 18)[0].cells().residentByteCount
+    for (cacheByteCount, isKept) in [(byteCount * 3 / 2, false), (byteCount * 4, true)] {
+      let store = try Store(seed: 16, rowCounts: [1200], cacheByteCount: cacheByteCount)
+      let groups = try store.groups(0..<1, maximumRowCount: 1 << 18)
+      for _ in 0..<2 { _ = try Self.ask(0.5, ofCells: 0, in: groups) }
+      let cells = try #require(Self.blocks(of: groups).blocks.first).cells()
+      #expect((try Self.ask(0.5, in: groups) != nil) == isKept)
+      #expect((cells.residentByteCount > byteCount) == isKept)
+      var blocks = Self.blocks(of: groups).blocks
+      CallBlock.makeRoom(forQuantile: 0.9, in: &blocks)
+      store.cache.removeBlocks(ofFile: 1)
+      #expect(blocks[0].quantiles(0.9, of: try blocks[0].cells(), cellCount: cells.cellCount) == nil)
+    }
+  }
+
+  @Test func `neighbours are joined when none is more than two thirds of them`() {
+    func ranges(_ weights: [Int?]) -> [Range<Int>] { Joining.ranges(of: weights, maximum: 100) }
+    #expect(ranges([1, 1]) == [0..<2])
+    #expect(ranges([2, 2]) == [0..<2])
+    #expect(ranges([2, 1]) == [0..<2])
+    #expect(ranges([3, 1]).isEmpty)
+    #expect(ranges([9, 1, 1]) == [1..<3])
+    #expect(ranges([1, nil, 1]).isEmpty)
+    #expect(ranges([60, 60, 30]) == [1..<3])
   }
 
   @Test func `blocks that only share a part leave each other where they are`() throws {

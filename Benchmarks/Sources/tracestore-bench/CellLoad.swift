@@ -20,7 +20,9 @@ enum CellLoad {
   }
 
   /// Prints what the page takes: of a store that is opened anew each time, and asked again and again.
-  static func measure(_ path: String) async throws {
+  ///
+  /// - Parameter part: only questions whose text holds it; nil for all.
+  static func measure(_ path: String, only part: String?) async throws {
     func query(_ stepNanoseconds: UInt64) -> MetricsQuery {
       MetricsQuery(
         serviceNames: [], groups: [.operation], end: Timestamp(nanoseconds: start + hour), lookbackNanoseconds: hour,
@@ -47,6 +49,7 @@ enum CellLoad {
         points(try await store.getLatencies(byService))
       }
       table.add("rates", "of calls, by operation") { points(try await store.getCallRates(query(60_000_000_000))) }
+      table.keep(part)
       try await table.measure()
       table.print("points", "question")
     }

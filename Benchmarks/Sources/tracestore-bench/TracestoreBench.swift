@@ -205,11 +205,12 @@ extension TracestoreBench {
       discussion: "A store that an earlier measurement made is asked as it is.")
     @Argument(help: "A folder that is not there yet, or that holds such an hour.", completion: .directory)
     var store: String
+    @Argument(help: "Only the questions whose name holds this.") var text: String?
     @Option(help: "How many spans are written.") var spans = 10_000_000
 
     func run() async throws {
       if !FileManager.default.fileExists(atPath: store) { try await CellLoad.write(spans, to: store) }
-      try await CellLoad.measure(store)
+      try await CellLoad.measure(store, only: text)
     }
   }
 }

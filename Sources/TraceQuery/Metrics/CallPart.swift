@@ -18,12 +18,20 @@ struct CallScan: Sendable {
   var needsExamples: Bool
   /// Whether examples have to be errors.
   var isAboutErrors: Bool
+  /// The quantile that latencies are asked for.
+  var quantile: Double?
   /// Whether quantiles of many calls are exact as well.
   var isExact: Bool
 
   /// Whether what cells know of calls is enough.
   var fitsCells: Bool {
     attributes.isEmpty && groupCount <= 1 && !needsExamples && bucketNanoseconds % CallCells.nanoseconds == 0
+  }
+
+  /// The quantile, where it is asked of cells as they are: each is a point, and they tell apart the series that are asked
+  /// for. Others are brought together.
+  func cellQuantile(_ shape: CellShape) -> Double? {
+    bucketNanoseconds == CallCells.nanoseconds && (shape.labelCount > 0) == isByOperation ? quantile : nil
   }
 
   /// The coarsest cells that say what is asked for.

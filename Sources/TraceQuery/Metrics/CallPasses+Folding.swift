@@ -73,7 +73,7 @@ extension CallPasses {
   ) throws {
     var chunks: [CallChunk] = []
     for wave in slice.waves(maximumCallCount: search.maximumRowCount) {
-      let parts = read(wave, &damage)
+      let parts = read(wave, isFolded: true, &damage)
       let pieces = try pieces(of: parts, &table, &damage)
       for (series, own) in (ranks.map { pieces.grouped(by: $0) } ?? pieces).enumerated() {
         for located in own {

@@ -82,10 +82,11 @@ struct CallPasses {
 
   // MARK: Reading
 
-  func read(_ readings: [CallReading], _ damage: inout DamageReport) -> [any CallPart] {
+  /// - Parameter isFolded: whether the calls become sketches.
+  func read(_ readings: [CallReading], isFolded: Bool = false, _ damage: inout DamageReport) -> [any CallPart] {
     let results = concurrently(search.parallel, readings.count) { [self] index in
       var own = DamageReport()
-      let parts = read(readings[index], &own)
+      let parts = read(readings[index], isFolded: isFolded, &own)
       return (parts, own)
     }
     var parts: [any CallPart] = []
@@ -96,16 +97,21 @@ struct CallPasses {
     return parts
   }
 
-  private func read(_ reading: CallReading, _ damage: inout DamageReport) -> [any CallPart] {
+  private func read(_ reading: CallReading, isFolded: Bool, _ damage: inout DamageReport) -> [any CallPart] {
     var parts: [any CallPart] = []
     switch reading.content {
     case .rows(let stripe, let source): parts = self.parts(of: stripe, source: source, reading, &damage)
     case .minutes(let block, let minutes):
       if let cells = try? block.block.cells() {
-        parts = [KeptCalls(cells, minutes, scan)]
+        let quantile = isFolded ? nil : scan.cellQuantile(cells.shape)
+        parts = [
+          KeptCalls(cells, minutes, scan) { cellCount in
+            quantile.flatMap { block.block.quantiles($0, of: cells, cellCount: cellCount) }
+          }
+        ]
       } else {
         // What is damaged a scan meets itself, if it needs it.
-        for scanned in reading.scanned { parts += read(scanned, &damage) }
+        for scanned in reading.scanned { parts += read(scanned, isFolded: isFolded, &damage) }
       }
     }
     return parts.filter { !$0.pieces.isEmpty }

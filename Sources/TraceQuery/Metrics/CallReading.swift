@@ -124,9 +124,10 @@ struct CallPlaces: Sendable {
       for (stripe, isOpen) in zip(stripes, isOpen) where isOpen { self.stripes.append((index, stripe)) }
     }
     if groups.isEmpty { return }
-    let found = CallBlock.blocks(
+    var found = CallBlock.blocks(
       of: groups, scan.shape, in: scan.selection.starts,
       maximumRowCount: search.maximumGroupRowCount * CallBlock.maximumGroupCount, parallel: search.parallel)
+    if let quantile = scan.cellQuantile(scan.shape) { CallBlock.makeRoom(forQuantile: quantile, in: &found.blocks) }
     func place(of group: CallGroup) -> Int { sources[group.fileNumber] ?? 0 }
     blocks = found.blocks.map { PlacedBlock(block: $0, sources: $0.groups.map(place)) }
     for group in found.damaged { add(group, source: place(of: group)) }

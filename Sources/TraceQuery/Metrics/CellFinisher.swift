@@ -14,6 +14,7 @@ struct CellFinisher {
   private var sorted: [CallChunk] = []
   private var places: [Int] = []
   private var durations: [UInt64] = []
+  private var lists = AscendingLists()
   private var tally = BucketTally()
 
   init(_ parts: [any CallPart], _ search: MetricsSearch) {
@@ -104,7 +105,7 @@ struct CellFinisher {
   private mutating func countedEstimate(of rank: QuantileRank, _ own: Range<Int>, callCount: UInt64) -> Double? {
     if own.count == 1 {
       guard case .counted(let buckets) = chunks[own.lowerBound].durations else { return nil }
-      return rank.estimate(buckets, count: callCount)
+      return rank.estimate(buckets)
     }
     let isCounted = chunks[own].contains { if case .counted = $0.durations { true } else { false } }
     guard isCounted else { return nil }
@@ -127,6 +128,21 @@ struct CellFinisher {
     return rank.value(lower, rank.upper > rank.lower ? tally.value(at: rank.upper) : lower)
   }
 
+  /// Of more durations than this, those that ascend are not brought together.
+  private static let maximumTakenCount = 512
+
+  /// The durations at a rank and behind it, where they ascend in each chunk; nil where they do not.
+  private mutating func ascendingNeighbours(
+    of rank: QuantileRank, _ own: Range<Int>
+  ) -> (lower: UInt64, upper: UInt64)? {
+    lists.clear()
+    for place in own {
+      guard case .each(let packed) = chunks[place].durations, packed.isAscending else { return nil }
+      lists.append(packed)
+    }
+    return lists.neighbours(of: rank)
+  }
+
   /// The durations at a rank and behind it.
   private mutating func neighbours(
     of rank: QuantileRank, _ own: Range<Int>, callCount: UInt64
@@ -140,6 +156,7 @@ struct CellFinisher {
     let neededCount = min(fromEnd, fromStart)
     var takenCount = 0
     for place in own { takenCount &+= chunks[place].takenCount(ofNeeded: neededCount) }
+    if takenCount > Self.maximumTakenCount, let found = ascendingNeighbours(of: rank, own) { return found }
     if durations.count < takenCount {
       durations = [UInt64](repeating: 0, count: max(takenCount, 2 * durations.count))
     }

@@ -11,12 +11,17 @@ final class KeptCalls: CallPart {
   let series: [SeriesCode]
   let pieces: [CallPiece]
   private let cells: CallCells
+  /// The calls point to them.
+  private let quantiles: CellQuantiles?
   /// The minutes of a bucket.
   private let width: UInt64
   private let needsDurations: Bool
 
+  /// - Parameter quantiles: what is known of so many cells.
   /// - Precondition: the scan is for cells (`CallScan.fitsCells`).
-  init(_ cells: CallCells, _ minutes: Range<UInt64>, _ scan: CallScan) {
+  init(
+    _ cells: CallCells, _ minutes: Range<UInt64>, _ scan: CallScan, quantiles: (_ cellCount: Int) -> CellQuantiles?
+  ) {
     self.cells = cells
     width = scan.bucketNanoseconds / CallCells.nanoseconds
     needsDurations = scan.selection.needsDurations
@@ -44,6 +49,14 @@ final class KeptCalls: CallPart {
       if series.last != code { series.append(code) }
       pieces.append(CallPiece(series: UInt32(series.count - 1), callCount: calls.callCount, calls: .cells(calls)))
     }
+    let known = quantiles(pieces.reduce(0) { $0 + $1.cellCount })
+    if let known {
+      for place in pieces.indices {
+        guard case .cells(let calls) = pieces[place].calls else { continue }
+        pieces[place].calls = .cells(cells.calls(calls, knowing: known))
+      }
+    }
+    self.quantiles = known
     self.series = series
     self.pieces = pieces
   }

@@ -81,7 +81,8 @@ package struct MetricsSearch: Sendable {
       selection: selection, bucketNanoseconds: window.bucketNanoseconds,
       groupCount: groups.count, isByOperation: query.groups.contains(.operation), attributes: attributes,
       needsExamples: needsExamples,
-      isAboutErrors: measure == .errorRates, isExact: query.isExact)
+      isAboutErrors: measure == .errorRates, quantile: measure == .latencies ? query.quantile : nil,
+      isExact: query.isExact)
     predicate = filter == nil && attributes.isEmpty ? nil : selection.predicate(and: filter)
   }
 

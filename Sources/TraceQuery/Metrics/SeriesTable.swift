@@ -30,7 +30,14 @@ struct SeriesTable {
 
   /// The series of a part, by their places there.
   mutating func places(of part: any CallPart) throws -> [Int] {
-    try part.series.map { series in
+    if labels.isEmpty {
+      // Parts mostly have the same series.
+      let count = min(part.series.count, Self.maximumCount)
+      labels.reserveCapacity(count)
+      callCounts.reserveCapacity(count)
+      places.reserveCapacity(count)
+    }
+    return try part.series.map { series in
       if let key = series.key {
         if let known = places[key] { return known }
         return try add(texts(of: series, in: part), key)

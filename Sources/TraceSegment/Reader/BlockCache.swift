@@ -145,7 +145,7 @@ package final class BlockCache: Sendable {
       // Small ones do not look for room, which costs a walk over all blocks: more than reading some of them.
       if Block.passCount > 1,
         Block.passCount <= BlockCache.maximumPassCount
-          || hasRoomForKnown(block.residentByteCount, passCount: Block.passCount)
+          || block.residentByteCount <= roomForKnown(passCount: Block.passCount)
       {
         (slot.isKnown, slot.passCount) = (true, Block.passCount)
       }
@@ -159,14 +159,14 @@ package final class BlockCache: Sendable {
       resize(index, to: block.residentByteCount)
     }
 
-    /// Whether one more known block drives out none that costs as much to make and was asked for lately: blocks that are
-    /// asked for in turn, and do not all fit, would each drive out the next to be asked for.
-    func hasRoomForKnown(_ ownByteCount: Int, passCount: Int) -> Bool {
-      var byteCount = ownByteCount
+    /// How large one more known block may be that drives out none that costs as much to make and was asked for lately:
+    /// blocks that are asked for in turn, and do not all fit, would each drive out the next to be asked for.
+    func roomForKnown(passCount: Int) -> Int {
+      var byteCount = 0
       for slot in slots where slot.isKnown && slot.passCount > 0 {
         if let other = slot.block, type(of: other).passCount >= passCount { byteCount += slot.byteCount }
       }
-      return byteCount <= roomByteCount - roomByteCount / BlockCache.newShare
+      return roomByteCount - roomByteCount / BlockCache.newShare - byteCount
     }
 
     /// Frees blocks until the bound holds. What it returns is released outside of the lock.
@@ -278,12 +278,16 @@ package final class BlockCache: Sendable {
     }
   }
 
-  /// Whether a block of a kind that is costly to make would stay: else making it for the cache is of no use.
-  func hasRoom(forKnown byteCount: Int, passCount: Int) -> Bool {
-    state.withLock { $0.hasRoomForKnown(byteCount, passCount: passCount) }
-  }
+  /// How large a block of a kind that is costly to make may be to stay: else making it for the cache is of no use. It is
+  /// a walk over all blocks; below 0 where too many stand there.
+  func roomForKnown(passCount: Int) -> Int { state.withLock { $0.roomForKnown(passCount: passCount) } }
 
   package func holds(_ key: Key) -> Bool { state.withLock { $0.indexByKey[key] != nil } }
+
+  /// Whether it is this block that stands at a key.
+  func holds(_ block: some CachedBlock, at key: Key) -> Bool {
+    state.withLock { state in state.indexByKey[key].map { state.slots[$0].block === block } ?? false }
+  }
 
   /// Holds a block in place of those that stood at its keys; it is found at each of them, and goes as a whole.
   ///

@@ -24,8 +24,10 @@ package struct CallBlock: Sendable {
   /// Of all that is counted there.
   package let starts: ClosedRange<UInt64>
   private let rowCount: Int
-  private let shape: CellShape
+  let shape: CellShape
   private let content: Content
+  /// Whether a quantile that is asked for is kept with its cells.
+  var mayKeepQuantile = false
 
   private init(_ groups: [CallGroup], _ shape: CellShape, _ content: Content, _ cells: CallCells?) {
     self.groups = groups
@@ -88,6 +90,8 @@ extension CallBlock {
     private var coveredElsewhere: Set<BlockCache.Key> = []
     /// Of coarser cells that will be made.
     private var plannedByteCount = 0
+    /// What the cache has room for, looked up once.
+    private var room: Int?
     private(set) var blocks: [CallBlock] = []
     private(set) var damaged: [CallGroup] = []
 
@@ -122,9 +126,10 @@ extension CallBlock {
 
     /// Whether coarser cells would stay. If not, the finer ones answer as well, in half the time that folding takes.
     private mutating func isKept(_ finer: CallCells) -> Bool {
-      // About a fifth of the finer ones.
-      let byteCount = plannedByteCount + finer.residentByteCount / 4
-      guard groups[0].cache.hasRoom(forKnown: byteCount, passCount: CallCells.passCount) else { return false }
+      let byteCount = plannedByteCount + CallBlock.foldedByteCount(finer)
+      let free = room ?? groups[0].cache.roomForKnown(passCount: CallCells.passCount)
+      room = free
+      guard byteCount <= free else { return false }
       plannedByteCount = byteCount
       return true
     }
@@ -206,12 +211,18 @@ extension CallBlock {
     return waves
   }
 
-  private var heldCells: CallCells? { if case .held(let cells) = content { cells } else { nil } }
+  var heldCells: CallCells? { if case .held(let cells) = content { cells } else { nil } }
+
+  /// What coarser cells will take: about an eighth of the finer ones, and a third of that again as a margin.
+  fileprivate static func foldedByteCount(_ finer: CallCells) -> Int { finer.byteCountBesideQuantiles / 6 }
+
+  /// What its cells will take in the cache, if they are to be made of finer ones.
+  var foldedByteCount: Int { if case .folded(let finer) = content { Self.foldedByteCount(finer) } else { 0 } }
 }
 
 extension CallCells {
   /// Where it stands.
-  fileprivate var keys: [BlockCache.Key] {
+  var keys: [BlockCache.Key] {
     parts.map { part in
       var key = part.key
       key.variant = shape.variant

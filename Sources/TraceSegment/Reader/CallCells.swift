@@ -1,3 +1,4 @@
+import Synchronization
 import TraceAggregate
 package import TraceModel
 
@@ -48,9 +49,10 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
   private let cells: UnsafeMutableBufferPointer<Cell>
   private let durations: UnsafeMutableRawBufferPointer
   /// Where the calls of each cell stand, where not all have their durations one after the other: among the durations of
-  /// its run, or, of many calls, among `buckets`, behind an entry that says how many there are.
+  /// its run, or, of many calls, among `buckets`.
   private let places: UnsafeMutableBufferPointer<UInt32>
-  private let buckets: UnsafeMutableBufferPointer<PackedBucket>
+  private let buckets: UnsafeMutableBufferPointer<UInt8>
+  let quantiles = Mutex(KeptQuantiles())
 
   init(_ content: CallCellsWriter.Content, _ shape: CellShape, of parts: [Part], damage: TracestoreError? = nil) {
     self.shape = shape
@@ -110,10 +112,23 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
       buckets: buckets.baseAddress.map { UnsafePointer($0) })
   }
 
+  /// Some of its calls, of whose cells a quantile is known, which is to stay as long.
+  ///
+  /// - Precondition: both are of these cells.
+  package func calls(_ calls: Calls, knowing quantiles: CellQuantiles) -> Calls {
+    guard let first = cells.baseAddress, let own = calls.cells.baseAddress, let values = quantiles.values.baseAddress
+    else { return calls }
+    return calls.knowing(quantiles.quantile, values + (own - UnsafePointer(first)))
+  }
+
   package var residentByteCount: Int {
+    byteCountBesideQuantiles + quantiles.withLock { $0.all.reduce(0) { $0 + $1.byteCount } }
+  }
+
+  var byteCountBesideQuantiles: Int {
     256 + parts.count * MemoryLayout<Part>.stride + runs.count * MemoryLayout<Run>.stride + texts.byteCount
       + cells.count * MemoryLayout<Cell>.stride + durations.count + places.count * MemoryLayout<UInt32>.stride
-      + buckets.count * MemoryLayout<PackedBucket>.stride
+      + buckets.count
   }
 
   /// They are made of columns of many stripes.

@@ -7,7 +7,7 @@ struct CallCellsWriter {
     /// Ends with one that has no calls.
     fileprivate(set) var cells: [CallMinute] = []
     fileprivate(set) var places: [UInt32] = []
-    fileprivate(set) var buckets: [PackedBucket] = []
+    fileprivate(set) var buckets: [UInt8] = []
     fileprivate(set) var words: [UInt64] = []
     fileprivate(set) var texts = LabelTexts()
   }
@@ -62,11 +62,8 @@ struct CallCellsWriter {
 
   /// - Precondition: the shape is folded, and so many calls are estimated.
   mutating func addCell(_ minute: UInt32, errorCount: UInt32, _ tally: BucketTally) {
-    let place = content.buckets.count
-    content.places.append(UInt32(truncatingIfNeeded: place))
-    content.buckets.append(PackedBucket(raw: 0))
+    content.places.append(UInt32(truncatingIfNeeded: content.buckets.count))
     tally.appendBuckets(to: &content.buckets)
-    content.buckets[place] = PackedBucket(raw: UInt16(truncatingIfNeeded: content.buckets.count - place - 1))
     addCell(minute, errorCount, callCount: UInt32(truncatingIfNeeded: tally.count))
   }
 

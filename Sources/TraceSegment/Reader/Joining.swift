@@ -11,7 +11,7 @@ package enum Joining {
     func split(_ range: Range<Int>) {
       let own = weights[range].map { $0 ?? 0 }
       guard own.count > 1, let greatest = own.max(), let place = own.firstIndex(of: greatest) else { return }
-      if greatest <= own.reduce(0, +) / 3 * 2 { return ranges.append(range) }
+      if greatest * 3 <= own.reduce(0, +) * 2 { return ranges.append(range) }
       split(range.lowerBound..<(range.lowerBound + place))
       split((range.lowerBound + place + 1)..<range.upperBound)
     }

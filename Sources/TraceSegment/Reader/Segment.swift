@@ -172,19 +172,26 @@ package final class Segment: SpanSource {
   package func rows(of trace: TraceID, for use: RowUse) throws -> [LocatedRows] {
     // A damaged filter costs nothing where there are no final spans whose index it stands before.
     guard try totals.traceCount > 0 ? mayHold(trace) : (try? mayHold(trace)) ?? true else { return [] }
+    return try finalRows(of: trace, for: use) + partialRows(of: trace)
+  }
+
+  /// The rows of final spans, of those stripes that are wanted: others that the index names are not read.
+  func finalRows(
+    of trace: TraceID, for use: RowUse, inStripesThat isWanted: (Int) -> Bool = { _ in true }
+  ) throws -> [LocatedRows] {
+    guard totals.traceCount > 0 else { return [] }
     var located: [LocatedRows] = []
-    if totals.traceCount > 0 {
-      let stripes = try spanStripes()
-      for place in try places(of: TraceKey.indexKey(TraceKey.hash(trace))) {
-        guard place.stripe < stripes.count else {
-          throw core.place(.traceIndexBlocks).damage("it names stripe \(place.stripe) of \(stripes.count)")
-        }
-        let stripe = stripes[place.stripe]
-        let rows = try stripe.rows(ofOrdinal: place.ordinal, trace: trace, for: use)
-        if !rows.isEmpty { located.append(LocatedRows(stripe: stripe, rows: rows)) }
+    let stripes = try spanStripes()
+    for place in try places(of: TraceKey.indexKey(TraceKey.hash(trace))) {
+      guard place.stripe < stripes.count else {
+        throw core.place(.traceIndexBlocks).damage("it names stripe \(place.stripe) of \(stripes.count)")
       }
+      guard isWanted(place.stripe) else { continue }
+      let stripe = stripes[place.stripe]
+      let rows = try stripe.rows(ofOrdinal: place.ordinal, trace: trace, for: use)
+      if !rows.isEmpty { located.append(LocatedRows(stripe: stripe, rows: rows)) }
     }
-    return try located + partialRows(of: trace)
+    return located
   }
 
   /// The index of traces is spared where the trace stands in one stripe alone.

@@ -213,6 +213,11 @@ extension Segment {
 
   /// The stripes in which a trace has final spans.
   package func finalStripes(of trace: TraceID) throws -> [Int] {
-    try rows(of: trace).compactMap { ($0.stripe as? SegmentStripe)?.index }
+    try finalRows(of: trace, for: .records).compactMap { ($0.stripe as? SegmentStripe)?.index }
+  }
+
+  /// Whether a trace has final spans in one of some stripes. Others are not read, and of these the columns of traces.
+  package func hasFinals(of trace: TraceID, in chosen: Set<Int>) throws -> Bool {
+    try !finalRows(of: trace, for: .fields, inStripesThat: chosen.contains).isEmpty
   }
 }
