@@ -53,7 +53,8 @@ struct DictionaryText {
       try Self.append(text, to: &arena)
     }
     try arena.withTexts { text throws(BytesError) in
-      try PageMemory.with { buffer throws(BytesError) in
+      try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) {
+        buffer throws(BytesError) in
         for page in 0..<indices.pageCount {
           let first = page * IntegerPage.maximumCount
           let found = try indices.decodePage(page, into: buffer)
@@ -112,7 +113,8 @@ extension IntegerColumn {
   /// The rows that hold `value`, ascending.
   package func rows(equalTo value: UInt64) throws(BytesError) -> [Int] {
     var result: [Int] = []
-    try PageMemory.with { buffer throws(BytesError) in
+    try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) {
+      buffer throws(BytesError) in
       for page in 0..<pageCount {
         let first = page * IntegerPage.maximumCount
         let found = try decodePage(page, into: buffer)

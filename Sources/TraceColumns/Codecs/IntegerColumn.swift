@@ -171,7 +171,8 @@ package struct IntegerColumn: @unchecked Sendable {
           row &+= 1
         }
       } else {
-        try PageMemory.with { buffer throws(BytesError) in
+        try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) {
+          buffer throws(BytesError) in
           try page.decode(into: buffer)
           while row < end {
             output[row &- range.lowerBound] = buffer[row &- pageRows.lowerBound]
@@ -201,7 +202,8 @@ package struct IntegerColumn: @unchecked Sendable {
           index &+= 1
         }
       } else {
-        try PageMemory.with { buffer throws(BytesError) in
+        try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) {
+          buffer throws(BytesError) in
           try page.decode(into: buffer)
           while index < end {
             output[index] = buffer[rows[index] &- pageRows.lowerBound]

@@ -94,7 +94,8 @@ enum DeltaIntegers {
     let base = page.encoding == .delta ? UInt64(bitPattern: unzigzag(try reader.readVarint())) : 0
     let bits = try PatchedBits(&reader, count: page.count &- 1, page: page)
     try page.requireEnd(reader)
-    return try PageMemory.with { buffer throws(BytesError) in
+    return try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) {
+      buffer throws(BytesError) in
       let deltas = UnsafeMutableBufferPointer(rebasing: buffer[..<index])
       try bits.decode(into: deltas, page: page)
       var sum = first

@@ -72,7 +72,8 @@ enum DictionaryIntegers {
     let indices = try page.readRun(&reader, count: page.count, width: page.width)
     try page.requireEnd(reader)
     BitPacking.unpack(indices, width: page.width, into: output)
-    try PageMemory.with { values throws(BytesError) in
+    try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: SmallDictionary.maximumCount) {
+      values throws(BytesError) in
       table.decode(into: values)
       let distinctCount = UInt64(table.distinctCount)
       var index = 0

@@ -144,7 +144,8 @@ enum HuffmanIntegers {
 
   static func decode(_ page: IntegerPage, into output: UnsafeMutableBufferPointer<UInt64>) throws(BytesError) {
     try withDecoder(page) { decoder, table, stream throws(BytesError) in
-      try PageMemory.with { values throws(BytesError) in
+      try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: SmallDictionary.maximumCount) {
+        values throws(BytesError) in
         table.decode(into: values)
         guard decoder.decode(stream, values: values, into: output) else { throw page.failure("has a damaged stream") }
       }

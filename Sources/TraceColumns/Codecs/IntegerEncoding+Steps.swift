@@ -100,7 +100,8 @@ enum StepIntegers {
   }
 
   static func value(at index: Int, in page: IntegerPage) throws(BytesError) -> UInt64 {
-    try PageMemory.with { buffer throws(BytesError) in
+    try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) {
+      buffer throws(BytesError) in
       try decode(page, prefix: UnsafeMutableBufferPointer(rebasing: buffer[...index]))
       return buffer[index]
     }

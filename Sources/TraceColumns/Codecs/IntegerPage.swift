@@ -155,7 +155,8 @@ package struct IntegerPage: @unchecked Sendable {
     if encoding == .patched, width == 0 {
       return try PatchedIntegers.sumOfExceptions(before: prefix, in: self) &* scale.factor &+ base &* UInt64(prefix)
     }
-    return try PageMemory.with { buffer throws(BytesError) in
+    return try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: Self.maximumCount) {
+      buffer throws(BytesError) in
       try decode(into: buffer)
       var sum: UInt64 = 0
       var index = 0

@@ -200,7 +200,8 @@ struct RawText {
   func rows(equalTo needle: UnsafeRawBufferPointer, scratch: ColumnScratch) throws(BytesError) -> [Int] {
     guard let lengths else { return [] }
     var candidates: [Int] = []
-    try PageMemory.with { buffer throws(BytesError) in
+    try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) {
+      buffer throws(BytesError) in
       for page in 0..<lengths.pageCount {
         let first = page * IntegerPage.maximumCount
         let found = try lengths.decodePage(page, into: buffer)

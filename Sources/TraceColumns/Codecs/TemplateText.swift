@@ -137,7 +137,8 @@ struct TemplateText {
   func withValue<Result>(
     at row: Int, scratch: ColumnScratch, _ body: (UnsafeRawBufferPointer) throws(BytesError) -> Result
   ) throws(BytesError) -> Result {
-    let place = try PageMemory.with { buffer throws(BytesError) in
+    let place = try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) {
+      buffer throws(BytesError) in
       try ids.decodePage(row / IntegerPage.maximumCount, into: buffer)
       return try self.place(of: row, buffer)
     }
@@ -148,7 +149,8 @@ struct TemplateText {
   func gather(
     _ rows: [Int], scratch: ColumnScratch, _ body: (Int, UnsafeRawBufferPointer) throws(BytesError) -> Void
   ) throws(BytesError) {
-    try PageMemory.with { buffer throws(BytesError) in
+    try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) {
+      buffer throws(BytesError) in
       var decoded = -1
       for (place, row) in rows.enumerated() {
         let page = row / IntegerPage.maximumCount

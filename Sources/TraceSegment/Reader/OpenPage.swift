@@ -36,7 +36,9 @@ final class OpenPage: @unchecked Sendable {
       return
     }
     self.page = nil
-    (values, valueByteCount, minimum) = try PageMemory.with { buffer throws(BytesError) in
+    (values, valueByteCount, minimum) = try withUnsafeTemporaryAllocation(
+      of: UInt64.self, capacity: IntegerPage.maximumCount
+    ) { buffer in
       try page.decode(into: buffer)
       let decoded = UnsafeMutableBufferPointer(rebasing: buffer[..<page.count])
       // Nearly every encoding counts from the least value; where one does not, values take more bytes.
