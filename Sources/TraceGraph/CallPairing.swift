@@ -39,7 +39,7 @@ package struct CallPairing {
   /// Up to here they stand in a table.
   private static let tabledCount = 1024
   /// More spans that share an id are in the way of all others in a table.
-  private static let sharedCount = 16
+  private static let maximumSharedCount = 16
 
   package init() {}
 
@@ -124,7 +124,7 @@ package struct CallPairing {
         if spans[Int(table[slot])].spanID == spans[index].spanID { sharedCount &+= 1 }
         slot = (slot &+ 1) & tableMask
       }
-      if sharedCount > Self.sharedCount { return false }
+      if sharedCount > Self.maximumSharedCount { return false }
       table[slot] = Int32(truncatingIfNeeded: index)
     }
     return true
