@@ -46,8 +46,7 @@ package struct CallGroup: Sendable {
 
   /// Where cells stand that hold the calls of the group, alone or beside those of others.
   func key(_ shape: CellShape) -> BlockCache.Key {
-    // No block of the file begins two bytes into a stripe.
-    BlockCache.Key(fileNumber: fileNumber, offset: stripes[0].summary.offset + 2, variant: shape.variant)
+    stripes[0].cacheKey(.cells, variant: shape.variant)
   }
 
   var part: CallCells.Part {

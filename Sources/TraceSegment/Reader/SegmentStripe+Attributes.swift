@@ -46,7 +46,7 @@ extension SegmentStripe {
   private func pagePrefix(
     of entry: UInt32, _ level: ColumnLevel, _ loaded: LoadedStripe, _ scratch: ReadScratch
   ) throws -> [UInt32] {
-    let key = BlockCache.Key(fileNumber: core.number, offset: summary.offset + 5)
+    let key = cacheKey(.elementPages)
     let pages = core.cache.block(key) { ElementPages() }
     if let prefix = pages.prefix(of: entry) { return prefix }
     let prefix = try loaded.pagePrefix(of: entry, level, scratch)

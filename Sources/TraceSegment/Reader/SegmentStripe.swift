@@ -29,6 +29,19 @@ package final class SegmentStripe: SpanStripe {
 
   var cacheKey: BlockCache.Key { BlockCache.Key(fileNumber: core.number, offset: summary.offset) }
 
+  /// What was computed of a stripe, or from it on, and is kept beside it.
+  enum Computed: UInt64 {
+    case calls = 1
+    case cells, summary, traceStarts, elementPages
+  }
+
+  /// No block of a file begins inside the head of a stripe: its first bytes are places for what is no block of the file.
+  ///
+  /// - Parameter variant: tells apart what is kept of one kind.
+  func cacheKey(_ computed: Computed, variant: UInt64 = 0) -> BlockCache.Key {
+    BlockCache.Key(fileNumber: core.number, offset: summary.offset + computed.rawValue, variant: variant)
+  }
+
   /// What is in memory of the stripe, through the cache.
   ///
   /// - Parameter isWhole: whether to read all of it in one read if it is not there; otherwise its columns are read when
@@ -151,10 +164,9 @@ package final class SegmentStripe: SpanStripe {
       let ordinal = try times.ordinal(row)
       let flags = try loaded.integers(ChunkID.traceFlags, count: loaded.head.traceCount).value(at: ordinal)
       guard flags == 0, try loaded.traceID(ordinal) == trace else { return nil }
-      let key = BlockCache.Key(fileNumber: core.number, offset: summary.offset + 4)
       // Of a damaged stripe nothing is known, and it is not read anew for each of its traces: whoever looks at the rows
       // instead is told of the damage.
-      let starts = core.cache.block(key) { (try? loaded.traceStarts(scratch)) ?? TraceStarts([]) }
+      let starts = core.cache.block(cacheKey(.traceStarts)) { (try? loaded.traceStarts(scratch)) ?? TraceStarts([]) }
       guard let distance = starts[ordinal] else { return nil }
       let base = try times.bases.value(at: ordinal)
       let endOffset = try loaded.integers(ChunkID.traceEnd, count: loaded.head.traceCount).value(at: ordinal)

@@ -140,8 +140,7 @@ extension SegmentStripe {
   ///
   /// - Parameter isKept: whether they are put into the cache when they are not there.
   package func calls(isKept: Bool) throws -> StripeCalls {
-    // No block of the file begins one byte into a stripe.
-    let key = BlockCache.Key(fileNumber: core.number, offset: summary.offset + 1)
+    let key = cacheKey(.calls)
     if isKept { return try core.cache.block(key, load: makeCalls) }
     return try core.cache.find(key) ?? makeCalls()
   }
@@ -170,23 +169,18 @@ extension SegmentStripe {
 /// What was computed of a stripe and those that follow it, kept in the cache beside it. A block takes the place of the
 /// one before.
 extension SegmentStripe {
-  // No block of the file begins three bytes into a stripe.
-  private func summaryKey(_ variant: UInt64) -> BlockCache.Key {
-    BlockCache.Key(fileNumber: core.number, offset: summary.offset + 3, variant: variant)
-  }
-
   /// - Parameter variant: tells apart what is kept of one stripe.
   package func keptSummary<Block: CachedBlock>(_ variant: UInt64 = 0) -> Block? {
-    core.cache.find(summaryKey(variant))
+    core.cache.find(cacheKey(.summary, variant: variant))
   }
 
-  package func keep(summary block: some CachedBlock) { core.cache.replace(summaryKey(0), by: block) }
+  package func keep(summary block: some CachedBlock) { core.cache.replace(cacheKey(.summary), by: block) }
 
   /// Keeps one block beside several stripes.
   ///
   /// - Precondition: there are some, and no two are the same.
   package static func keep(summary block: some CachedBlock, at places: [(stripe: SegmentStripe, variant: UInt64)]) {
-    places[0].stripe.core.cache.replace(places.map { $0.stripe.summaryKey($0.variant) }, by: block)
+    places[0].stripe.core.cache.replace(places.map { $0.stripe.cacheKey(.summary, variant: $0.variant) }, by: block)
   }
 }
 
