@@ -20,8 +20,8 @@ let rooms: KeyValuePairs<String, [String]> = [
   "TraceFilter": ["TraceText", "TraceModel", "TracestoreV2", "TraceColumns", "TraceSource"],
   "TraceWAL": ["TraceModel", "TraceBytes", "TraceFiles"],
   "TraceSegment": [
-    "TraceModel", "TraceBytes", "TraceFiles", "TraceMerge", "TraceOTLP", "TraceColumns", "TraceAggregate", "TraceGraph",
-    "TraceSource",
+    "CMemory", "TraceModel", "TraceBytes", "TraceFiles", "TraceMerge", "TraceOTLP", "TraceColumns", "TraceAggregate",
+    "TraceGraph", "TraceSource",
   ],
   "TraceManifest": ["TraceModel", "TraceBytes", "TraceFiles", "TracestoreV2", "TraceColumns", "TraceSegment"],
   "TraceIngest": [

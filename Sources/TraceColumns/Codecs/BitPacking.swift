@@ -116,11 +116,14 @@ package enum BitPacking {
       }
       return
     }
+    if width <= GroupsOfEight.maximumWidth {
+      index = GroupsOfEight(width: width).unpack(bytes, into: output)
+    }
     // Values below `safeCount` can be read with whole-word loads that stay inside the run.
     let reach = width <= 57 ? 8 : 9
     let safeCount = bytes.count < reach ? 0 : min(count, ((bytes.count &- reach) &* 8 &+ 7) / width &+ 1)
     if width <= 57 {
-      var bit = 0
+      var bit = index &* width
       while index < safeCount {
         let word = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: bit >> 3, as: UInt64.self))
         output[index] = word &>> UInt64(bit & 7) & mask
@@ -142,6 +145,60 @@ package enum BitPacking {
     while index < count {
       output[index] = value(at: index, width: width, in: bytes)
       index &+= 1
+    }
+  }
+}
+
+/// Eight values of `width` bits take as many bytes, so that each eighth value begins a byte, and loads of whole words hold
+/// several.
+private struct GroupsOfEight {
+  /// Two values and the bits before them fit a word.
+  static let maximumWidth = 29
+
+  let width: Int
+
+  /// How many values stand in a load.
+  private var valuesPerLoad: Int { width <= 8 ? 8 : width <= 15 ? 4 : 2 }
+
+  /// Unpacks groups as long as their loads stay inside `bytes`, which hold a run of so many values.
+  ///
+  /// - Returns: how many values those are.
+  func unpack(_ bytes: UnsafeRawBufferPointer, into output: UnsafeMutableBufferPointer<UInt64>) -> Int {
+    guard let source = bytes.baseAddress, let target = output.baseAddress else { return 0 }
+    let lastLoad = ((8 &- valuesPerLoad) &* width) >> 3
+    let slack = bytes.count &- 8 &- lastLoad
+    guard slack >= 0 else { return 0 }
+    let groupCount = min(output.count >> 3, slack / width &+ 1)
+    switch valuesPerLoad {
+    case 8: for group in 0..<groupCount { load(8, 0, source + group &* width, target + group &* 8) }
+    case 4:
+      for group in 0..<groupCount {
+        load(4, 0, source + group &* width, target + group &* 8)
+        load(4, 1, source + group &* width, target + group &* 8)
+      }
+    default:
+      for group in 0..<groupCount {
+        load(2, 0, source + group &* width, target + group &* 8)
+        load(2, 1, source + group &* width, target + group &* 8)
+        load(2, 2, source + group &* width, target + group &* 8)
+        load(2, 3, source + group &* width, target + group &* 8)
+      }
+    }
+    return groupCount &* 8
+  }
+
+  @inline(__always)
+  private func load(_ count: Int, _ index: Int, _ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<UInt64>) {
+    let mask = BitPacking.mask(width)
+    let bit = index &* count &* width
+    var word =
+      UInt64(littleEndian: source.loadUnaligned(fromByteOffset: bit >> 3, as: UInt64.self)) &>> UInt64(bit & 7)
+    let first = index &* count
+    var place = 0
+    while place < count {
+      target[first &+ place] = word & mask
+      word = word &>> UInt64(width)
+      place &+= 1
     }
   }
 }

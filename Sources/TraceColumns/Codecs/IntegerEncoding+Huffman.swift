@@ -167,45 +167,73 @@ enum HuffmanIntegers {
     let table = try DictionaryIntegers.Table(&reader, page: page)
     let packedLengths = try page.readRun(&reader, count: table.distinctCount, width: 4)
     let stream = try reader.readBytes(reader.remaining)
-    var lengths = [Int](repeating: 0, count: table.distinctCount)
-    for index in lengths.indices { lengths[index] = Int(BitPacking.value(at: index, width: 4, in: packedLengths)) }
-    // A complete prefix code fills the unit interval exactly, so every bit pattern decodes.
-    var share = 0
-    for length in lengths {
-      guard length > 0 else { throw page.failure("has a code without bits") }
-      share += 1 << (maximumLength - length)
+    return try withUnsafeTemporaryAllocation(of: UInt16.self, capacity: Decoder.capacity) { memory throws(BytesError) in
+      guard let start = memory.baseAddress else { throw page.failure("has no room for its code") }
+      return try body(try Decoder(packedLengths, symbolCount: table.distinctCount, page, in: start), table, stream)
     }
-    guard share == 1 << maximumLength else { throw page.failure("has an incomplete code") }
-    return try body(Decoder(lengths: lengths, firstCodes: firstCodes(lengths.lazy.map { UInt64($0) })), table, stream)
   }
 
   static func describe(_ page: IntegerPage) -> String { DictionaryIntegers.describe(page) }
 
   /// A table for the short codes and the canonical order for the long ones.
   private struct Decoder {
-    /// Symbol << 4 | length; 0 where the code is longer than the table is wide.
-    private var lookup = [UInt16](repeating: 0, count: 1 << lookupWidth)
-    /// The symbols ordered by length, then index.
-    private var symbols: [Int] = []
-    private var first: [UInt64]
-    private var counts = [UInt64](repeating: 0, count: maximumLength + 2)
-    private var starts = [Int](repeating: 0, count: maximumLength + 2)
+    /// Numbers that it needs memory for.
+    static let capacity = 1 << lookupWidth + SmallDictionary.maximumCount + 3 * (maximumLength + 1)
 
-    init(lengths: [Int], firstCodes: [UInt64]) {
-      first = firstCodes
-      var next = firstCodes
-      for (symbol, length) in lengths.enumerated() {
+    /// Symbol << 4 | length; 0 where the code is longer than the table is wide.
+    private let lookup: UnsafeMutablePointer<UInt16>
+    /// The symbols ordered by length, then index.
+    private let symbols: UnsafeMutablePointer<UInt16>
+    // By length: the first code, how many there are, and where their symbols begin.
+    private let first: UnsafeMutablePointer<UInt16>
+    private let counts: UnsafeMutablePointer<UInt16>
+    private let starts: UnsafeMutablePointer<UInt16>
+
+    /// - Parameters:
+    ///   - packedLengths: of so many codes, four bits each; at most as many as a dictionary holds.
+    ///   - memory: for `capacity` numbers, as long as the decoder is used.
+    init(
+      _ packedLengths: UnsafeRawBufferPointer, symbolCount: Int, _ page: IntegerPage,
+      in memory: UnsafeMutablePointer<UInt16>
+    ) throws(BytesError) {
+      memory.initialize(repeating: 0, count: Self.capacity)
+      lookup = memory
+      symbols = lookup + 1 << lookupWidth
+      first = symbols + SmallDictionary.maximumCount
+      counts = first + (maximumLength + 1)
+      starts = counts + (maximumLength + 1)
+      // A complete prefix code fills the unit interval exactly, so every bit pattern decodes.
+      var share = 0
+      for symbol in 0..<symbolCount {
+        let length = Int(BitPacking.value(at: symbol, width: 4, in: packedLengths))
+        guard length > 0 else { throw page.failure("has a code without bits") }
+        share += 1 << (maximumLength - length)
         counts[length] += 1
-        if length <= lookupWidth {
-          let place = Int(next[length]) << (lookupWidth - length)
-          for entry in place..<(place + 1 << (lookupWidth - length)) {
-            lookup[entry] = UInt16(symbol << 4 | length)
-          }
-        }
-        next[length] += 1
       }
-      for length in 1...maximumLength { starts[length] = starts[length - 1] + Int(counts[length - 1]) }
-      symbols = lengths.indices.sorted { lengths[$0] != lengths[$1] ? lengths[$0] < lengths[$1] : $0 < $1 }
+      guard share == 1 << maximumLength else { throw page.failure("has an incomplete code") }
+      var (code, start): (UInt16, UInt16) = (0, 0)
+      for length in 1...maximumLength {
+        code <<= 1
+        (first[length], starts[length]) = (code, start)
+        code += counts[length]
+        start += counts[length]
+      }
+      for symbol in 0..<symbolCount {
+        let length = Int(BitPacking.value(at: symbol, width: 4, in: packedLengths))
+        // The starts move on to those of the next length, and back below.
+        symbols[Int(starts[length])] = UInt16(truncatingIfNeeded: symbol)
+        starts[length] += 1
+      }
+      for length in 1...maximumLength { starts[length] -= counts[length] }
+      // Codes ascend by length, so that the table is filled from its front.
+      var entry = lookup
+      for length in 1...lookupWidth {
+        let width = 1 << (lookupWidth - length)
+        for place in Int(starts[length])..<Int(starts[length] + counts[length]) {
+          entry.update(repeating: symbols[place] << 4 | UInt16(truncatingIfNeeded: length), count: width)
+          entry += width
+        }
+      }
     }
 
     /// False if the stream is not exactly as long as its codes.
@@ -215,58 +243,53 @@ enum HuffmanIntegers {
     ) -> Bool {
       var bit = 0
       let bitCount = stream.count &* 8
-      let isComplete = lookup.withUnsafeBufferPointer { lookup in
-        var index = 0
-        while index < output.count {
-          guard bit < bitCount else { return false }
-          var window = Self.window(stream, bit)
-          // As long as the window holds a code of the greatest length.
-          let windowEnd = bit &+ 57 &- maximumLength
-          repeat {
-            let entry = lookup[Int(truncatingIfNeeded: window &>> UInt64(64 &- lookupWidth))]
-            var length = Int(entry & 15)
-            if entry != 0 {
-              output[index] = values[Int(entry &>> 4)]
-            } else {
-              guard let long = longSymbol(window) else { return false }
-              output[index] = values[long.symbol]
-              length = long.length
-            }
-            window = window &<< UInt64(length)
-            bit &+= length
-            index &+= 1
-          } while index < output.count && bit <= windowEnd
-        }
-        return true
+      var index = 0
+      while index < output.count {
+        guard bit < bitCount else { return false }
+        var window = Self.window(stream, bit)
+        // As long as the window holds a code of the greatest length.
+        let windowEnd = bit &+ 57 &- maximumLength
+        repeat {
+          let entry = lookup[Int(truncatingIfNeeded: window &>> UInt64(64 &- lookupWidth))]
+          var length = Int(entry & 15)
+          if entry != 0 {
+            output[index] = values[Int(entry &>> 4)]
+          } else {
+            guard let long = longSymbol(window) else { return false }
+            output[index] = values[long.symbol]
+            length = long.length
+          }
+          window = window &<< UInt64(length)
+          bit &+= length
+          index &+= 1
+        } while index < output.count && bit <= windowEnd
       }
-      return isComplete && bit <= bitCount && bitCount - bit < 8
+      return bit <= bitCount && bitCount - bit < 8
     }
 
     /// The symbol at `index`; nil if the stream ends before.
     func symbol(at index: Int, of stream: UnsafeRawBufferPointer) -> Int? {
-      lookup.withUnsafeBufferPointer { lookup in
-        var bit = 0
-        let bitCount = stream.count &* 8
-        var left = index
-        while bit < bitCount {
-          var window = Self.window(stream, bit)
-          var step = 0
-          while step < 3 {
-            let entry = lookup[Int(truncatingIfNeeded: window &>> UInt64(64 &- lookupWidth))]
-            var (symbol, length) = (Int(entry &>> 4), Int(entry & 15))
-            if entry == 0 {
-              guard let long = longSymbol(window) else { return nil }
-              (symbol, length) = long
-            }
-            if left == 0 { return bit &+ length <= bitCount ? symbol : nil }
-            left &-= 1
-            window = window &<< UInt64(length)
-            bit &+= length
-            step &+= 1
+      var bit = 0
+      let bitCount = stream.count &* 8
+      var left = index
+      while bit < bitCount {
+        var window = Self.window(stream, bit)
+        var step = 0
+        while step < 3 {
+          let entry = lookup[Int(truncatingIfNeeded: window &>> UInt64(64 &- lookupWidth))]
+          var (symbol, length) = (Int(entry &>> 4), Int(entry & 15))
+          if entry == 0 {
+            guard let long = longSymbol(window) else { return nil }
+            (symbol, length) = long
           }
+          if left == 0 { return bit &+ length <= bitCount ? symbol : nil }
+          left &-= 1
+          window = window &<< UInt64(length)
+          bit &+= length
+          step &+= 1
         }
-        return nil
       }
+      return nil
     }
 
     /// At least 57 bits from `bit` on, at the top of the word; zeros after the end.
@@ -287,9 +310,9 @@ enum HuffmanIntegers {
 
     private func longSymbol(_ window: UInt64) -> (symbol: Int, length: Int)? {
       for length in (lookupWidth + 1)...maximumLength {
-        let code = window >> UInt64(64 - length)
+        let code = UInt16(truncatingIfNeeded: window >> UInt64(64 - length))
         if code >= first[length], code - first[length] < counts[length] {
-          return (symbols[starts[length] + Int(code - first[length])], length)
+          return (Int(symbols[Int(starts[length] + (code - first[length]))]), length)
         }
       }
       return nil

@@ -64,18 +64,25 @@ struct PatchedBits {
   /// Decodes the first values of the run, or all of them, into all of `output`.
   func decode(into output: UnsafeMutableBufferPointer<UInt64>, page: IntegerPage) throws(BytesError) {
     BitPacking.unpack(low, width: width, into: output)
-    var index = 0
-    var previous = -1
-    while index < exceptionCount {
-      let position = Int(BitPacking.value(at: index, width: IntegerStatistics.positionWidth, in: positions))
-      guard position < count else { throw page.failure("patches a value outside of the page") }
-      // `value(at:)` searches them.
-      guard position > previous else { throw page.failure("patches values out of order") }
-      guard position < output.count else { return }
-      previous = position
-      // A smart shift, because foreign bytes may say that the width is 64.
-      output[position] |= BitPacking.value(at: index, width: highWidth, in: highs) << UInt64(width)
-      index &+= 1
+    guard exceptionCount > 0 else { return }
+    try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 2 &* exceptionCount) { memory throws(BytesError) in
+      let positionValues = UnsafeMutableBufferPointer(rebasing: memory[..<exceptionCount])
+      let highValues = UnsafeMutableBufferPointer(rebasing: memory[exceptionCount...])
+      BitPacking.unpack(positions, width: IntegerStatistics.positionWidth, into: positionValues)
+      BitPacking.unpack(highs, width: highWidth, into: highValues)
+      var next: UInt64 = 0
+      var index = 0
+      while index < exceptionCount {
+        let position = positionValues[index]
+        guard position < UInt64(count) else { throw page.failure("patches a value outside of the page") }
+        // `value(at:)` searches them.
+        guard position >= next else { throw page.failure("patches values out of order") }
+        guard position < UInt64(output.count) else { return }
+        next = position &+ 1
+        // A smart shift, because foreign bytes may say that the width is 64.
+        output[Int(truncatingIfNeeded: position)] |= highValues[index] << UInt64(width)
+        index &+= 1
+      }
     }
   }
 
@@ -93,6 +100,7 @@ struct PatchedBits {
     }
     return value
   }
+
   /// The sum of the exceptions' high parts that stand before `end`, modulo 2^64.
   func sumOfExceptions(before end: Int) -> UInt64 {
     var sum: UInt64 = 0

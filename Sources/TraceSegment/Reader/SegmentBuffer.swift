@@ -1,3 +1,4 @@
+import CMemory
 import TraceBytes
 import TraceColumns
 import TraceFiles
@@ -10,6 +11,9 @@ final class SegmentBuffer: StripePart, @unchecked Sendable {
   let fileOffset: UInt64
   let byteCount: Int
 
+  /// From here on a fault for each page costs more than the bytes.
+  private static let populatedByteCount = 256 << 10
+
   var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: byteCount) }
 
   /// Reads exactly `byteCount` bytes in one call; `corrupt` when the file ends before. The caller has compared
@@ -18,6 +22,7 @@ final class SegmentBuffer: StripePart, @unchecked Sendable {
     start = UnsafeMutableRawPointer.allocate(byteCount: max(64, byteCount), alignment: 64)
     self.byteCount = byteCount
     fileOffset = offset
+    if byteCount >= Self.populatedByteCount { tracestore_populate(start, byteCount) }
     // Every property is set: from here on a throwing initialiser runs `deinit`, which frees the memory.
     let count = try file.read(into: UnsafeMutableRawBufferPointer(start: start, count: byteCount), at: offset)
     guard count == byteCount else {

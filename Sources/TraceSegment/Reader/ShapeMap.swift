@@ -157,20 +157,18 @@ struct ShapeCodes {
       while element < codes.count {
         let end = min(codes.count, element &+ 1 << ShapeMap.blockShift)
         let first = tallyCount
+        // One by one: rows of one operation share few shapes, in no order that a branch could foresee.
         while element < end {
           let code = codes[element]
-          let start = element
-          // Rows of one operation mostly share a shape.
-          repeat { element &+= 1 } while element < end && codes[element] == code
-          let count = UInt32(truncatingIfNeeded: element &- start)
           let place = places[Int(truncatingIfNeeded: code)]
           if place >= first {
-            tallies[place].count &+= count
+            tallies[place].count &+= 1
           } else {
             places[Int(truncatingIfNeeded: code)] = tallyCount
-            (tallies + tallyCount).initialize(to: ShapeMap.Tally(shape: UInt32(code), count: count))
+            (tallies + tallyCount).initialize(to: ShapeMap.Tally(shape: UInt32(code), count: 1))
             tallyCount &+= 1
           }
+          element &+= 1
         }
         firsts.append(UInt32(truncatingIfNeeded: tallyCount))
       }
