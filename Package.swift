@@ -14,7 +14,7 @@ let rooms: KeyValuePairs<String, [String]> = [
   "TraceMerge": ["TraceModel", "TraceBytes", "TraceOTLP"],
   "TraceColumns": ["TraceModel", "TraceBytes"],
   "TraceAggregate": ["CMemory", "TraceModel", "TraceColumns"],
-  "TraceGraph": ["TraceModel", "TraceAggregate"],
+  "TraceGraph": ["TraceModel", "TraceBytes", "TraceAggregate"],
   "TraceAnalysis": ["TraceModel", "TracestoreV2", "TraceAggregate", "TraceGraph"],
   "TraceSource": ["TraceText", "TraceModel", "TraceBytes", "TraceColumns", "TraceGraph"],
   "TraceFilter": ["TraceText", "TraceModel", "TracestoreV2", "TraceColumns", "TraceSource"],

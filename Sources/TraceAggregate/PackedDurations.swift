@@ -75,6 +75,9 @@ package struct PackedDurations: @unchecked Sendable {
     (self[Int(rank.lower)], self[Int(rank.upper)])
   }
 
+  /// Has a quantile fetched, where they ascend, for whoever looks at it later.
+  package func prefetch(_ rank: QuantileRank) { tracestore_prefetch(memory + byteOffset(of: Int(rank.lower))) }
+
   /// The longest, where they ascend.
   ///
   /// - Precondition: there are some.

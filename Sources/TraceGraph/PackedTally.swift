@@ -1,55 +1,69 @@
 import TraceAggregate
+import TraceBytes
 
-/// The sums of an `EdgeTally` as they are kept: 48 bytes an edge, and mostly one for each bucket that its durations fall
-/// into.
+/// The sums of an `EdgeTally` as they are kept: some 20 bytes an edge, and mostly one for each bucket that its durations
+/// fall into.
 package struct PackedTally: Sendable {
-  private struct Edge {
-    var key: EdgeKey
-    /// Those of the edges before stand before its own. It takes 2^51 calls to need more bytes than 32 bits count.
-    var bucketByteCount: UInt32
-    /// Of messages there are as many as links, which may be more than rows.
-    var callCount: UInt64
-    var errorCount: UInt64
-    var sumNanoseconds: UInt64
-    var maximumNanoseconds: UInt64
-  }
-
-  private var edges: [Edge] = []
-  private var buckets: [UInt8] = []
+  private let edgeCount: Int
+  /// Of each edge its key and its sums, as varints, then how many bytes its buckets take, and these.
+  private let bytes: [UInt8]
 
   package init(_ tally: EdgeTally) {
-    edges.reserveCapacity(tally.edges.count)
+    var writer = ByteWriter()
+    var buckets: [UInt8] = []
     for (key, sums) in zip(tally.edges, tally.sums) {
-      let first = buckets.count
+      buckets.removeAll(keepingCapacity: true)
       sums.durations.appendBuckets(to: &buckets)
-      edges.append(
-        Edge(
-          key: key, bucketByteCount: UInt32(buckets.count - first), callCount: sums.callCount,
-          errorCount: sums.errorCount, sumNanoseconds: sums.sumNanoseconds,
-          maximumNanoseconds: sums.maximumNanoseconds))
+      writer.appendVarint(UInt64(key.caller))
+      writer.appendVarint(UInt64(key.callee))
+      writer.append(key.connection.rawValue)
+      writer.appendVarint(sums.callCount)
+      writer.appendVarint(sums.errorCount)
+      writer.appendVarint(sums.sumNanoseconds)
+      writer.appendVarint(sums.maximumNanoseconds)
+      writer.appendVarint(buckets.count)
+      writer.append(buckets)
     }
-    buckets = Array(buckets)
+    edgeCount = tally.edges.count
+    // Without the room that it grew into.
+    bytes = writer.bytes.withUnsafeBufferPointer { Array($0) }
   }
 
-  package var byteCount: Int { edges.count * MemoryLayout<Edge>.stride + buckets.count }
+  package var byteCount: Int { bytes.count }
 
   /// Adds all sums to those of another tally.
   ///
   /// - Parameter key: an edge in the codes of that one.
   package func add(to tally: inout EdgeTally, _ key: (EdgeKey) -> EdgeKey) {
-    buckets.withUnsafeBufferPointer { buckets in
-      guard let first = buckets.baseAddress else { return }
-      var place = 0
-      for edge in edges {
-        let own = PackedBuckets(first + place, count: edge.callCount)
-        place += Int(edge.bucketByteCount)
-        tally.update(key(edge.key)) { sums in
-          sums.callCount &+= edge.callCount
-          sums.errorCount &+= edge.errorCount
-          sums.sumNanoseconds = saturatingSum(sums.sumNanoseconds, edge.sumNanoseconds)
-          sums.maximumNanoseconds = max(sums.maximumNanoseconds, edge.maximumNanoseconds)
-          sums.durations.merge(own)
-        }
+    bytes.withUnsafeBytes { bytes in
+      do {
+        var reader = ByteReader(bytes)
+        for _ in 0..<edgeCount { try Self.addEdge(of: &reader, to: &tally, key) }
+      } catch {
+        preconditionFailure("sums are not as they were written: \(error)")
+      }
+    }
+  }
+
+  private static func addEdge(
+    of reader: inout ByteReader, to tally: inout EdgeTally, _ key: (EdgeKey) -> EdgeKey
+  ) throws(BytesError) {
+    let (caller, callee) = (try reader.readVarint(), try reader.readVarint())
+    guard let connection = Connection(rawValue: try reader.readUInt8()) else {
+      preconditionFailure("a connection that nobody wrote")
+    }
+    let edge = EdgeKey(
+      caller: UInt32(truncatingIfNeeded: caller), callee: UInt32(truncatingIfNeeded: callee), connection: connection)
+    let (callCount, errorCount) = (try reader.readVarint(), try reader.readVarint())
+    let (sum, maximum) = (try reader.readVarint(), try reader.readVarint())
+    let buckets = try reader.readLengthPrefixedBytes()
+    tally.update(key(edge)) { sums in
+      sums.callCount &+= callCount
+      sums.errorCount &+= errorCount
+      sums.sumNanoseconds = saturatingSum(sums.sumNanoseconds, sum)
+      sums.maximumNanoseconds = max(sums.maximumNanoseconds, maximum)
+      if let first = buckets.bindMemory(to: UInt8.self).baseAddress {
+        sums.durations.merge(PackedBuckets(first, count: callCount))
       }
     }
   }

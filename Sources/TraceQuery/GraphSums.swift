@@ -49,7 +49,11 @@ struct GraphSums {
   func graph(includesSelfCalls: Bool) -> ServiceGraph {
     var graph = ServiceGraph()
     var unpaired: [[UInt8]: ServiceGraph.UnpairedSpans] = [:]
-    func text(_ code: UInt32) -> String { String(decoding: names.names[Int(code)], as: UTF8.self) }
+    let texts = names.names.map { String(decoding: $0, as: UTF8.self) }
+    let ranks = texts.ranks
+    func text(_ code: UInt32) -> String { texts[Int(code)] }
+    /// Of each link, by its ends.
+    var keys: [UInt64] = []
     for (edge, sums) in zip(tally.edges, tally.sums) {
       guard let connection = ConnectionKind(edge.connection) else {
         let name = names.names[Int(edge.caller)]
@@ -63,6 +67,7 @@ struct GraphSums {
         continue
       }
       if edge.caller == edge.callee, !includesSelfCalls { continue }
+      keys.append(UInt64(ranks[Int(edge.caller)]) << 32 | UInt64(ranks[Int(edge.callee)]))
       graph.links.append(
         DependencyLink(
           parent: text(edge.caller), child: text(edge.callee), connection: connection, callCount: sums.callCount,
@@ -72,10 +77,25 @@ struct GraphSums {
             percentile95Nanoseconds: sums.quantile(0.95), maximumNanoseconds: sums.maximumNanoseconds),
           source: DependencyLink.computedSource))
     }
-    // Links are large: their places are sorted.
-    graph.links = graph.links.indices.sorted { graph.links[$0].precedes(graph.links[$1]) }.map { graph.links[$0] }
+    // Links are large: their places are sorted. There are many to a name, whose texts are not compared for each.
+    graph.links = graph.links.indices.sorted {
+      keys[$0] != keys[$1] ? keys[$0] < keys[$1] : graph.links[$0].precedes(graph.links[$1])
+    }.map { graph.links[$0] }
     graph.unpaired = unpaired.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map(\.value)
     return graph
+  }
+}
+
+extension [String] {
+  /// The place of each in the order of their bytes, equal for those of equal bytes: names that are no UTF-8 may be repaired
+  /// to one text.
+  fileprivate var ranks: [UInt32] {
+    let order = indices.sorted { self[$0].utf8.lexicographicallyPrecedes(self[$1].utf8) }
+    var ranks = [UInt32](repeating: 0, count: count)
+    for (previous, place) in zip(order, order.dropFirst()) {
+      ranks[place] = ranks[previous] + (self[previous].utf8.elementsEqual(self[place].utf8) ? 0 : 1)
+    }
+    return ranks
   }
 }
 

@@ -148,12 +148,13 @@ struct SumsOfGroups: Sendable {
   /// What all come to.
   func sum(_ parallel: @escaping SegmentParallelism) -> GraphSums {
     let count = min(items.count, Self.adderCount)
-    let parts = concurrently(parallel, count) { index in
+    var parts = concurrently(parallel, count) { index in
       var sums = GraphSums()
       for place in stride(from: index, to: items.count, by: count) { add(items[place], to: &sums) }
       return sums
     }
-    var sums = GraphSums()
+    // What has most is not added once more.
+    var sums = parts.isEmpty ? GraphSums() : parts.removeFirst()
     for part in parts { sums.add(part) }
     return sums
   }

@@ -156,14 +156,23 @@ struct ProducerTable: Sendable {
   /// The services of those that are wanted.
   ///
   /// What links point to need not be here. To look each up takes as many steps as the table can be halved, and to go
-  /// through the table one for each of its producers: whichever is less.
-  func services(of wanted: Set<LinkTarget>) -> [(target: LinkTarget, service: [UInt8])] {
+  /// through both side by side one for each target: whichever is less.
+  ///
+  /// - Parameter wanted: ascending, each once.
+  func services(of wanted: [LinkTarget]) -> [(target: LinkTarget, service: [UInt8])] {
     if targets.isEmpty { return [] }
     let halvingCount = Int.bitWidth - targets.count.leadingZeroBitCount
-    if targets.count < wanted.count * halvingCount {
-      return targets.indices.filter { wanted.contains(targets[$0]) }.map { (targets[$0], names[Int(services[$0])]) }
+    guard targets.count + wanted.count < wanted.count * halvingCount else {
+      return wanted.compactMap { target in service(of: target).map { (target, $0) } }
     }
-    return wanted.compactMap { target in service(of: target).map { (target, $0) } }
+    var found: [(target: LinkTarget, service: [UInt8])] = []
+    var place = 0
+    for target in wanted {
+      while place < targets.count, Self.precedes(targets[place], target) { place += 1 }
+      if place == targets.count { break }
+      if targets[place] == target { found.append((target, names[Int(services[place])])) }
+    }
+    return found
   }
 
   private func service(of target: LinkTarget) -> [UInt8]? {
@@ -175,7 +184,7 @@ struct ProducerTable: Sendable {
     return low < targets.count && targets[low] == target ? names[Int(services[low])] : nil
   }
 
-  private static func precedes(_ left: LinkTarget, _ right: LinkTarget) -> Bool {
+  static func precedes(_ left: LinkTarget, _ right: LinkTarget) -> Bool {
     left.trace != right.trace ? left.trace < right.trace : left.spanID < right.spanID
   }
 }
@@ -189,7 +198,8 @@ struct FoundProducers: Sendable {
   init(
     _ wanted: Set<LinkTarget>, among tables: [ProducerTable], _ parallel: SegmentParallelism = SegmentWriter.serial
   ) {
-    for found in concurrently(parallel, tables.count, { tables[$0].services(of: wanted) }) {
+    let ascending = wanted.sorted(by: ProducerTable.precedes)
+    for found in concurrently(parallel, tables.count, { tables[$0].services(of: ascending) }) {
       for (target, service) in found {
         if let known = services[target], known == service || known.lexicographicallyPrecedes(service) { continue }
         services[target] = service

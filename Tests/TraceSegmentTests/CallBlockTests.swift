@@ -321,6 +321,51 @@ import TraceSource
     }
   }
 
+  @Test func `quantiles of services need no room but their own`() throws {
+    let whole = try Store(seed: 18, rowCounts: [1200])
+    let operations = try whole.groups(0..<1, maximumRowCount: 1 << 18)
+    for _ in 0..<2 { _ = try Self.ask(0.5, ofCells: 0, in: operations, .services(kinds: nil)) }
+    let services = try #require(Self.blocks(of: operations, .services(kinds: nil)).blocks.first).cells()
+    let byteCount = try operations[0].cells().residentByteCount + services.residentByteCount
+    // A quarter of a cache is for other blocks.
+    for (spareByteCount, isKept) in [(8, false), (services.cellCount * 8 + 8, true)] {
+      let store = try Store(seed: 18, rowCounts: [1200], cacheByteCount: (byteCount + spareByteCount) * 4 / 3)
+      let groups = try store.groups(0..<1, maximumRowCount: 1 << 18)
+      let made = try CallCellsMerge.cells(.services(kinds: nil), of: [groups[0].cells()])
+      store.cache.replace(made.keys, by: made)
+      #expect((try Self.ask(0.5, in: groups, .services(kinds: nil)) != nil) == isKept)
+      #expect(try Self.ask(0.5, in: groups) == nil)
+    }
+  }
+
+  @Test func `services take the room of quantiles of operations`() throws {
+    let whole = try Store(seed: 19, rowCounts: [1200])
+    let cells = try whole.groups(0..<1, maximumRowCount: 1 << 18)[0].cells()
+    // A quarter of a cache is for other blocks. The other half is what quantiles are kept for.
+    let byteCount = (cells.residentByteCount * 3 / 2 + cells.cellCount * 8 + 64) * 4 / 3
+    let store = try Store(seed: 19, rowCounts: [1200], cacheByteCount: byteCount)
+    let groups = try store.groups(0..<1, maximumRowCount: 1 << 18)
+    func makeQuantile() throws -> CellQuantiles? { try Self.ask(0.5, in: groups) }
+    #expect(try makeQuantile() == nil, "cells that are made for this question")
+    #expect(try makeQuantile() != nil)
+    let held = try groups[0].cells()
+    // Something else comes that is as costly: services fit if the quantile goes, and only then.
+    let room = store.cache.roomForKnown(passCount: CallCells.passCount)
+    let other = Other(residentByteCount: room - held.byteCountBesideQuantiles / 6 + 8)
+    store.cache.put(other, at: BlockCache.Key(fileNumber: 9, offset: 0), insteadOf: nil)
+    let services = try #require(Self.blocks(of: groups, .services(kinds: nil)).blocks.first).cells()
+    #expect(services.shape == .services(kinds: nil))
+    #expect(held.residentByteCount == held.byteCountBesideQuantiles)
+    #expect(try groups[0].cells() === held)
+    #expect(try makeQuantile() == nil, "there is no ample room any more")
+  }
+
+  private final class Other: CachedBlock {
+    let residentByteCount: Int
+    static let passCount = CallCells.passCount
+    init(residentByteCount: Int) { self.residentByteCount = residentByteCount }
+  }
+
   @Test func `a row is laid down anew a few times, however many groups come one after the other`() throws {
     let store = try Store(seed: 9, rowCounts: [Int](repeating: 100, count: 24))
     var laidDownCount = 0

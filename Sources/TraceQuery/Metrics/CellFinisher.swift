@@ -189,6 +189,7 @@ extension CellFinisher {
   private mutating func cells(of kept: [CallCells.Calls]) -> SeriesCells {
     var result = SeriesCells()
     result.cells.reserveCapacity(kept.reduce(0) { $0 + $1.count })
+    prefetchCuts(between: kept)
     var (index, first) = (0, 0)
     while index < kept.count {
       let calls = kept[index]
@@ -211,6 +212,18 @@ extension CellFinisher {
       result.cells.append(cell(UInt64(calls.lastMinute), 0..<chunks.count))
     }
     return result
+  }
+
+  /// Has what decides of each minute that several have calls in fetched, while the cells before it are gone through: it
+  /// stands far from all else that is looked at.
+  private func prefetchCuts(between kept: [CallCells.Calls]) {
+    guard let quantile else { return }
+    for (calls, next) in zip(kept, kept.dropFirst()) where calls.lastMinute == next.firstMinute {
+      for (own, place) in [(calls, calls.count - 1), (next, 0)] {
+        guard case .each(let durations) = own.durations(at: place) else { continue }
+        durations.prefetch(QuantileRank(quantile, of: UInt64(durations.count)))
+      }
+    }
   }
 
   private mutating func append(_ calls: CallCells.Calls, to result: inout SeriesCells) {

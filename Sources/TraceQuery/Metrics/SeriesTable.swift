@@ -18,6 +18,7 @@ struct SeriesTable {
   /// The values of the labels, as UTF-8.
   private(set) var labels: [[[UInt8]]] = []
   private var callCounts: [UInt64] = []
+  private var keys: [CallKey] = []
   private var places: [CallKey: Int] = [:]
   /// By source, of what is scanned.
   private var byCode: [[UInt64: Int]]
@@ -31,16 +32,21 @@ struct SeriesTable {
   /// The series of a part, by their places there.
   mutating func places(of part: any CallPart) throws -> [Int] {
     if labels.isEmpty {
-      // Parts mostly have the same series.
+      // Others mostly have the same series.
       let count = min(part.series.count, Self.maximumCount)
       labels.reserveCapacity(count)
       callCounts.reserveCapacity(count)
+      keys.reserveCapacity(count)
       places.reserveCapacity(count)
     }
+    // And in the same order: most are found without a look into the table.
+    var next = 0
     return try part.series.map { series in
       if let key = series.key {
-        if let known = places[key] { return known }
-        return try add(texts(of: series, in: part), key)
+        let isNext = next < keys.count && keys[next] == key
+        let place = try (isNext ? next : places[key]) ?? add(texts(of: series, in: part), key)
+        next = place + 1
+        return place
       }
       let attributes = part.attributeTexts(of: series)
       if !attributes.isEmpty { return try place(of: texts(of: series, in: part)) }
@@ -54,13 +60,15 @@ struct SeriesTable {
   }
 
   private func texts(of series: SeriesCode, in part: any CallPart) throws -> [[UInt8]] {
-    try [part.text(series.service)]
-      + groups.map { group in
-        switch group {
-        case .operation: try part.text(series.name)
-        case .attribute(let index): part.attributeTexts(of: series)[index]
-        }
+    var texts = [try part.text(series.service)]
+    texts.reserveCapacity(1 + groups.count)
+    for group in groups {
+      switch group {
+      case .operation: texts.append(try part.text(series.name))
+      case .attribute(let index): texts.append(part.attributeTexts(of: series)[index])
       }
+    }
+    return texts
   }
 
   /// The place of a series, which is made when it is new.
@@ -78,6 +86,7 @@ struct SeriesTable {
     }
     labels.append(texts)
     callCounts.append(0)
+    keys.append(key)
     places[key] = labels.count - 1
     return labels.count - 1
   }

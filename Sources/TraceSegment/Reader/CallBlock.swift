@@ -127,7 +127,10 @@ extension CallBlock {
     /// Whether coarser cells would stay. If not, the finer ones answer as well, in half the time that folding takes.
     private mutating func isKept(_ finer: CallCells) -> Bool {
       let byteCount = plannedByteCount + CallBlock.foldedByteCount(finer)
-      let free = room ?? groups[0].cache.roomForKnown(passCount: CallCells.passCount)
+      let cache = groups[0].cache
+      var free = room ?? cache.roomForKnown(passCount: CallCells.passCount)
+      // Quantiles of the finer ones save less, and are made again once there is ample room.
+      if byteCount > free { free += finer.removeQuantiles(in: cache) }
       room = free
       guard byteCount <= free else { return false }
       plannedByteCount = byteCount

@@ -45,6 +45,8 @@ struct KeptQuantiles: Sendable {
     return false
   }
 
+  mutating func removeAll() { all.removeAll() }
+
   /// - Returns: what is kept: somebody else may have made it meanwhile.
   mutating func keep(_ made: CellQuantiles) -> CellQuantiles {
     if let known = find(made.quantile) { return known }
@@ -56,6 +58,17 @@ struct KeptQuantiles: Sendable {
 }
 
 extension CallCells {
+  /// Lets go of quantiles that are kept.
+  ///
+  /// - Returns: how many bytes they took.
+  func removeQuantiles(in cache: BlockCache) -> Int {
+    let byteCount = residentByteCount - byteCountBesideQuantiles
+    if byteCount == 0 { return 0 }
+    quantiles.withLock { $0.removeAll() }
+    cache.recount(keys[0])
+    return byteCount
+  }
+
   /// Makes a quantile of every cell, and keeps it.
   ///
   /// To look durations up is mostly to wait for memory: each cell has its own far from the others. Made all at once they
@@ -71,9 +84,9 @@ extension CallCells {
 }
 
 extension CallBlock {
-  /// Decides which blocks may keep a quantile of every cell: those that stand in the cache, while there is ample room,
-  /// which coarser cells and the sums of graphs need more. Once for a question, as to look for room is a walk over all
-  /// that the cache holds.
+  /// Decides which blocks may keep a quantile of every cell: those that stand in the cache, while there is room. For cells
+  /// of operations it has to be ample, as coarser cells and the sums of graphs need it more. Once for a question, as to look
+  /// for room is a walk over all that the cache holds.
   package static func makeRoom(forQuantile quantile: Double, in blocks: inout [CallBlock]) {
     var room: Int?
     var plannedByteCount = blocks.reduce(0) { $0 + $1.foldedByteCount }
@@ -85,7 +98,8 @@ extension CallBlock {
       let free = room ?? cache.roomForKnown(passCount: CallCells.passCount)
       room = free
       let byteCount = cells.cellCount * MemoryLayout<Double>.size
-      guard plannedByteCount + byteCount + cells.byteCountBesideQuantiles / 2 <= free else { continue }
+      let spareByteCount = cells.shape == .operations ? cells.byteCountBesideQuantiles / 2 : 0
+      guard plannedByteCount + byteCount + spareByteCount <= free else { continue }
       plannedByteCount += byteCount
       blocks[place].mayKeepQuantile = true
     }
