@@ -27,7 +27,7 @@ static inline void tracestore_give_back_memory(void) {}
 // Has the system put pages below memory that is about to be written to, all at once instead of with a fault for each. It
 // is advice: what cannot be done now is done when the memory is written to.
 static inline void tracestore_populate(void *memory, size_t byte_count) {
-  static const uintptr_t page_byte_count = 4096; // Larger ones refuse the advice, and nothing is lost.
+  uintptr_t page_byte_count = (uintptr_t)getpagesize();
   uintptr_t first = ((uintptr_t)memory + page_byte_count - 1) & ~(page_byte_count - 1);
   uintptr_t end = ((uintptr_t)memory + byte_count) & ~(page_byte_count - 1);
   if (first < end) madvise((void *)first, end - first, MADV_POPULATE_WRITE);

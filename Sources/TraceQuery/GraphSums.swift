@@ -52,7 +52,8 @@ struct GraphSums {
     let texts = names.names.map { String(decoding: $0, as: UTF8.self) }
     let ranks = texts.ranks
     func text(_ code: UInt32) -> String { texts[Int(code)] }
-    /// Of each link, by its ends.
+    /// Of each link, its ends, and their ranks.
+    var ends: [(caller: [UInt8], callee: [UInt8])] = []
     var keys: [UInt64] = []
     for (edge, sums) in zip(tally.edges, tally.sums) {
       guard let connection = ConnectionKind(edge.connection) else {
@@ -67,6 +68,7 @@ struct GraphSums {
         continue
       }
       if edge.caller == edge.callee, !includesSelfCalls { continue }
+      ends.append((names.names[Int(edge.caller)], names.names[Int(edge.callee)]))
       keys.append(UInt64(ranks[Int(edge.caller)]) << 32 | UInt64(ranks[Int(edge.callee)]))
       graph.links.append(
         DependencyLink(
@@ -78,8 +80,14 @@ struct GraphSums {
           source: DependencyLink.computedSource))
     }
     // Links are large: their places are sorted. There are many to a name, whose texts are not compared for each.
-    graph.links = graph.links.indices.sorted {
-      keys[$0] != keys[$1] ? keys[$0] < keys[$1] : graph.links[$0].precedes(graph.links[$1])
+    graph.links = graph.links.indices.sorted { left, right in
+      if keys[left] != keys[right] { return keys[left] < keys[right] }
+      if graph.links[left].precedes(graph.links[right]) { return true }
+      if graph.links[right].precedes(graph.links[left]) { return false }
+      // Names that are no UTF-8 may be repaired to one text; in which order they were met depends on what is kept.
+      return ends[left].caller != ends[right].caller
+        ? ends[left].caller.lexicographicallyPrecedes(ends[right].caller)
+        : ends[left].callee.lexicographicallyPrecedes(ends[right].callee)
     }.map { graph.links[$0] }
     graph.unpaired = unpaired.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map(\.value)
     return graph

@@ -153,7 +153,7 @@ struct SumsOfGroups: Sendable {
       for place in stride(from: index, to: items.count, by: count) { add(items[place], to: &sums) }
       return sums
     }
-    // What has most is not added once more.
+    // The first part is not added once more.
     var sums = parts.isEmpty ? GraphSums() : parts.removeFirst()
     for part in parts { sums.add(part) }
     return sums

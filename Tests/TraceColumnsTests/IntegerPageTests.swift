@@ -241,4 +241,94 @@ struct IntegerPageTests {
       #expect(decoded == (isRight ? [0, 5, 2, 7] : []))
     }
   }
+
+  /// A page of prefix codes as foreign bytes may have it: symbols are their values.
+  private func huffmanPage(lengths: [Int], stream: [UInt8], count: Int) -> [UInt8] {
+    func packed(_ values: [UInt64], width: Int) -> [UInt8] {
+      var writer = ByteWriter()
+      values.withUnsafeBufferPointer { BitPacking.pack($0, width: width, into: &writer) }
+      return writer.bytes
+    }
+    var body = ByteWriter()
+    body.append(0)
+    body.appendVarint(lengths.count)
+    body.append(8)
+    body.append(packed(lengths.indices.map { UInt64($0) }, width: 8))
+    body.append(packed(lengths.map { UInt64($0) }, width: 4))
+    body.append(stream)
+    var page = ByteWriter()
+    page.append([IntegerEncoding.huffman.rawValue, 0, UInt8(lengths.max() ?? 0), UInt8(count & 255), UInt8(count >> 8)])
+    page.appendVarint(body.count)
+    page.append(body.bytes + [0, 0, 0, 0])
+    return repairedPage(page.bytes)
+  }
+
+  /// Codes side by side, most significant bit first.
+  private func stream(_ codes: [String]) -> [UInt8] {
+    let bits = Array(codes.joined().utf8)
+    return stride(from: 0, to: bits.count, by: 8).map { start in
+      (0..<8).reduce(0) { $0 << 1 | (start + $1 < bits.count && bits[start + $1] == UInt8(ascii: "1") ? 1 : 0) }
+    }
+  }
+
+  private func checkHuffman(_ codes: [String], _ symbols: [Int]) throws {
+    let bytes = huffmanPage(
+      lengths: codes.map(\.count), stream: stream(symbols.map { codes[$0] }), count: symbols.count)
+    #expect(try decodedPage(bytes) == symbols.map { UInt64($0) })
+    try bytes.withUnsafeBytes { bytes in
+      let page = try IntegerPage(bytes)
+      for (index, symbol) in symbols.enumerated() { #expect(try page.value(at: index) == UInt64(symbol)) }
+    }
+  }
+
+  @Test func `prefix codes of every length, up to the longest that may be`() throws {
+    // 0, 10, 110, …: of 14 bits, and two of 15, which no page needs that is written here.
+    let codes =
+      (0..<14).map { String(repeating: "1", count: $0) + "0" }
+      + ["0", "1"].map { String(repeating: "1", count: 14) + $0 }
+    try checkHuffman(codes, Array(codes.indices) + codes.indices.reversed() + [15, 15, 15, 0, 14, 14, 0])
+  }
+
+  @Test func `as many prefix codes as a dictionary holds`() throws {
+    let codes = (0..<256).map { symbol in
+      let bits = String(symbol, radix: 2)
+      return String(repeating: "0", count: 8 - bits.count) + bits
+    }
+    try checkHuffman(codes, Array(codes.indices) + codes.indices.reversed())
+    try checkHuffman(["0", "1"], [0, 1, 1, 0, 0, 0, 1, 0, 1])
+  }
+
+  @Test func `prefix codes that are none are named`() throws {
+    for (lengths, reason) in [
+      ([1, 2], "incomplete code"), ([1, 1, 1], "incomplete code"), ([1], "incomplete code"), ([], "incomplete code"),
+      ([0, 1, 1], "a code without bits"),
+    ] {
+      let bytes = huffmanPage(lengths: lengths, stream: [0], count: 3)
+      let error = #expect(throws: BytesError.self) { try decodedPage(bytes) }
+      #expect(error?.reason.contains(reason) == true, "\(lengths): \(error?.reason ?? "")")
+    }
+  }
+
+  @Test func `a step that is not there is refused, whatever its width`() throws {
+    // Forty values round 100 by one known step of 3; a code of 2 stands for nothing.
+    for width in [2, 31, 32, 40] {
+      for (code, isRight) in [(0, true), (2, false)] {
+        var codes = [UInt64](repeating: 0, count: 39)
+        codes[17] = UInt64(code)
+        var body = ByteWriter()
+        body.append([0, 100, 5, 7, 1, 3])
+        codes.withUnsafeBufferPointer { BitPacking.pack($0, width: width, into: &body) }
+        let bytes = repairedPage(
+          [IntegerEncoding.steps.rawValue, 0, UInt8(width), 40, 0] + varint(body.count) + body.bytes + [0, 0, 0, 0])
+        let decoded = try? decodedPage(bytes)
+        #expect(decoded == (isRight ? (0..<40).map { UInt64((5 + 3 * $0) % 100) } : nil), "width \(width)")
+      }
+    }
+  }
+
+  private func varint(_ value: Int) -> [UInt8] {
+    var writer = ByteWriter()
+    writer.appendVarint(value)
+    return writer.bytes
+  }
 }

@@ -338,7 +338,8 @@ import TraceSource
     }
   }
 
-  @Test func `services take the room of quantiles of operations`() throws {
+  @Test(arguments: [true, false])
+  func `services take the room of quantiles of operations, if it is enough`(isEnough: Bool) throws {
     let whole = try Store(seed: 19, rowCounts: [1200])
     let cells = try whole.groups(0..<1, maximumRowCount: 1 << 18)[0].cells()
     // A quarter of a cache is for other blocks. The other half is what quantiles are kept for.
@@ -347,17 +348,18 @@ import TraceSource
     let groups = try store.groups(0..<1, maximumRowCount: 1 << 18)
     func makeQuantile() throws -> CellQuantiles? { try Self.ask(0.5, in: groups) }
     #expect(try makeQuantile() == nil, "cells that are made for this question")
-    #expect(try makeQuantile() != nil)
+    let quantile = try #require(try makeQuantile())
     let held = try groups[0].cells()
-    // Something else comes that is as costly: services fit if the quantile goes, and only then.
+    // Something else comes that is as costly: services fit if the quantile goes, or not even so.
     let room = store.cache.roomForKnown(passCount: CallCells.passCount)
-    let other = Other(residentByteCount: room - held.byteCountBesideQuantiles / 6 + 8)
+    let missing = isEnough ? 8 : quantile.byteCount + 8
+    let other = Other(residentByteCount: room - held.byteCountBesideQuantiles / 6 + missing)
     store.cache.put(other, at: BlockCache.Key(fileNumber: 9, offset: 0), insteadOf: nil)
-    let services = try #require(Self.blocks(of: groups, .services(kinds: nil)).blocks.first).cells()
-    #expect(services.shape == .services(kinds: nil))
-    #expect(held.residentByteCount == held.byteCountBesideQuantiles)
+    let found = try #require(Self.blocks(of: groups, .services(kinds: nil)).blocks.first).cells()
+    #expect(found.shape == (isEnough ? .services(kinds: nil) : .operations))
+    #expect(held.quantileByteCount == (isEnough ? 0 : quantile.byteCount))
     #expect(try groups[0].cells() === held)
-    #expect(try makeQuantile() == nil, "there is no ample room any more")
+    if isEnough { #expect(try makeQuantile() == nil, "there is no ample room any more") }
   }
 
   private final class Other: CachedBlock {

@@ -94,14 +94,14 @@ enum HuffmanIntegers {
     }
   }
 
-  /// The first code of each length.
-  private static func firstCodes(_ lengths: some Sequence<UInt64>) -> [UInt64] {
-    var counts = [UInt64](repeating: 0, count: maximumLength + 2)
-    for length in lengths { counts[Int(length)] += 1 }
-    counts[0] = 0
-    var first = [UInt64](repeating: 0, count: maximumLength + 2)
-    for length in 1...maximumLength { first[length] = (first[length - 1] + counts[length - 1]) << 1 }
-    return first
+  /// Canonical codes: shorter first, ties by index. Finds the first of each length from how many have it.
+  private static func findFirstCodes(_ counts: UnsafePointer<UInt16>, into first: UnsafeMutablePointer<UInt16>) {
+    var code: UInt16 = 0
+    for length in 1...maximumLength {
+      code <<= 1
+      first[length] = code
+      code += counts[length]
+    }
   }
 
   static func encode(
@@ -111,11 +111,13 @@ enum HuffmanIntegers {
     let count = workspace.dictionary.count
     let lengths = UnsafeBufferPointer(start: workspace.codeLengths, count: count)
     BitPacking.pack(lengths, width: 4, into: &writer)
-    // The canonical codes: shorter first, ties by index.
-    var next = firstCodes(lengths)
+    var counts = [UInt16](repeating: 0, count: maximumLength + 1)
+    for length in lengths { counts[Int(length)] += 1 }
+    var next = counts
+    findFirstCodes(counts, into: &next)
     withUnsafeTemporaryAllocation(of: UInt64.self, capacity: count) { codes in
       for index in 0..<count {
-        codes[index] = next[Int(lengths[index])]
+        codes[index] = UInt64(next[Int(lengths[index])])
         next[Int(lengths[index])] += 1
       }
       let bitCapacity = statistics.count * plan.width + 64
@@ -168,7 +170,7 @@ enum HuffmanIntegers {
     let packedLengths = try page.readRun(&reader, count: table.distinctCount, width: 4)
     let stream = try reader.readBytes(reader.remaining)
     return try withUnsafeTemporaryAllocation(of: UInt16.self, capacity: Decoder.capacity) { memory throws(BytesError) in
-      guard let start = memory.baseAddress else { throw page.failure("has no room for its code") }
+      guard let start = memory.baseAddress else { preconditionFailure("memory that is not there") }
       return try body(try Decoder(packedLengths, symbolCount: table.distinctCount, page, in: start), table, stream)
     }
   }
@@ -211,13 +213,8 @@ enum HuffmanIntegers {
         counts[length] += 1
       }
       guard share == 1 << maximumLength else { throw page.failure("has an incomplete code") }
-      var (code, start): (UInt16, UInt16) = (0, 0)
-      for length in 1...maximumLength {
-        code <<= 1
-        (first[length], starts[length]) = (code, start)
-        code += counts[length]
-        start += counts[length]
-      }
+      findFirstCodes(counts, into: first)
+      for length in 1..<maximumLength { starts[length + 1] = starts[length] + counts[length] }
       for symbol in 0..<symbolCount {
         let length = Int(BitPacking.value(at: symbol, width: 4, in: packedLengths))
         // The starts move on to those of the next length, and back below.

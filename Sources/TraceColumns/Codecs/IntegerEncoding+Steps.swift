@@ -162,21 +162,23 @@ enum StepIntegers {
     var greatest: UInt64 = 0
     var escapeCount = 0
     var index = 0
-    if page.width < 32 {
-      // The upper half of a code is zero, so that two are compared as four numbers of 32 bits.
-      let limit = SIMD4(Int32(truncatingIfNeeded: stepCount), .max, Int32(truncatingIfNeeded: stepCount), .max)
-      var escapes = SIMD4<Int32>()
-      var isGreater = SIMD4<Int32>()
-      let bytes = UnsafeRawBufferPointer(codes)
-      while index &+ 2 <= codes.count {
-        let pair = bytes.loadUnaligned(fromByteOffset: index &* 8, as: SIMD4<Int32>.self)
-        escapes &-= unsafeBitCast(pair .== limit, to: SIMD4<Int32>.self)
-        isGreater |= unsafeBitCast(pair .> limit, to: SIMD4<Int32>.self)
-        index &+= 2
+    #if _endian(little)
+      if page.width < 32 {
+        // The upper half of a code is zero, so that two are compared as four numbers of 32 bits.
+        let limit = SIMD4(Int32(truncatingIfNeeded: stepCount), .max, Int32(truncatingIfNeeded: stepCount), .max)
+        var escapes = SIMD4<Int32>()
+        var isGreater = SIMD4<Int32>()
+        let bytes = UnsafeRawBufferPointer(codes)
+        while index &+ 2 <= codes.count {
+          let pair = bytes.loadUnaligned(fromByteOffset: index &* 8, as: SIMD4<Int32>.self)
+          escapes &-= unsafeBitCast(pair .== limit, to: SIMD4<Int32>.self)
+          isGreater |= unsafeBitCast(pair .> limit, to: SIMD4<Int32>.self)
+          index &+= 2
+        }
+        escapeCount = Int(escapes.wrappedSum())
+        if isGreater.min() < 0 { greatest = .max }
       }
-      escapeCount = Int(escapes.wrappedSum())
-      if isGreater.min() < 0 { greatest = .max }
-    }
+    #endif
     while index < codes.count {
       greatest = max(greatest, codes[index])
       escapeCount &+= codes[index] == stepCount ? 1 : 0

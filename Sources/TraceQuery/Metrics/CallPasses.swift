@@ -159,7 +159,7 @@ struct CallPasses {
       for piece in part.pieces {
         let series = places[Int(piece.series)]
         while pieces.count <= series { pieces.append([]) }
-        // Blocks of cells are few, and most have one.
+        // Where cells are read, blocks are few, and a series has a piece in most.
         if pieces[series].isEmpty { pieces[series].reserveCapacity(min(parts.count, 4)) }
         pieces[series].append(LocatedPiece(part: UInt32(index), piece: piece))
       }

@@ -32,14 +32,14 @@ struct SeriesTable {
   /// The series of a part, by their places there.
   mutating func places(of part: any CallPart) throws -> [Int] {
     if labels.isEmpty {
-      // Others mostly have the same series.
+      // Other parts mostly have the same series.
       let count = min(part.series.count, Self.maximumCount)
       labels.reserveCapacity(count)
       callCounts.reserveCapacity(count)
       keys.reserveCapacity(count)
       places.reserveCapacity(count)
     }
-    // And in the same order: most are found without a look into the table.
+    // Parts mostly have their series in the same order: then they are found without a look into the table.
     var next = 0
     return try part.series.map { series in
       if let key = series.key {
@@ -60,8 +60,9 @@ struct SeriesTable {
   }
 
   private func texts(of series: SeriesCode, in part: any CallPart) throws -> [[UInt8]] {
-    var texts = [try part.text(series.service)]
+    var texts: [[UInt8]] = []
     texts.reserveCapacity(1 + groups.count)
+    texts.append(try part.text(series.service))
     for group in groups {
       switch group {
       case .operation: texts.append(try part.text(series.name))

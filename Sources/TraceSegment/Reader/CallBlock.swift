@@ -116,7 +116,7 @@ extension CallBlock {
           if finer.damage != nil {
             damaged.append(group)
           } else {
-            cover(finer.parts, isKept(finer) ? .folded(from: finer) : .held(finer), finer)
+            cover(finer.parts, isKept(finer, of: group) ? .folded(from: finer) : .held(finer), finer)
           }
         } else {
           cover([group.part], .unread(replacing: finer.flatMap { isStale($0) ? $0 : nil }), nil)
@@ -125,12 +125,14 @@ extension CallBlock {
     }
 
     /// Whether coarser cells would stay. If not, the finer ones answer as well, in half the time that folding takes.
-    private mutating func isKept(_ finer: CallCells) -> Bool {
+    private mutating func isKept(_ finer: CallCells, of group: CallGroup) -> Bool {
       let byteCount = plannedByteCount + CallBlock.foldedByteCount(finer)
       let cache = groups[0].cache
       var free = room ?? cache.roomForKnown(passCount: CallCells.passCount)
       // Quantiles of the finer ones save less, and are made again once there is ample room.
-      if byteCount > free { free += finer.removeQuantiles(in: cache) }
+      if byteCount > free, byteCount <= free + finer.quantileByteCount, group.cache === cache {
+        free += finer.removeQuantiles(in: cache)
+      }
       room = free
       guard byteCount <= free else { return false }
       plannedByteCount = byteCount

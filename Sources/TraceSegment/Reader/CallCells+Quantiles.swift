@@ -45,7 +45,13 @@ struct KeptQuantiles: Sendable {
     return false
   }
 
-  mutating func removeAll() { all.removeAll() }
+  var byteCount: Int { all.reduce(0) { $0 + $1.byteCount } }
+
+  /// - Returns: what was kept, to be freed outside of the lock.
+  mutating func removeAll() -> [CellQuantiles] {
+    defer { all.removeAll() }
+    return all
+  }
 
   /// - Returns: what is kept: somebody else may have made it meanwhile.
   mutating func keep(_ made: CellQuantiles) -> CellQuantiles {
@@ -62,11 +68,10 @@ extension CallCells {
   ///
   /// - Returns: how many bytes they took.
   func removeQuantiles(in cache: BlockCache) -> Int {
-    let byteCount = residentByteCount - byteCountBesideQuantiles
-    if byteCount == 0 { return 0 }
-    quantiles.withLock { $0.removeAll() }
+    let removed = quantiles.withLock { $0.removeAll() }
+    if removed.isEmpty { return 0 }
     cache.recount(keys[0])
-    return byteCount
+    return removed.reduce(0) { $0 + $1.byteCount }
   }
 
   /// Makes a quantile of every cell, and keeps it.

@@ -122,8 +122,10 @@ package final class CallCells: CachedBlock, @unchecked Sendable {
   }
 
   package var residentByteCount: Int {
-    byteCountBesideQuantiles + quantiles.withLock { $0.all.reduce(0) { $0 + $1.byteCount } }
+    byteCountBesideQuantiles + quantileByteCount
   }
+
+  var quantileByteCount: Int { quantiles.withLock { $0.byteCount } }
 
   var byteCountBesideQuantiles: Int {
     256 + parts.count * MemoryLayout<Part>.stride + runs.count * MemoryLayout<Run>.stride + texts.byteCount

@@ -11,7 +11,7 @@ final class SegmentBuffer: StripePart, @unchecked Sendable {
   let fileOffset: UInt64
   let byteCount: Int
 
-  /// From here on a fault for each page costs more than the bytes.
+  /// From here on memory is mostly fresh from the system, and a fault for each page; smaller memory was mostly used before.
   private static let populatedByteCount = 256 << 10
 
   var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: byteCount) }
