@@ -265,10 +265,12 @@ struct IntegerPageTests {
 
   /// Codes side by side, most significant bit first.
   private func stream(_ codes: [String]) -> [UInt8] {
-    let bits = Array(codes.joined().utf8)
-    return stride(from: 0, to: bits.count, by: 8).map { start in
-      (0..<8).reduce(0) { $0 << 1 | (start + $1 < bits.count && bits[start + $1] == UInt8(ascii: "1") ? 1 : 0) }
+    var bytes: [UInt8] = []
+    for (index, bit) in codes.joined().enumerated() {
+      if index % 8 == 0 { bytes.append(0) }
+      if bit == "1" { bytes[bytes.count - 1] |= 0x80 >> UInt8(index % 8) }
     }
+    return bytes
   }
 
   private func checkHuffman(_ codes: [String], _ symbols: [Int]) throws {
@@ -318,17 +320,14 @@ struct IntegerPageTests {
         var body = ByteWriter()
         body.append([0, 100, 5, 7, 1, 3])
         codes.withUnsafeBufferPointer { BitPacking.pack($0, width: width, into: &body) }
-        let bytes = repairedPage(
-          [IntegerEncoding.steps.rawValue, 0, UInt8(width), 40, 0] + varint(body.count) + body.bytes + [0, 0, 0, 0])
-        let decoded = try? decodedPage(bytes)
-        #expect(decoded == (isRight ? (0..<40).map { UInt64((5 + 3 * $0) % 100) } : nil), "width \(width)")
+        var page = ByteWriter()
+        page.append([IntegerEncoding.steps.rawValue, 0, UInt8(width), 40, 0])
+        page.appendVarint(body.count)
+        page.append(body.bytes + [0, 0, 0, 0])
+        let decoded = try? decodedPage(repairedPage(page.bytes))
+        let expected = (0..<40).map { (index: Int) in UInt64((5 + 3 * index) % 100) }
+        #expect(decoded == (isRight ? expected : nil), "width \(width)")
       }
     }
-  }
-
-  private func varint(_ value: Int) -> [UInt8] {
-    var writer = ByteWriter()
-    writer.appendVarint(value)
-    return writer.bytes
   }
 }
