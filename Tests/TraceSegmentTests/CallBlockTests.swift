@@ -338,8 +338,7 @@ import TraceSource
     }
   }
 
-  @Test(arguments: [true, false])
-  func `services take the room of quantiles of operations, if it is enough`(isEnough: Bool) throws {
+  @Test func `services take the room of quantiles of operations`() throws {
     let whole = try Store(seed: 19, rowCounts: [1200])
     let cells = try whole.groups(0..<1, maximumRowCount: 1 << 18)[0].cells()
     // A quarter of a cache is for other blocks. The other half is what quantiles are kept for.
@@ -348,18 +347,17 @@ import TraceSource
     let groups = try store.groups(0..<1, maximumRowCount: 1 << 18)
     func makeQuantile() throws -> CellQuantiles? { try Self.ask(0.5, in: groups) }
     #expect(try makeQuantile() == nil, "cells that are made for this question")
-    let quantile = try #require(try makeQuantile())
+    #expect(try makeQuantile() != nil)
     let held = try groups[0].cells()
-    // Something else comes that is as costly: services fit if the quantile goes, or not even so.
+    // Something else comes that is as costly: services fit if the quantile goes, and only then.
     let room = store.cache.roomForKnown(passCount: CallCells.passCount)
-    let missing = isEnough ? 8 : quantile.byteCount + 8
-    let other = Other(residentByteCount: room - held.byteCountBesideQuantiles / 6 + missing)
+    let other = Other(residentByteCount: room - held.byteCountBesideQuantiles / 6 + 8)
     store.cache.put(other, at: BlockCache.Key(fileNumber: 9, offset: 0), insteadOf: nil)
     let found = try #require(Self.blocks(of: groups, .services(kinds: nil)).blocks.first).cells()
-    #expect(found.shape == (isEnough ? .services(kinds: nil) : .operations))
-    #expect(held.quantileByteCount == (isEnough ? 0 : quantile.byteCount))
+    #expect(found.shape == .services(kinds: nil))
+    #expect(held.quantileByteCount == 0)
     #expect(try groups[0].cells() === held)
-    if isEnough { #expect(try makeQuantile() == nil, "there is no ample room any more") }
+    #expect(try makeQuantile() == nil, "there is no ample room any more")
   }
 
   private final class Other: CachedBlock {
