@@ -38,6 +38,11 @@ def crc(data, after=0):
     return value ^ 0xFFFFFFFF
 
 
+def reversed_crc(data):
+    whole = len(data) // 8 * 8
+    return crc(b"".join(data[at : at + 8][::-1] for at in range(0, whole, 8)) + data[whole:])
+
+
 def mix(value):
     value ^= value >> 33
     value = value * 0xFF51AFD7ED558CCD & MASK

@@ -4,8 +4,8 @@ import itertools
 import struct
 
 from format_columns import (
-    MASK, Filter, Reader, ascending_list, compressed_block, crc, hash128, integer_column, mix, need, signed,
-    sorted_text_list, text_column, text_hash, text_order, unzigzag, whole)
+    MASK, Filter, Reader, ascending_list, compressed_block, crc, hash128, integer_column, mix, need,
+    reversed_crc, signed, sorted_text_list, text_column, text_hash, text_order, unzigzag, whole)
 from format_messages import (
     BOOL, BYTES, DOUBLE, INT, STRING, TEXT_TYPES, bytes_field, content_hash, fixed32_field, fixed64_field, key_value,
     number_field)
@@ -83,7 +83,8 @@ class Stripe:
         for _ in range(chunk_count):
             kind, offset, byte_count, checksum = (reader.integer(4) for _ in range(4))
             need(kind > max(self.chunks, default=0), "chunks out of order")
-            need(crc(self.data[offset : offset + byte_count]) == checksum, f"chunk {kind} misses its checksum")
+            check = reversed_crc if segment.has_reversed_checksums else crc
+            need(check(self.data[offset : offset + byte_count]) == checksum, f"chunk {kind} misses its checksum")
             self.chunks[kind] = (offset, byte_count)
         reader.checksum(0)
         need(hash128(self.data[: reader.offset]) == record.hash, f"the hash of stripe {number} does not match")
@@ -348,12 +349,13 @@ class Stripe:
                  f"run {run} says something else than its rows")
 
     def check_traces(self, members, ids, base):
-        counts, ends, flags = (self.integers(kind, self.trace_count) for kind in (4, 5, 6))
+        counts, ends, flags, starts = (self.integers(kind, self.trace_count) for kind in (4, 5, 6, 7))
         order = []
         for trace, rows in enumerate(members):
             need(len(rows) == counts[trace] > 0, "a trace with another span count")
             start = min(row.start for row in rows)
             need(base[trace] == start // BASE_GRANULE * BASE_GRANULE, "a base that is not the least start")
+            need(not self.segment.knows_trace_starts or base[trace] + starts[trace] == start, "a trace with another start")
             need((base[trace] + ends[trace]) & MASK == max(row.end for row in rows), "a trace with another end")
             order.append((start, *ids[trace]))
             places = self.segment.places_of(ids[trace])

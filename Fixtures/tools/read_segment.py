@@ -47,7 +47,8 @@ class Segment:
         magic, version, header_bytes, features = struct.unpack_from("<8sHHQ", data)
         need(magic == b"TSSEGMT1" and header_bytes == 64, "not a segment")
         need(crc(data[:60]) == int.from_bytes(data[60:64], "little"), "the header's checksum does not match")
-        need(version == 1 and features == 0, "a newer format")
+        need(version == 1 and features <= 1, "a newer format")
+        self.has_reversed_checksums = features == 1
         trailer = Reader(data[-40:])
         footer_offset, footer_bytes, checksum = (trailer.integer(size) for size in (8, 4, 4))
         self.footer_hash = struct.unpack("<QQ", trailer.take(16))
@@ -57,8 +58,10 @@ class Segment:
         footer = Reader(data[footer_offset:-40])
         need(hash128(footer.data) == self.footer_hash, "the footer's hash does not match")
         need(crc(footer.data[:-4]) == int.from_bytes(footer.data[-4:], "little"), "the footer's checksum")
-        version, _, section_count, features, _ = (footer.integer(size) for size in (2, 2, 4, 8, 8))
-        need(version == 1 and features == 0, "a newer format")
+        version, _, section_count, features, optional = (footer.integer(size) for size in (2, 2, 4, 8, 8))
+        need(version == 1 and features == int(self.has_reversed_checksums), "header and footer name different features")
+        need(optional == int.from_bytes(data[20:28], "little"), "header and footer name different features")
+        self.knows_trace_starts = optional & 1 == 1
         self.sections = {}
         for _ in range(section_count):
             kind, flags, _, offset, byte_count = (footer.integer(size) for size in (2, 2, 4, 8, 8))

@@ -3,15 +3,16 @@ package import TraceSource
 package import TracestoreV2
 
 extension SpanPredicate {
-  /// The flat conditions of a query as one predicate, the cheapest parts first.
+  /// The flat conditions of a query as one predicate, the cheapest parts first: the directory of runs decides of services,
+  /// names and kinds, and what it leaves is looked at by time.
   package init(_ query: TraceQuery) {
     var parts: [SpanPredicate] = []
-    if let range = Self.range(query.startMinimum?.nanoseconds, query.startMaximum?.nanoseconds, &parts) {
-      parts.append(.leaf(.start(range)))
-    }
     if !query.serviceName.isEmpty { parts.append(.leaf(.service(Array(query.serviceName.utf8)))) }
     if !query.operationName.isEmpty { parts.append(.leaf(.name(Array(query.operationName.utf8)))) }
     if let kind = query.spanKind { parts.append(.leaf(.kind(kind.rawValue))) }
+    if let range = Self.range(query.startMinimum?.nanoseconds, query.startMaximum?.nanoseconds, &parts) {
+      parts.append(.leaf(.start(range)))
+    }
     if let code = query.statusCode { parts.append(.leaf(.statusCode(code.rawValue))) }
     let durations = (query.durationMinimumNanoseconds, query.durationMaximumNanoseconds)
     if let range = Self.range(durations.0, durations.1, &parts) { parts.append(.leaf(.duration(range))) }

@@ -24,8 +24,40 @@ import Testing
           #expect(
             CRC32C.checksum(part, following: previous) == CRC32C.tableChecksum(part, following: previous),
             "\(length) bytes at \(start)")
+          #expect(
+            CRC32C.reversedChecksum(part) == CRC32C.tableChecksum(part, isReversed: true),
+            "\(length) bytes at \(start), reversed")
         }
       }
+    }
+  }
+
+  @Test func `a reversed checksum is that of the bytes with each eight of them reversed`() {
+    for count in 0...70 {
+      let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ count) }
+      let whole = count / 8 * 8
+      var reordered: [UInt8] = []
+      for first in stride(from: 0, to: whole, by: 8) { reordered += bytes[first..<(first + 8)].reversed() }
+      #expect(CRC32C.reversedChecksum(bytes) == CRC32C.checksum(reordered + bytes[whole...]))
+    }
+  }
+
+  @Test func `pages that end with their checksums have the same plain checksum and others reversed`() {
+    var state: UInt64 = 3
+    func page(_ count: Int) -> [UInt8] {
+      let content = (0..<count).map { _ -> UInt8 in
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return UInt8(truncatingIfNeeded: state >> 56)
+      }
+      var writer = ByteWriter()
+      writer.append(content)
+      writer.appendInteger(CRC32C.checksum(content))
+      return writer.bytes
+    }
+    for (first, second) in [(9, 12), (16, 5), (300, 1000), (1021, 3)] {
+      let columns = (0..<200).map { _ in page(first) + page(second) }
+      #expect(Set(columns.map { CRC32C.checksum($0) }).count == 1)
+      #expect(Set(columns.map { CRC32C.reversedChecksum($0) }).count == columns.count)
     }
   }
 

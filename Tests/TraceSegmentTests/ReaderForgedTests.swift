@@ -31,7 +31,7 @@ import TraceSource
     // The head gets the right checksums as well.
     var head = try stripe.readHead()
     let index = try #require(head.chunkIndex(ChunkID.shapes))
-    head.chunks[index].checksum = CRC32C.checksum(Array(bytes[start..<(start + chunk.byteCount)]))
+    head.chunks[index].checksum = CRC32C.reversedChecksum(Array(bytes[start..<(start + chunk.byteCount)]))
     var writer = ByteWriter()
     head.encode(into: &writer)
     bytes.replaceSubrange(Int(stripe.offset)..<(Int(stripe.offset) + writer.count), with: writer.bytes)
@@ -42,7 +42,8 @@ import TraceSource
     summary.hash = Hash128(of: writer.bytes)
     let core = forged.core
     let loaded = try LoadedStripe(
-      file: core.file, path: core.path, stripeIndex: 0, summary: summary, catalogue: try core.keys())
+      file: core.file, path: core.path, stripeIndex: 0, summary: summary, catalogue: try core.keys(),
+      checksum: core.chunkChecksum)
     let failure = try #require(throws: TracestoreError.self) {
       try forged.core.cache.withScratch { _ = try loaded.shapeMap(.span, $0) }
     }
@@ -81,6 +82,30 @@ import TraceSource
       }
       #expect(askedCount > 30 && knownCount == (isWell ? askedCount : 0))
     }
+  }
+
+  @Test func `a segment that does not say when traces start is asked for their rows`() throws {
+    var generator = RecordGenerator(seed: 44)
+    let segment = try SegmentFixture(generator.records(400, traceCount: 30)).open()
+    var footer = segment.core.footer
+    #expect(footer.optionalFeatures == SegmentFormat.traceStartsFeature)
+    footer.optionalFeatures = 0
+    let core = SegmentCore(
+      file: segment.core.file, number: 2, path: segment.path, cache: segment.core.cache, footer: footer,
+      footerOffset: segment.core.footerOffset)
+    var knownCount = 0
+    for stripe in try segment.spanStripes() {
+      let older = SegmentStripe(core: core, index: stripe.index, summary: stripe.summary)
+      for trace in try stripe.traceIDs() {
+        let rows = try stripe.records(Array(0..<stripe.rowCount)).enumerated()
+          .filter { $0.element.span.traceID == trace }.map(\.offset)
+        let (own, others) = (try #require(try older.timeBounds(rows)), try #require(try stripe.timeBounds(rows)))
+        #expect(own.minimumStart == others.minimumStart && own.maximumEnd == others.maximumEnd)
+        #expect(try older.timeBounds(ofWholeTrace: trace, around: rows[0]) == nil)
+        if try stripe.timeBounds(ofWholeTrace: trace, around: rows[0]) != nil { knownCount += 1 }
+      }
+    }
+    #expect(knownCount > 0)
   }
 
   @Test func `rows of no trace or of no time are refused`() throws {
@@ -162,7 +187,8 @@ import TraceSource
       var summary = stripe.summary
       change(&summary)
       let loaded = try LoadedStripe(
-        file: core.file, path: core.path, stripeIndex: 0, summary: summary, catalogue: try core.keys())
+        file: core.file, path: core.path, stripeIndex: 0, summary: summary, catalogue: try core.keys(),
+        checksum: core.chunkChecksum)
       try core.cache.withScratch { try loaded.verifyIndex($0) }
     }
     try check { _ in }

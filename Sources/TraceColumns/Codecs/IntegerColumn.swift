@@ -8,7 +8,6 @@ package import TraceBytes
 ///
 /// The view borrows its bytes. It is immutable and may be used from several threads at once.
 package struct IntegerColumn: @unchecked Sendable {
-  private static let marker: UInt8 = 0x81
   /// The most values in a column; more would overflow the 32-bit page ends of columns that do not compress.
   package static let maximumCount = 1 << 28
 
@@ -17,8 +16,8 @@ package struct IntegerColumn: @unchecked Sendable {
   /// How many bytes the column takes; the next thing may follow there.
   package let byteCount: Int
   private let isVerifying: Bool
-  /// The page ends, four bytes each; empty for a single page.
-  private let ends: UnsafeRawBufferPointer
+  /// Nil for a single page.
+  private let directory: IntegerPageDirectory?
   private let pages: UnsafeRawBufferPointer
 
   /// Appends the column of `values`. Cost: about 5–10 ns a value, and the scratch is the only allocation besides
@@ -34,9 +33,9 @@ package struct IntegerColumn: @unchecked Sendable {
       return
     }
     let start = writer.count
-    writer.append(marker)
+    writer.append(IntegerPageDirectory.marker)
     writer.appendVarint(values.count)
-    let pageCount = (values.count + IntegerPage.maximumCount - 1) / IntegerPage.maximumCount
+    let pageCount = IntegerPage.count(of: values.count)
     let directory = writer.count
     for _ in 0...pageCount { writer.appendInteger(UInt32(0)) }
     let base = writer.count
@@ -62,35 +61,23 @@ package struct IntegerColumn: @unchecked Sendable {
   /// - Parameter verifying: whether to compare checksums; a caller that has verified these bytes before may say no.
   package init(_ bytes: UnsafeRawBufferPointer, verifying: Bool = true) throws(BytesError) {
     isVerifying = verifying
-    var reader = ByteReader(bytes)
-    guard try reader.readUInt8() == Self.marker else {
+    directory = try IntegerPageDirectory(bytes, verifying: verifying)
+    guard let directory else {
       let page = try IntegerPage(bytes, verifying: verifying)
       count = page.count
       byteCount = page.byteCount
-      ends = UnsafeRawBufferPointer(start: nil, count: 0)
       pages = UnsafeRawBufferPointer(rebasing: bytes[..<page.byteCount])
       return
     }
-    count = try reader.readCount(limit: Self.maximumCount)
-    guard count > IntegerPage.maximumCount else {
-      throw BytesError(offset: 1, reason: "a paged integer column announces \(count) values")
-    }
-    let pageCount = (count + IntegerPage.maximumCount - 1) / IntegerPage.maximumCount
-    ends = try reader.readBytes(4 * pageCount)
-    let checkedByteCount = reader.offset
-    let checksum = try reader.readUInt32()
-    if verifying {
-      guard CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[..<checkedByteCount])) == checksum else {
-        throw BytesError(offset: 0, reason: "the page directory of an integer column does not match its checksum")
-      }
-    }
-    let end = UInt32(littleEndian: ends.loadUnaligned(fromByteOffset: 4 * (pageCount - 1), as: UInt32.self))
-    pages = try reader.readBytes(Int(end))
+    var reader = ByteReader(bytes)
+    try reader.skip(directory.byteCount)
+    count = directory.count
+    pages = try reader.readBytes(directory.pagesByteCount)
     byteCount = reader.offset
   }
 
   /// How many pages there are; at least one.
-  package var pageCount: Int { max(1, ends.count / 4) }
+  package var pageCount: Int { directory?.pageCount ?? 1 }
 
   /// The rows of page `index`.
   package func rows(ofPage index: Int) -> Range<Int> {
@@ -101,21 +88,9 @@ package struct IntegerColumn: @unchecked Sendable {
   /// Opens page `index`, which must be below `pageCount`.
   package func page(at index: Int) throws(BytesError) -> IntegerPage {
     precondition(index >= 0 && index < pageCount, "a page outside of its column")
-    guard !ends.isEmpty else { return try IntegerPage(pages, verifying: false) }
-    let start = index == 0 ? 0 : end(ofPage: index - 1)
-    let end = end(ofPage: index)
-    guard start <= end, end <= pages.count else {
-      throw BytesError(offset: start, reason: "the page directory of an integer column is out of order")
-    }
-    let page = try IntegerPage(UnsafeRawBufferPointer(rebasing: pages[start..<end]), verifying: isVerifying)
-    guard page.count == rows(ofPage: index).count, page.byteCount == end - start else {
-      throw BytesError(offset: start, reason: "page \(index) of an integer column is not what its directory announces")
-    }
-    return page
-  }
-
-  private func end(ofPage index: Int) -> Int {
-    Int(UInt32(littleEndian: ends.loadUnaligned(fromByteOffset: 4 &* index, as: UInt32.self)))
+    guard let directory else { return try IntegerPage(pages, verifying: false) }
+    let bytes = UnsafeRawBufferPointer(rebasing: pages[try directory.byteRange(ofPage: index)])
+    return try directory.page(at: index, bytes, verifying: isVerifying)
   }
 
   /// Decodes page `index` into the front of `output` and returns how many values it holds.

@@ -36,6 +36,8 @@ package enum IntegerEncoding: UInt8, CaseIterable, Sendable {
 package struct IntegerPage: @unchecked Sendable {
   /// The most values that a page holds.
   package static let maximumCount = 1024
+  /// How many pages hold so many values.
+  package static func count(of valueCount: Int) -> Int { (valueCount + maximumCount - 1) / maximumCount }
   /// The header without its varint, and the checksum.
   static let fixedByteCount = 5 + 4
 

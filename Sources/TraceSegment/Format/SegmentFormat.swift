@@ -13,7 +13,11 @@ package enum SegmentFormat {
   package static let headerByteCount = 64
   package static let trailerByteCount = 40
   /// Feature bits that this version understands; any other must-understand bit refuses the file.
-  package static let knownFeatures: UInt64 = 0
+  package static let knownFeatures = reversedChecksumsFeature
+  /// Feature bit that must be understood: checksums of chunks are reversed. Without it they are plain.
+  package static let reversedChecksumsFeature: UInt64 = 1
+  /// Feature bit that may be ignored: stripes say when their traces start (`ChunkID.traceStart`).
+  package static let traceStartsFeature: UInt64 = 1
   /// Stripes begin at multiples of this.
   package static let stripeAlignment = 64
   /// Entries of one block of the trace index: one block is read to find a trace.
@@ -101,6 +105,8 @@ package enum ChunkID {
   package static let traceEnd: UInt32 = 5
   /// Bit 0: the trace has rows in another stripe of this segment.
   package static let traceFlags: UInt32 = 6
+  /// The least start in this stripe − base; in segments with `traceStartsFeature`, otherwise nothing is known.
+  package static let traceStart: UInt32 = 7
 
   // One value for each run: a maximal range of rows with the same service, name and kind.
   package static let runFirstRow: UInt32 = 10
@@ -206,7 +212,8 @@ package enum ChunkID {
 
   private static let names: [UInt32: String] = [
     traceHigh: "trace.id.high", traceLow: "trace.id.low", traceBase: "trace.base", traceSpanCount: "trace.spanCount",
-    traceEnd: "trace.end", traceFlags: "trace.flags", runFirstRow: "run.firstRow", runService: "run.service",
+    traceEnd: "trace.end", traceFlags: "trace.flags", traceStart: "trace.start", runFirstRow: "run.firstRow",
+    runService: "run.service",
     runName: "run.name", runKind: "run.kind", runErrorCount: "run.errorCount", runMinimumStart: "run.minimumStart",
     runMaximumStart: "run.maximumStart", runMaximumDuration: "run.maximumDuration", traceOrdinal: "span.traceOrdinal",
     start: "span.start", duration: "span.duration", spanID: "span.id", parent: "span.parent",

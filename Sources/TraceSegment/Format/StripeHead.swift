@@ -7,7 +7,7 @@ package struct ChunkEntry: Hashable, Sendable {
   /// From the start of the stripe.
   package var offset: UInt32
   package var byteCount: UInt32
-  /// CRC-32C of the chunk's bytes.
+  /// Of the chunk's bytes; see `ChunkChecksum`.
   package var checksum: UInt32
 
   package init(id: UInt32, offset: UInt32, byteCount: UInt32, checksum: UInt32) {
@@ -15,6 +15,27 @@ package struct ChunkEntry: Hashable, Sendable {
     self.offset = offset
     self.byteCount = byteCount
     self.checksum = checksum
+  }
+
+  /// Its bytes, from the start of the stripe.
+  var range: Range<Int> { Int(offset)..<(Int(offset) + Int(byteCount)) }
+}
+
+/// How the checksums of a segment's chunks are made.
+package enum ChunkChecksum: Sendable {
+  /// `CRC32C.reversedChecksum`.
+  case reversed
+  /// `CRC32C.checksum`, as the first writers had it. A chunk is pages that end with checksums, so that it says little more
+  /// than how long they are.
+  case plain
+
+  init(features: UInt64) { self = features & SegmentFormat.reversedChecksumsFeature == 0 ? .plain : .reversed }
+
+  package func callAsFunction(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+    switch self {
+    case .reversed: CRC32C.reversedChecksum(bytes)
+    case .plain: CRC32C.checksum(bytes)
+    }
   }
 }
 
@@ -28,7 +49,7 @@ package struct ChunkEntry: Hashable, Sendable {
 /// | 4 | `TSST` |
 /// | 4 each | row, event, link, trace, run, shape count |
 /// | 4 | chunk count |
-/// | 16 each | chunk: id, offset from the start of the stripe, byte count, CRC-32C; ascending by id |
+/// | 16 each | chunk: id, offset from the start of the stripe, byte count, `ChunkChecksum`; ascending by id |
 /// | 4 | CRC-32C of all bytes before |
 ///
 /// Rows ascend by (service, name, kind, start, trace id, span id), with ties in the order they were

@@ -218,7 +218,7 @@ extension ByteReader {
         throw BytesError(offset: place, reason: "a list does not ascend")
       }
       value += difference
-      values.append(UInt32(value))
+      values.append(UInt32(truncatingIfNeeded: value))
     }
     return values
   }
@@ -231,8 +231,13 @@ extension ByteReader {
     var values: [UInt32] = []
     values.reserveCapacity(count)
     values.append(UInt32(first))
-    for index in 0..<span where bits[index / 8] >> UInt8(index % 8) & 1 == 1 {
-      values.append(UInt32(first + UInt64(index) + 1))
+    for (place, byte) in bits.enumerated() {
+      // Bits behind the last number mean nothing.
+      var left = place &* 8 &+ 8 > span ? byte & (1 &<< UInt8(span &- place &* 8) &- 1) : byte
+      while left != 0 {
+        values.append(UInt32(truncatingIfNeeded: first &+ UInt64(place &* 8 &+ left.trailingZeroBitCount &+ 1)))
+        left &= left &- 1
+      }
     }
     guard values.count == count else { throw BytesError(offset: start, reason: "a list of bits misses values") }
     return values

@@ -15,7 +15,7 @@ final class DoubleChunk: StripePart, @unchecked Sendable {
   var residentByteCount: Int { escapes.count * 12 + 192 }
 
   init(
-    _ bytes: UnsafeRawBufferPointer?, count: Int, isVerifying: Bool, owner: SegmentBuffer, place: ChunkPlace,
+    _ bytes: UnsafeRawBufferPointer?, count: Int, isVerifying: Bool, owner: SegmentBuffer?, place: ChunkPlace,
     tally: ByteTally
   ) throws {
     self.count = count

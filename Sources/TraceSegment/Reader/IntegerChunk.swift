@@ -5,9 +5,15 @@ import TraceModel
 
 /// An integer column of a stripe. One that was left out of the file reads as zeros.
 final class IntegerChunk: StripePart, @unchecked Sendable {
-  private let column: IntegerColumn?
+  private enum Source {
+    case zeros
+    case memory(IntegerColumn)
+    case file(PagedColumn)
+  }
+
+  private let source: Source
   /// Keeps the memory of the column.
-  private let owner: SegmentBuffer
+  private let owner: SegmentBuffer?
   let place: ChunkPlace
   /// The pages that were asked for single values again and again.
   private let opened: OnceTable
@@ -18,12 +24,12 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
   let count: Int
 
   init(
-    _ column: IntegerColumn?, count: Int, owner: SegmentBuffer, place: ChunkPlace, tally: ByteTally
+    _ column: IntegerColumn?, count: Int, owner: SegmentBuffer?, place: ChunkPlace, tally: ByteTally
   ) throws {
     if let column, column.count != count {
       throw place.damage("\(count) values are due and \(column.count) are there")
     }
-    self.column = column
+    source = column.map(Source.memory) ?? .zeros
     self.count = count
     self.owner = owner
     self.place = place
@@ -31,7 +37,28 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
     opened = OnceTable(count: column?.pageCount ?? 0)
   }
 
-  var residentByteCount: Int { 128 + opened.byteCount }
+  init(_ column: PagedColumn, count: Int, place: ChunkPlace, tally: ByteTally) {
+    source = .file(column)
+    self.count = count
+    owner = nil
+    self.place = place
+    self.tally = tally
+    opened = OnceTable(count: IntegerPage.count(of: count))
+  }
+
+  var residentByteCount: Int {
+    let pages = if case .file(let column) = source { column.residentByteCount } else { 0 }
+    return 128 + opened.byteCount + pages
+  }
+
+  /// Nil for zeros. Reads the column if it is not there.
+  private func column() throws -> IntegerColumn? {
+    switch source {
+    case .zeros: nil
+    case .memory(let column): column
+    case .file(let pages): try pages.column()
+    }
+  }
 
   /// - Parameter isKeeping: whether a page that takes long for one value is opened at once.
   func value(at index: Int, isKeeping: Bool = false) throws -> UInt64 {
@@ -54,8 +81,11 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
   }
 
   private func page(_ index: Int) throws -> IntegerPage {
-    guard let column else { throw place.damage("page \(index) is asked for") }
-    return try column.page(at: index)
+    switch source {
+    case .zeros: throw place.damage("page \(index) is asked for")
+    case .memory(let column): try column.page(at: index)
+    case .file(let pages): try pages.page(at: index)
+    }
   }
 
   @inline(never)
@@ -67,8 +97,8 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
 
   /// Decodes a page into the front of `output`, which has room for the values of any.
   func decodePage(_ page: Int, into output: UnsafeMutableBufferPointer<UInt64>) throws {
-    guard let column else { return output.update(repeating: 0) }
-    _ = try place.naming { try column.decodePage(page, into: output) }
+    guard opened.count > 0 else { return output.update(repeating: 0) }
+    try place.naming { try self.page(page).decode(into: output) }
   }
 
   /// Calls `body` with pages of values that cover `range`: the index of the first value, and the values. Pages without a
@@ -79,29 +109,29 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
   ) throws {
     guard !range.isEmpty else { return }
     let pageCount = ReadScratch.pageValueCount
-    var page = range.lowerBound / pageCount
-    while page * pageCount < range.upperBound {
-      let first = page * pageCount
-      let end = min(count, first + pageCount)
-      let wanted = max(first, range.lowerBound)..<min(end, range.upperBound)
-      if neededRows?.hasSet(in: wanted) ?? true {
-        var isHeld = true
-        if let column {
-          try place.naming {
-            let page = try column.page(at: page)
-            isHeld = values.map { page.mayHold($0) } ?? true
-            if isHeld { try page.decode(into: scratch.page) }
-          }
-        } else {
-          scratch.page.update(repeating: 0)
+    func rows(ofPage page: Int) -> Range<Int> {
+      max(page * pageCount, range.lowerBound)..<min((page + 1) * pageCount, range.upperBound)
+    }
+    let pages = range.lowerBound / pageCount..<IntegerPage.count(of: range.upperBound)
+    func isNeeded(_ page: Int) -> Bool { neededRows?.hasSet(in: rows(ofPage: page)) ?? true }
+    if case .file(let column) = source { _ = try column.column(forPages: pages.count(where: isNeeded)) }
+    for page in pages where isNeeded(page) {
+      if opened.count > 0 {
+        let isHeld = try place.naming {
+          let page = try self.page(page)
+          guard values.map(page.mayHold) ?? true else { return false }
+          try page.decode(into: scratch.page)
+          return true
         }
-        if isHeld {
-          try body(
-            wanted.lowerBound,
-            UnsafeBufferPointer(rebasing: scratch.page[(wanted.lowerBound - first)..<(wanted.upperBound - first)]))
-        }
+        if !isHeld { continue }
+      } else {
+        scratch.page.update(repeating: 0)
       }
-      page += 1
+      let wanted = rows(ofPage: page)
+      let first = page * pageCount
+      try body(
+        wanted.lowerBound,
+        UnsafeBufferPointer(rebasing: scratch.page[(wanted.lowerBound - first)..<(wanted.upperBound - first)]))
     }
   }
 
@@ -134,7 +164,7 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
   }
 
   func decodeAll() throws -> [UInt64] {
-    guard let column else { return [UInt64](repeating: 0, count: count) }
+    guard let column = try column() else { return [UInt64](repeating: 0, count: count) }
     return try place.naming { try column.decodeAll() }
   }
 
@@ -143,9 +173,11 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
   /// - Parameter isKeeping: see `value(at:isKeeping:)`. Where one trace is read others are, and their rows stand all over
   ///   the pages.
   func gather(_ rows: [Int], isKeeping: Bool = false) throws -> [UInt64] {
-    guard let column else { return [UInt64](repeating: 0, count: rows.count) }
+    guard opened.count > 0 else { return [UInt64](repeating: 0, count: rows.count) }
     // A few rows of each page are likely asked for again; many are cheaper decoded and forgotten.
-    if rows.count > 16 * column.pageCount { return try place.naming { try column.gather(rows) } }
+    if rows.count > 16 * opened.count, let column = try column() {
+      return try place.naming { try column.gather(rows) }
+    }
     return try rows.map { try value(at: $0, isKeeping: isKeeping) }
   }
 
@@ -180,7 +212,7 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
     var sum: UInt64 = 0
     for index in 0..<max(1, opened.count) {
       offsets.append(UInt32(truncatingIfNeeded: sum))
-      guard column != nil else { continue }
+      guard opened.count > 0 else { continue }
       let (next, overflow) = sum.addingReportingOverflow(
         try place.naming { () throws -> UInt64 in
           let page = try page(index)
@@ -194,7 +226,7 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
 
   /// The sum of the values that stand before one in its page, modulo 2^64.
   func sumInPage(before index: Int) throws -> UInt64 {
-    guard column != nil else { return 0 }
+    guard opened.count > 0 else { return 0 }
     return try place.naming {
       try page(index / IntegerPage.maximumCount).sum(ofFirst: index % IntegerPage.maximumCount)
     }

@@ -98,54 +98,24 @@ extension LoadedStripe {
     try part(.traceRows) { TraceRows(ordinals: try ordinals(scratch).all, traceCount: head.traceCount) }
   }
 
+  // What the stripe says of a trace, by its ordinal below the trace count.
+
+  private func value(_ id: UInt32, ofTrace ordinal: Int) throws -> UInt64 {
+    try integers(id, count: head.traceCount).value(at: ordinal)
+  }
+
   func traceID(_ ordinal: Int) throws -> TraceID {
-    TraceID(
-      high: try integers(ChunkID.traceHigh, count: head.traceCount).value(at: ordinal),
-      low: try integers(ChunkID.traceLow, count: head.traceCount).value(at: ordinal))
+    try TraceID(high: value(ChunkID.traceHigh, ofTrace: ordinal), low: value(ChunkID.traceLow, ofTrace: ordinal))
   }
-}
 
-/// When each trace of a stripe starts, counted from its base.
-final class TraceStarts: CachedBlock {
-  /// It takes about as long to make as a stripe to read, and little memory.
-  static let passCount = 8
+  /// Whether no other stripe of the segment has rows of the trace.
+  func isWholeTrace(_ ordinal: Int) throws -> Bool { try value(ChunkID.traceFlags, ofTrace: ordinal) == 0 }
 
-  private let distances: [UInt32]
-
-  var residentByteCount: Int { distances.count * 4 + 64 }
-
-  init(_ distances: [UInt32]) { self.distances = distances }
-
-  /// Nil for a trace without rows, for one that does not start near its base, as all should, and where nothing is known.
-  subscript(ordinal: Int) -> UInt64? {
-    guard ordinal < distances.count, distances[ordinal] < .max else { return nil }
-    return UInt64(distances[ordinal])
-  }
-}
-
-extension LoadedStripe {
-  func traceStarts(_ scratch: ReadScratch) throws -> TraceStarts {
-    let ordinals = try ordinalColumn()
-    let offsets = try integers(ChunkID.start, count: head.rowCount)
-    var distances = [UInt32](repeating: .max, count: head.traceCount)
-    try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: ReadScratch.pageValueCount) { page in
-      for first in stride(from: 0, to: head.rowCount, by: ReadScratch.pageValueCount) {
-        let rows = first..<min(head.rowCount, first + ReadScratch.pageValueCount)
-        try ordinals.decodePage(first / ReadScratch.pageValueCount, into: page)
-        try offsets.forEachPage(in: rows, scratch) { _, offsets in
-          try distances.withUnsafeMutableBufferPointer { distances in
-            for place in 0..<rows.count {
-              let ordinal = page[place]
-              guard ordinal < UInt64(distances.count) else {
-                throw ordinals.place.damage("a row names trace \(ordinal) of \(distances.count)")
-              }
-              let distance = UInt32(clamping: offsets[place])
-              if distance < distances[Int(ordinal)] { distances[Int(ordinal)] = distance }
-            }
-          }
-        }
-      }
-    }
-    return TraceStarts(distances)
+  /// From when to when the rows of a trace last that stand in this stripe.
+  ///
+  /// - Precondition: the segment knows when traces start.
+  func timeBounds(ofTrace ordinal: Int) throws -> (minimumStart: UInt64, maximumEnd: UInt64) {
+    let base = try value(ChunkID.traceBase, ofTrace: ordinal)
+    return try (base &+ value(ChunkID.traceStart, ofTrace: ordinal), base &+ value(ChunkID.traceEnd, ofTrace: ordinal))
   }
 }

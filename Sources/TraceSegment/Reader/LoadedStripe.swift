@@ -38,8 +38,6 @@ final class LoadedStripe: CachedBlock {
     case escapes
     case inversions
     case shapeMap(ColumnLevel)
-    /// The bytes of the stripe.
-    case whole
     /// The bytes of a column that was read alone.
     case bytes(UInt32)
     /// A column, in the only form that its id has.
@@ -49,9 +47,9 @@ final class LoadedStripe: CachedBlock {
     case attribute(UInt32)
   }
 
-  private let file: any File
-  /// From the stripe's first byte on: all of it, or its head and what one read brings with it.
-  private let front: SegmentBuffer
+  private let bytes: StripeBytes
+  /// Columns in the file that are at least so long are read page by page.
+  private let pagedByteCount: Int
   let head: StripeHead
   let path: String
   /// The stripe's index in its segment.
@@ -59,7 +57,6 @@ final class LoadedStripe: CachedBlock {
   let summary: StripeSummary
   let catalogue: KeyTable
   private let parts: OnceTable
-  private let tally = ByteTally()
   /// How many traces were looked for row by row.
   let scanCount = Atomic<Int>(0)
   /// Whether a question went through the shapes on its way to a few values.
@@ -67,16 +64,15 @@ final class LoadedStripe: CachedBlock {
   /// The trace that was looked for last: who asks for its rows asks for their parents next.
   let recentTrace = Mutex<(ordinal: Int, rows: [UInt32])?>(nil)
 
-  var residentByteCount: Int { front.byteCount + tally.byteCount }
+  var residentByteCount: Int { bytes.front.byteCount + bytes.tally.byteCount }
 
   /// Reads the stripe.
   ///
   /// - Parameter frontByteCount: how much of it, if it is long and not all of it is wanted.
   init(
     file: any File, path: String, stripeIndex: Int, summary: StripeSummary, catalogue: KeyTable,
-    frontByteCount: Int = .max
+    checksum: ChunkChecksum, frontByteCount: Int = .max
   ) throws {
-    self.file = file
     self.path = path
     self.stripeIndex = stripeIndex
     self.summary = summary
@@ -84,18 +80,19 @@ final class LoadedStripe: CachedBlock {
     let byteCount = Int(clamping: summary.byteCount)
     let longestHead = StripeHead.byteCount(chunkCount: Int(ChunkID.fixedEnd) + catalogue.count)
     let firstByteCount = max(frontByteCount, longestHead)
-    front = try SegmentBuffer(
-      reading: file, path: path, at: summary.offset,
-      byteCount: byteCount / 2 <= firstByteCount ? byteCount : firstByteCount)
+    bytes = try StripeBytes(
+      file: file, path: path, at: summary.offset, byteCount: byteCount, checksum: checksum,
+      frontByteCount: byteCount / 2 <= firstByteCount ? byteCount : firstByteCount)
+    pagedByteCount = frontByteCount / 4
     let place = ChunkPlace(path: path, subject: .stripeHead(stripeIndex), fileOffset: summary.offset)
-    let bytes = front.bytes
-    head = try place.naming { try StripeHead(bytes, stripeByteCount: summary.byteCount, at: summary.offset) }
+    let front = bytes.front.bytes
+    head = try place.naming { try StripeHead(front, stripeByteCount: summary.byteCount, at: summary.offset) }
     guard head.rowCount == summary.rowCount, head.eventCount == summary.eventCount, head.linkCount == summary.linkCount,
       head.traceCount == summary.traceCount, head.runCount == summary.runCount, head.endOffset == summary.byteCount
     else { throw place.damage("its counts are not those of the stripe index") }
     let headByteCount = StripeHead.byteCount(chunkCount: head.chunks.count)
-    guard headByteCount <= bytes.count,
-      Hash128(of: UnsafeRawBufferPointer(rebasing: bytes[..<headByteCount])) == summary.hash
+    guard headByteCount <= front.count,
+      Hash128(of: UnsafeRawBufferPointer(rebasing: front[..<headByteCount])) == summary.hash
     else {
       throw place.damage("it is not the one that the stripe index names")
     }
@@ -104,7 +101,7 @@ final class LoadedStripe: CachedBlock {
 
   // MARK: Parts
 
-  private static let firstMapPlace = 13
+  private static let firstMapPlace = 12
   private static let firstChunkPlace = firstMapPlace + ColumnLevel.allCases.count
   private static let firstAttributePlace = firstChunkPlace + Int(ChunkID.fixedEnd)
   private static let placesByAttribute = 3
@@ -124,7 +121,6 @@ final class LoadedStripe: CachedBlock {
     case .eventPages: 9
     case .linkPages: 10
     case .inversions: 11
-    case .whole: 12
     case .shapeMap(let level): Self.firstMapPlace + Int(level.rawValue)
     case .chunk(let id) where id < ChunkID.fixedEnd: Self.firstChunkPlace + Int(id)
     case .chunk(let id): attributePlace(id)
@@ -151,7 +147,7 @@ final class LoadedStripe: CachedBlock {
     let made = try make()
     // The one that is kept: what points into it lives as long as the stripe.
     guard parts.put(made, at: place) else { return parts.object(at: place, as: Value.self) ?? made }
-    tally.add(made.residentByteCount)
+    bytes.tally.add(made.residentByteCount)
     return made
   }
 
@@ -169,24 +165,14 @@ final class LoadedStripe: CachedBlock {
   // MARK: Bytes
 
   /// Reads the whole stripe in one read, unless it is there: for those who want most of its columns.
-  func readWhole() throws {
-    guard UInt64(front.byteCount) < summary.byteCount else { return }
-    _ = try part(.whole) { try read(0..<Int(clamping: summary.byteCount)) }
-  }
-
-  private func read(_ range: Range<Int>) throws -> SegmentBuffer {
-    try SegmentBuffer(
-      reading: file, path: path, at: summary.offset + UInt64(range.lowerBound), byteCount: range.count)
-  }
+  func readWhole() throws { try bytes.readWhole() }
 
   /// The bytes of a chunk and the memory that holds them; nil when it was left out.
   func chunkBytes(_ id: UInt32) throws -> (bytes: UnsafeRawBufferPointer, owner: SegmentBuffer)? {
     // The head was compared with its hash, and its chunks end inside the stripe.
     guard let entry = head.chunk(id) else { return nil }
-    let range = Int(entry.offset)..<(Int(entry.offset) + Int(entry.byteCount))
-    let held = range.upperBound <= front.byteCount ? front : known(.whole, as: SegmentBuffer.self)
-    if let held { return (UnsafeRawBufferPointer(rebasing: held.bytes[range]), held) }
-    let own = try part(.bytes(id)) { try read(range) }
+    if let held = bytes.held(entry.range) { return held }
+    let own = try part(.bytes(id)) { try bytes.read(entry.range) }
     return (own.bytes, own)
   }
 
@@ -207,17 +193,23 @@ final class LoadedStripe: CachedBlock {
   }
 
   func isIntact(_ id: UInt32, _ bytes: UnsafeRawBufferPointer) -> Bool {
-    head.chunk(id)?.checksum == CRC32C.checksum(bytes)
+    head.chunk(id)?.checksum == self.bytes.checksum(bytes)
   }
 
   func integers(_ id: UInt32, count: Int) throws -> IntegerChunk {
     let column = try part(.chunk(id)) {
-      let chunk = try checkedChunk(id)
       let place = place(id)
+      if let entry = head.chunk(id), count > IntegerPage.maximumCount, entry.byteCount >= pagedByteCount,
+        bytes.held(entry.range) == nil
+      {
+        let column = PagedColumn(bytes, entry.range, checksum: entry.checksum, count: count, place: place)
+        return IntegerChunk(column, count: count, place: place, tally: bytes.tally)
+      }
+      let chunk = try checkedChunk(id)
       let column = try chunk.map { chunk in
         try place.naming { try IntegerColumn(chunk.bytes, verifying: chunk.hasBadPages) }
       }
-      return try IntegerChunk(column, count: count, owner: chunk?.owner ?? front, place: place, tally: tally)
+      return try IntegerChunk(column, count: count, owner: chunk?.owner, place: place, tally: bytes.tally)
     }
     try check(column.count, of: id, are: count)
     return column
@@ -228,7 +220,7 @@ final class LoadedStripe: CachedBlock {
       let chunk = try checkedChunk(id)
       return try StripeText(
         chunk?.bytes, count: count, summary: summary.text(id), isVerifying: chunk?.hasBadPages ?? false,
-        owner: chunk?.owner ?? front, place: place(id), tally: tally, scratch)
+        owner: chunk?.owner, place: place(id), tally: bytes.tally, scratch)
     }
     try check(text.count, of: id, are: count)
     return text
@@ -245,8 +237,8 @@ final class LoadedStripe: CachedBlock {
     let column = try part(.chunk(id)) {
       let chunk = try checkedChunk(id)
       return try DoubleChunk(
-        chunk?.bytes, count: count, isVerifying: chunk?.hasBadPages ?? false, owner: chunk?.owner ?? front,
-        place: place(id), tally: tally)
+        chunk?.bytes, count: count, isVerifying: chunk?.hasBadPages ?? false, owner: chunk?.owner, place: place(id),
+        tally: bytes.tally)
     }
     try check(column.count, of: id, are: count)
     return column

@@ -10,7 +10,7 @@ extension Segment {
     var found: [any SpanStripe] = []
     if try core.mayHold(texts) {
       let stripes = try spanStripes()
-      var open = stripes.map { $0.rowCount > 0 && isOpen($0.bounds) }
+      var open = stripes.map { $0.rowCount > 0 && isOpen($0.bounds) && predicate.mayMatch($0.bounds) }
       try keep(&open, of: stripes, predicate)
       for (stripe, isOpen) in zip(stripes, open) where isOpen { found.append(stripe) }
     }

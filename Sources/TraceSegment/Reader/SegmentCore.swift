@@ -49,6 +49,11 @@ final class SegmentCore: Sendable {
     }
   }
 
+  var chunkChecksum: ChunkChecksum { ChunkChecksum(features: footer.requiredFeatures) }
+
+  /// Whether stripes say when their traces start.
+  var knowsTraceStarts: Bool { footer.optionalFeatures & SegmentFormat.traceStartsFeature != 0 }
+
   func releaseResident() { resident.withLock { $0 = Resident() } }
 
   // MARK: Sections

@@ -94,7 +94,7 @@ extension SegmentStripe {
   @inline(__always)
   func keepPages(
     _ column: IntegerChunk, _ mask: inout RowMask, _ scratch: ReadScratch,
-    turn: (_ rows: Range<Int>, UnsafeMutableBufferPointer<UInt64>) -> Void, passes: (UInt64) -> Bool
+    turn: (_ rows: Range<Int>, UnsafeMutableBufferPointer<UInt64>) throws -> Void, passes: (UInt64) -> Bool
   ) throws {
     guard let first = mask.firstSet(), let last = mask.lastSet else { return }
     var kept = mask
@@ -102,7 +102,7 @@ extension SegmentStripe {
     try column.forEachPage(in: (first & ~63)..<(last + 1), scratch, neededRows: mask) { start, page in
       // They stand in the scratch.
       let values = UnsafeMutableBufferPointer(mutating: page)
-      turn(start..<(start &+ values.count), values)
+      try turn(start..<(start &+ values.count), values)
       var place = 0
       while place < values.count {
         let end = min(place &+ 64, values.count)

@@ -19,12 +19,14 @@ extension SegmentStripe {
     guard !rows.isEmpty else { return nil }
     return try reading { loaded, scratch in
       let times = try StripeTimes(loaded)
-      let offsets = try times.offsets.gather(rows)
-      if let trace = try loaded.wholeTrace(rows, times, scratch) {
-        // All starts count from its base.
-        let base = try times.bases.value(at: trace.ordinal)
-        return (base &+ (offsets.min() ?? 0), base &+ trace.endOffset)
+      // Whoever asks has mostly just looked for this trace. What is damaged spares nothing: the rows themselves know.
+      let ordinal = try times.ordinal(rows[0])
+      if core.knowsTraceStarts, try loaded.rows(ofTrace: ordinal, scratch).elementsEqual(rows, by: { Int($0) == $1 }),
+        let bounds = try? loaded.timeBounds(ofTrace: ordinal)
+      {
+        return bounds
       }
+      let offsets = try times.offsets.gather(rows)
       let ordinals = try times.ordinals(of: rows)
       let durations = try times.durations.gather(rows)
       var bounds = (minimumStart: UInt64.max, maximumEnd: UInt64(0))
@@ -152,19 +154,6 @@ final class EscapedParents: StripePart {
 }
 
 extension LoadedStripe {
-  /// The trace whose rows in this stripe are exactly these, and how far behind its base it ends; nil when there is none.
-  /// Columns that are damaged spare nothing, and cost nothing: the rows themselves know.
-  fileprivate func wholeTrace(
-    _ rows: [Int], _ times: StripeTimes, _ scratch: ReadScratch
-  ) throws -> (ordinal: Int, endOffset: UInt64)? {
-    let ordinal = try times.ordinal(rows[0])
-    // Whoever asks has mostly just looked for this trace.
-    guard try self.rows(ofTrace: ordinal, scratch).elementsEqual(rows, by: { Int($0) == $1 }),
-      let endOffset = try? integers(ChunkID.traceEnd, count: head.traceCount).value(at: ordinal)
-    else { return nil }
-    return (ordinal, endOffset)
-  }
-
   func escapedParents(_ scratch: ReadScratch) throws -> EscapedParents {
     try part(.escapes) {
       var rows: [UInt32] = []

@@ -17,11 +17,13 @@ extension SegmentStripe {
       return !isInside && mask.hasSet(in: runs.rows(of: run))
     }
     guard !cut.isEmpty else { return }
+    // Where most rows are in question, the ordinals of all of them are kept for who asks next.
+    if mask.setCount * 4 > mask.count { _ = try loaded.ordinals(scratch) }
     let times = try StripeTimes(loaded)
     if cut.count >= Self.cutRunCount {
-      let (ordinals, bases) = (try loaded.ordinals(scratch), try times.bases.decodeAll())
+      let bases = try times.bases.decodeAll()
       return try keepPages(times.offsets, &mask, scratch) { rows, offsets in
-        bases.withUnsafeBufferPointer { ordinals.add($0, of: rows, to: offsets) }
+        try bases.withUnsafeBufferPointer { try times.add($0, of: rows, to: offsets) }
       } passes: {
         range.contains($0)
       }

@@ -32,7 +32,7 @@ package final class SegmentStripe: SpanStripe {
   /// What was computed of a stripe, or from it on, and is kept beside it.
   enum Computed: UInt64 {
     case calls = 1
-    case cells, summary, traceStarts, elementPages
+    case cells, summary, elementPages
   }
 
   /// No block of a file begins inside the head of a stripe: its first bytes are places for what is no block of the file.
@@ -56,7 +56,7 @@ package final class SegmentStripe: SpanStripe {
   func read(isWhole: Bool) throws -> LoadedStripe {
     try LoadedStripe(
       file: core.file, path: core.path, stripeIndex: index, summary: summary, catalogue: try core.keys(),
-      frontByteCount: isWhole ? .max : core.cache.frontByteCount)
+      checksum: core.chunkChecksum, frontByteCount: isWhole ? .max : core.cache.frontByteCount)
   }
 
   /// Runs `body` over the stripe.
@@ -148,8 +148,7 @@ package final class SegmentStripe: SpanStripe {
     guard row < rowCount else { return nil }
     return try reading { loaded, scratch in
       let ordinal = try StripeTimes(loaded).ordinal(row)
-      let flags = try loaded.integers(ChunkID.traceFlags, count: loaded.head.traceCount).value(at: ordinal)
-      guard flags == 0, try loaded.traceID(ordinal) == trace else { return nil }
+      guard try loaded.isWholeTrace(ordinal), try loaded.traceID(ordinal) == trace else { return nil }
       return try loaded.rows(ofTrace: ordinal, scratch).map { Int($0) }
     }
   }
@@ -158,19 +157,11 @@ package final class SegmentStripe: SpanStripe {
   func timeBounds(
     ofWholeTrace trace: TraceID, around row: Int
   ) throws -> (minimumStart: UInt64, maximumEnd: UInt64)? {
-    guard row < rowCount else { return nil }
-    return try reading { loaded, scratch in
-      let times = try StripeTimes(loaded)
-      let ordinal = try times.ordinal(row)
-      let flags = try loaded.integers(ChunkID.traceFlags, count: loaded.head.traceCount).value(at: ordinal)
-      guard flags == 0, try loaded.traceID(ordinal) == trace else { return nil }
-      // Of a damaged stripe nothing is known, and it is not read anew for each of its traces: whoever looks at the rows
-      // instead is told of the damage.
-      let starts = core.cache.block(cacheKey(.traceStarts)) { (try? loaded.traceStarts(scratch)) ?? TraceStarts([]) }
-      guard let distance = starts[ordinal] else { return nil }
-      let base = try times.bases.value(at: ordinal)
-      let endOffset = try loaded.integers(ChunkID.traceEnd, count: loaded.head.traceCount).value(at: ordinal)
-      return (base &+ distance, base &+ endOffset)
+    guard row < rowCount, core.knowsTraceStarts else { return nil }
+    return try reading { loaded, _ in
+      let ordinal = try StripeTimes(loaded).ordinal(row)
+      guard try loaded.isWholeTrace(ordinal), try loaded.traceID(ordinal) == trace else { return nil }
+      return try loaded.timeBounds(ofTrace: ordinal)
     }
   }
 }

@@ -12,7 +12,7 @@ final class StripeText: StripePart, @unchecked Sendable {
   }
 
   fileprivate let form: Form
-  private let owner: SegmentBuffer
+  private let owner: SegmentBuffer?
   let place: ChunkPlace
   let count: Int
 
@@ -24,7 +24,7 @@ final class StripeText: StripePart, @unchecked Sendable {
   ///   - bytes: nil when the chunk was left out.
   ///   - summary: what the stripe index says of the chunk.
   init(
-    _ bytes: UnsafeRawBufferPointer?, count: Int, summary: TextSummary?, isVerifying: Bool, owner: SegmentBuffer,
+    _ bytes: UnsafeRawBufferPointer?, count: Int, summary: TextSummary?, isVerifying: Bool, owner: SegmentBuffer?,
     place: ChunkPlace, tally: ByteTally, _ scratch: ReadScratch
   ) throws {
     self.count = count

@@ -37,6 +37,21 @@ struct StripeTimes {
     return try ordinals.gather(rows).map(checked)
   }
 
+  /// Adds to the value of each row of a range, which lies in one page, what its trace has.
+  ///
+  /// - Precondition: there is a base for every trace.
+  func add(
+    _ bases: UnsafeBufferPointer<UInt64>, of rows: Range<Int>, to values: UnsafeMutableBufferPointer<UInt64>
+  ) throws {
+    if let decoded { return decoded.add(bases, of: rows, to: values) }
+    try withUnsafeTemporaryAllocation(of: UInt64.self, capacity: IntegerPage.maximumCount) { page in
+      let index = rows.lowerBound / IntegerPage.maximumCount
+      let first = rows.lowerBound - index * IntegerPage.maximumCount
+      try ordinals.decodePage(index, into: page)
+      for place in 0..<rows.count { values[place] &+= bases[try checked(page[first + place])] }
+    }
+  }
+
   private func checked(_ ordinal: UInt64) throws -> Int {
     guard ordinal < traceCount else { throw ordinals.place.damage("a row names trace \(ordinal) of \(traceCount)") }
     return Int(ordinal)

@@ -24,6 +24,9 @@ struct SegmentOutput {
 
   mutating func writeHeader() throws {
     var header = SegmentHeader()
+    header.requiredFeatures = SegmentFormat.reversedChecksumsFeature
+    header.optionalFeatures = SegmentFormat.traceStartsFeature
+    (footer.requiredFeatures, footer.optionalFeatures) = (header.requiredFeatures, header.optionalFeatures)
     header.zstdVersion = ZstdCompressor.libraryVersion
     header.lz4Version = LZ4.libraryVersion
     var writer = ByteWriter()

@@ -248,7 +248,8 @@ final class StripeEncoder {
       bases[ordinal] = min(bases[ordinal], starts[index])
       ends[ordinal] = max(ends[ordinal], starts[index] &+ durations[index])
     }
-    for ordinal in 0..<count { bases[ordinal] -= bases[ordinal] % SegmentFormat.baseGranuleNanoseconds }
+    let distances = bases.map { $0 % SegmentFormat.baseGranuleNanoseconds }
+    for ordinal in 0..<count { bases[ordinal] -= distances[ordinal] }
     let traces = context.plan.traces
     encodeColumn(ChunkID.traceHigh, count: count) { traces[fragments[$0].trace].id.high }
     encodeColumn(ChunkID.traceLow, count: count) { traces[fragments[$0].trace].id.low }
@@ -256,5 +257,6 @@ final class StripeEncoder {
     encodeColumn(ChunkID.traceSpanCount, count: count) { UInt64(fragments[$0].rows.count) }
     encodeColumn(ChunkID.traceEnd, count: count) { ends[$0] &- bases[$0] }
     encodeColumn(ChunkID.traceFlags, count: count) { fragments[$0].isWholeTrace ? 0 : 1 }
+    encodeColumn(ChunkID.traceStart, count: count) { distances[$0] }
   }
 }
