@@ -66,9 +66,11 @@ final class OutputFile {
   }
 
   private func failure(_ operation: String, _ number: Int32) -> TracestoreError {
-    TracestoreError(
-      number == ENOSPC || number == EDQUOT ? .diskFull : .inputOutput,
-      "cannot \(operation) \(path): \(String(cString: strerror(number))); choose another file or make room", path: path)
+    let isFull = number == ENOSPC || number == EDQUOT
+    let advice = isFull ? "choose another file or make room" : "check the name and its permissions"
+    return TracestoreError(
+      isFull ? .diskFull : .inputOutput,
+      "cannot \(operation) \(path): \(String(cString: strerror(number))); \(advice)", path: path)
   }
 }
 
