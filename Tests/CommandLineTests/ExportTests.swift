@@ -31,6 +31,21 @@ import Testing
     #expect(try run.object()["spans"] as? Int == (try program.spanCount()))
   }
 
+  @Test func `an export of a damaged store has what can be read, names the rest, and is status 1`() throws {
+    let program = try Program()
+    #expect(try program.run("import", program.generate(5_000)).status == 0)
+    let segment = program.store + "/segment-0000000000000001.seg"
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: segment))
+    // A page of a column, so that the traces are found and their spans are not.
+    bytes[bytes.count / 2] ^= 1
+    try bytes.write(to: URL(fileURLWithPath: segment))
+    let run = try program.run("export", "--out", program.path("rest.otlp"), "--json")
+    #expect(run.status == 1 && run.errors.contains("damaged: ") && run.errors.contains(segment), "\(run.errors)")
+    let copy = try Program()
+    #expect(try copy.run("import", program.path("rest.otlp")).status == 0)
+    #expect((1..<5_000).contains(try copy.spanCount()))
+  }
+
   @Test func `traces that are larger than what an export holds come whole, and in their place`() throws {
     let program = try Program()
     let text = String(repeating: "x", count: 1 << 20)

@@ -141,18 +141,14 @@ extension OrderedExport {
       room = Mutex(heldByteCount)
     }
 
-    /// - Returns: the traces in front of the first that does not fit.
+    /// - Returns: all of them, or none when they do not fit together: what is damaged is known at the end alone.
     func read(_ traces: [TraceID]) async throws -> Group {
       var group = Group()
       if isFull { return group }
       let stream = try await store.getTraces(traces.map { GetTraceParameters($0) }, options: options)
       for try await chunk in stream {
         let bytes = try form.bytes(of: chunk.data)
-        if Interruption.isRequested || !take(bytes.count) {
-          // Its chunks so far are read again with the others.
-          group.traces[chunk.traceID] = nil
-          return group
-        }
+        if Interruption.isRequested || !take(bytes.count) { return Group() }
         group.traces[chunk.traceID, default: Encoded()].bytes += bytes
         group.traces[chunk.traceID, default: Encoded()].spanCount += chunk.data.spanCount
       }
