@@ -38,7 +38,12 @@ package struct RealFileSystem: FileSystem {
     if parent != ".", parent != "/" { try createDirectory(parent) }
     if mkdir(path, 0o777) != 0 {
       let number = errno
-      if number == EEXIST, try kind(of: path) == .directory { return }
+      if number == EEXIST {
+        if try kind(of: path) == .directory { return }
+        throw TracestoreError(
+          .inputOutput, "cannot create the directory \(path): there is a file of this name; name another folder",
+          path: path, cause: SystemError(number))
+      }
       throw systemFailure("create the directory", path, number)
     }
     try syncDirectory(parent)

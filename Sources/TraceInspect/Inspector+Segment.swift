@@ -140,7 +140,9 @@ extension Inspector {
   }
 
   /// The distinct values of a column with their counts, most frequent first: `service`, `operation`, or an attribute
-  /// such as `http.route`, `span:http.route` or `resource:host.name`.
+  /// such as `http.route`, `span:http.route` or `resource:host.name`, also as other tables name its column, with the type
+  /// behind it, which tells apart nothing here.
+  /// - Throws: `invalidArgument` for a column that the segment does not have.
   package func dictionary(_ column: String, of path: String, limit: Int = 10_000) throws -> [(text: String, count: Int)]
   {
     try withSegment(path) { segment in
@@ -162,7 +164,19 @@ extension Inspector {
           level = candidate
           key.removeFirst("\(candidate):".count)
         }
-        _ = try segment.forEachAttributeValue(key: key, level: level, limit: limit) { values.append(($0.text, $1)) }
+        func collect() throws {
+          _ = try segment.forEachAttributeValue(key: key, level: level, limit: limit) { values.append(($0.text, $1)) }
+        }
+        try collect()
+        if values.isEmpty, let colon = key.utf8.lastIndex(of: UInt8(ascii: ":")) {
+          key = String(key[..<colon])
+          try collect()
+        }
+        if values.isEmpty {
+          throw TracestoreError(
+            .invalidArgument, "the segment has no column \(column) with values; dump --columns lists those that it has",
+            path: path)
+        }
       }
       // Equal counts stand in the order of the bytes, so that two runs say the same.
       return values.sorted {

@@ -23,19 +23,43 @@ struct FramingDetection {
     return best.score > 0 ? best.framing : .message
   }
 
+  /// The framing once no further byte can change it, so that a pipe need not be waited for: the first line is a whole
+  /// object, or a whole frame has spans in it and nothing else is possible. Nil before that, and for an input that is one
+  /// message or one object, which has to be read to its end anyway.
+  var settledFraming: OTLPFrameReader.Framing? {
+    if isFirstLineWhole { return .jsonLines }
+    guard json == nil else { return nil }
+    // Nothing scores higher, and among equals this one wins.
+    if chainScore(bigEndianLength, countsCutFrame: false) == Self.spanScore { return .lengthPrefixed }
+    // A message begins with field 1, and what cannot be a length in four bytes will never be one.
+    guard bytes.count >= 4, bytes[0] != 0x0a, bigEndianLength(0) == nil else { return nil }
+    return chainScore(varintLength, countsCutFrame: false) == Self.spanScore ? .varintDelimited : nil
+  }
+
   // JSON.
 
   private var json: OTLPFrameReader.Framing? {
     guard let first = bytes.firstIndex(where: { !Self.isSpace($0) }), bytes[first] == UInt8(ascii: "{") else {
       return nil
     }
+    if isFirstLineWhole { return .jsonLines }
     // A protobuf message shows bytes early on that no JSON text has.
-    guard bytes[first...].prefix(256).allSatisfy({ $0 >= 0x20 || Self.isSpace($0) }) else { return nil }
+    guard Self.isText(bytes[first...].prefix(256)) else { return nil }
     guard let newline = bytes[first...].firstIndex(of: UInt8(ascii: "\n")) else { return .jsonLines }
-    if isBalanced(bytes[first..<newline]) { return .jsonLines }
     // A damaged first line is told from an object over several lines by how the second begins.
     return bytes[newline...].dropFirst().first == UInt8(ascii: "{") ? .jsonLines : .json
   }
+
+  /// True when the first line that is not blank has ended and is an object.
+  private var isFirstLineWhole: Bool {
+    guard let first = bytes.firstIndex(where: { !Self.isSpace($0) }), bytes[first] == UInt8(ascii: "{"),
+      let newline = bytes[first...].firstIndex(of: UInt8(ascii: "\n"))
+    else { return false }
+    let line = bytes[first..<newline]
+    return Self.isText(line.prefix(256)) && isBalanced(line)
+  }
+
+  private static func isText(_ bytes: ArraySlice<UInt8>) -> Bool { bytes.allSatisfy { $0 >= 0x20 || isSpace($0) } }
 
   /// True when every bracket outside of strings is closed.
   private func isBalanced(_ text: ArraySlice<UInt8>) -> Bool {
@@ -65,6 +89,9 @@ struct FramingDetection {
 
   // Protobuf.
 
+  /// The highest score.
+  private static let spanScore = 3
+
   /// 0 impossible, 1 the lengths make sense, 2 the payload can be a request, 3 and there are spans in it.
   ///
   /// - Parameter byteCount: of the payload, which may go on beyond the bytes at hand.
@@ -89,7 +116,7 @@ struct FramingDetection {
       let (field, wireType) = (Int(clamping: key.value >> 3), key.value & 7)
       let isNested = ends.count <= Self.nestedFields.count && field == Self.nestedFields[ends.count - 1]
       guard field > 0, !isNested || wireType == 2 else { return nil }
-      if ends.count > Self.nestedFields.count { score = 3 }
+      if ends.count > Self.nestedFields.count { score = Self.spanScore }
       place += key.byteCount
       switch wireType {
       case 0:
@@ -123,7 +150,10 @@ struct FramingDetection {
 
   private static let triedFrameCount = 4
 
-  private func chainScore(_ length: (Int) -> (value: Int, headerByteCount: Int)?) -> Int {
+  /// - Parameter countsCutFrame: false to go by the frames that are whole at hand, whatever comes behind them.
+  private func chainScore(
+    _ length: (Int) -> (value: Int, headerByteCount: Int)?, countsCutFrame: Bool = true
+  ) -> Int {
     var place = 0
     var score = 0
     var frameCount = 0
@@ -131,6 +161,7 @@ struct FramingDetection {
       guard let (byteCount, headerByteCount) = length(place) else { return brokenChainScore(score) }
       let start = place + headerByteCount
       guard bytes.count - start >= byteCount else {
+        guard countsCutFrame else { return score }
         // A frame that goes on beyond the bytes at hand, or is cut short: requests begin with field 1.
         let looksRight = start < bytes.count && bytes[start] == 0x0a
         return max(looksRight ? payloadScore(at: start, byteCount: byteCount) : 0, brokenChainScore(score))
@@ -144,7 +175,7 @@ struct FramingDetection {
 
   /// Spans behind a length are no accident, so the file is damaged rather than framed otherwise; anything less is weaker
   /// evidence than a chain that comes out even.
-  private func brokenChainScore(_ score: Int) -> Int { isWhole && score < 3 ? score - 1 : score }
+  private func brokenChainScore(_ score: Int) -> Int { isWhole && score < Self.spanScore ? score - 1 : score }
 
   private func bigEndianLength(_ place: Int) -> (value: Int, headerByteCount: Int)? {
     guard bytes.count - place >= 4 else { return nil }

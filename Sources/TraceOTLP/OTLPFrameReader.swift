@@ -3,7 +3,8 @@ public import TraceModel
 /// Splits an input into OTLP requests, whatever frames them.
 ///
 /// Holds at most one frame and what was read ahead, so its memory is bounded by `Limits.maximumRequestByteCount`; a
-/// length that lies costs no more than the bytes that really come. Not thread-safe.
+/// length that lies costs no more than the bytes that really come. A frame is handed out as soon as it is whole, without
+/// another read, where requests follow each other; the framing is found out by the first of them. Not thread-safe.
 public struct OTLPFrameReader {
   /// How requests follow each other in an input.
   public enum Framing: String, Sendable, CaseIterable {
@@ -95,9 +96,8 @@ public struct OTLPFrameReader {
   public mutating func next() throws -> Frame? {
     if isBroken { return nil }
     if framing == nil {
-      fill(Self.detectionByteCount)
+      framing = findFraming()
       if available == 0 { return try endOfInput() }
-      framing = FramingDetection(bytes: Array(buffer[start...]), isWhole: isAtEnd).framing
     }
     switch framing {
     case .lengthPrefixed: return try nextDelimited { try $0.bigEndianLength() }
@@ -111,6 +111,16 @@ public struct OTLPFrameReader {
 
   static let detectionByteCount = 1 << 20
   private static let chunkByteCount = 1 << 16
+
+  /// Reads until the bytes at hand settle the framing, or are enough to guess it by. Before the first frame. Nil for an
+  /// input without bytes.
+  private mutating func findFraming() -> Framing? {
+    while available < Self.detectionByteCount, !isAtEnd, failure == nil {
+      fill(available + 1)
+      if let settled = FramingDetection(bytes: buffer, isWhole: isAtEnd).settledFraming { return settled }
+    }
+    return available == 0 ? nil : FramingDetection(bytes: buffer, isWhole: isAtEnd).framing
+  }
 
   private var available: Int { buffer.count - start }
 

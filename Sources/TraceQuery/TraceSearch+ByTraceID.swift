@@ -3,6 +3,12 @@ import TraceModel
 import TraceSource
 import TracestoreV2
 
+/// A trace with the place of a stripe that it has a match in, among those that were scanned.
+private struct PlacedTrace {
+  var trace: TraceID
+  var place: Int
+}
+
 extension TraceSearch {
   /// Room for ids between two sortings, when the limit asks for less.
   private static let minimumBatchCount = 1 << 16
@@ -12,14 +18,15 @@ extension TraceSearch {
   func firstByTraceID() throws -> Page {
     var damage = DamageReport()
     var report = SearchReport()
-    var found: [TraceID] = []
+    var found: [PlacedTrace] = []
+    var stripeCount = 0
     /// Distinct and ascending at last.
     var sortedCount = 0
 
     func sort() {
-      found.sort()
+      found.sort { $0.trace < $1.trace }
       var kept = 0
-      for trace in found where kept == 0 || found[kept - 1] != trace {
+      for trace in found where kept == 0 || found[kept - 1].trace != trace.trace {
         found[kept] = trace
         kept += 1
       }
@@ -30,14 +37,15 @@ extension TraceSearch {
     for source in snapshot.sources {
       for stripe in candidates(of: source, &report, &damage) {
         report.scan(stripe)
-        let ceiling = sortedCount == wanted ? found[sortedCount - 1] : nil
+        stripeCount += 1
+        let ceiling = sortedCount == wanted ? found[sortedCount - 1].trace : nil
         damage.salvage(0..<stripe.rowCount, atLeast: Self.salvagedRowCount) { rows in
           var counted = report
           let mask = try matches(rows, in: stripe, &counted)
           try stripe.forEachMatch(mask) { match in
             if let cursor, match.trace <= cursor.trace { return }
             if let ceiling, match.trace > ceiling { return }
-            found.append(match.trace)
+            found.append(PlacedTrace(trace: match.trace, place: stripeCount))
           }
           report = counted
         }
@@ -45,6 +53,8 @@ extension TraceSearch {
       }
     }
     sort()
-    return try page(found, lastRank: { _ in 0 }, report, damage)
+    var page = try page(found.map(\.trace), lastRank: { _ in 0 }, report, damage)
+    page.places = found.prefix(page.traces.count).map(\.place)
+    return page
   }
 }

@@ -46,6 +46,8 @@ package struct TraceSearch: Sendable {
     package var traces: [TraceID]
     /// A matching row of each, as far as the search came by one.
     package var rows: [TraceID: FoundRow] = [:]
+    /// In the order of ids: for each trace where in the store it was found. Traces of one place stand in one stripe.
+    package var places: [Int] = []
     package var summary: ResultSummary
   }
 

@@ -41,10 +41,19 @@ public enum ForeignJSON: String, Sendable, CaseIterable {
     }
   }
 
+  /// True when no further byte changes what `init(prefix:)` and `isOneDocumentALine(prefix:)` say: the first line is a
+  /// whole document, or the input is no JSON.
+  package static func isSettled(prefix: [UInt8]) -> Bool {
+    guard let start = prefix.firstIndex(where: { !isSpace($0) }) else { return false }
+    guard [UInt8(ascii: "{"), UInt8(ascii: "[")].contains(prefix[start]) else { return true }
+    return prefix[start...].contains(UInt8(ascii: "\n")) && isOneDocumentALine(prefix: prefix)
+  }
+
+  private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09 }
+
   /// True when every line of an input seems to be a document of its own: its first line is whole, or reaches beyond
   /// these bytes.
   public static func isOneDocumentALine(prefix: [UInt8]) -> Bool {
-    let isSpace: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0x0a || $0 == 0x0d || $0 == 0x09 }
     guard let start = prefix.firstIndex(where: { !isSpace($0) }),
       let end = prefix[start...].firstIndex(of: UInt8(ascii: "\n"))
     else { return true }

@@ -81,6 +81,8 @@ struct Entry {
     guard text.contains("is invalid for") else { return text }
     if text.hasSuffix("<duration>'") { text += "; durations look like 250us, 10ms or 1h30m" }
     if text.hasSuffix("<time>'") { text += "; times look like 2026-01-01T08:00:00Z, or count nanoseconds since 1970" }
+    if text.hasSuffix("<id>'") || text.hasSuffix("<trace>'") { text += "; ids have 1 to 32 hexadecimal digits" }
+    if text.hasSuffix("<key=value>'") { text += "; attributes look like http.route=/cart" }
     return text
   }
 

@@ -63,6 +63,63 @@ import Testing
     }
   #endif
 
+  @Test func `what is asked for and not there is said, with where to look`() throws {
+    let program = try Program()
+    #expect(try program.run("import", Program.fixture("otlp/shop-morning.otlp")).status == 0)
+    let empty = program.path("empty")
+    #expect(try program.run("import", "-", "--store", empty).status == 0)
+    for (arguments, words) in [
+      (["operations", "--service", "nobody"], "No operation was found; tracestore services"),
+      (["attributes", "--service", "nobody"], "No attribute was found"),
+      (["attributes", "--values", "nothing"], "No value was found; tracestore attributes"),
+      (["services", "--store", empty], "No service was found"),
+    ] {
+      let run = try program.run(arguments: arguments)
+      #expect(run.status == 0 && run.errors.hasPrefix(words), "\(run.errors)")
+      #expect(try program.run(arguments: arguments + ["--json"]).text == "[]\n")
+    }
+  }
+
+  @Test func `arguments that are no ids and no attributes are told how those look`() throws {
+    let program = try Program()
+    expectSentence(try program.run("trace", "xyz"), 2, "1 to 32 hexadecimal digits")
+    expectSentence(try program.run("analyze", "critical-path", "xyz"), 2, "1 to 32 hexadecimal digits")
+    expectSentence(try program.run("search", "--attribute", "route"), 2, "http.route=/cart")
+  }
+
+  @Test func `a file in the place of a store, and outputs that cannot be, are told what to do`() throws {
+    let program = try Program()
+    let file = program.path("file")
+    try Data("text".utf8).write(to: URL(fileURLWithPath: file))
+    let morning = Program.fixture("otlp/shop-morning.otlp")
+    expectSentence(try program.run("import", morning, "--store", file), 3, "there is a file of this name")
+    #expect(try program.run("import", morning).status == 0)
+    for out in [program.folder.path, "\(file)/inside", program.path("nowhere/out")] {
+      let run = try program.run("export", "--out", out)
+      expectSentence(run, 3, out, "check the name")
+      #expect(!run.errors.contains("room"), "\(run.errors)")
+    }
+    // A text is guessed to be a message, which does not mean that people said so.
+    let guessed = try program.run("import", file)
+    #expect(guessed.status == 1 && guessed.errors.contains("--input-format"), "\(guessed.errors)")
+    let named = try program.run("import", file, "--input-format", "otlp-message")
+    #expect(named.status == 1 && !named.errors.contains("--input-format"), "\(named.errors)")
+  }
+
+  @Test func `a dictionary is found by the name that stats gives its column, or is said to be missing`() throws {
+    let program = try Program()
+    #expect(try program.run("import", Program.fixture("otlp/shop-morning.otlp")).status == 0)
+    let segment = program.store + "/segment-0000000000000001.seg"
+    let columns = try #require(program.run("stats", "--json").object()["columns"] as? [[String: Any]])
+    let name = "attribute:span:db.system:string"
+    #expect(columns.contains { $0["name"] as? String == name || $0["column"] as? String == name })
+    let texts = try [name, "span:db.system", "db.system"].map {
+      try program.run("dump", segment, "--dictionary", $0).text
+    }
+    #expect(texts[0].contains("redis") && Set(texts).count == 1)
+    expectSentence(try program.run("dump", segment, "--dictionary", "db.sytem"), 2, "db.sytem", "dump --columns")
+  }
+
   @Test(arguments: ["CURRENT", "MANIFEST", "wal"])
   func `a store from a newer format is status 4 and called newer, not damaged`(_ part: String) throws {
     let program = try Program()

@@ -72,6 +72,50 @@ import TraceOTLP
     }
   }
 
+  @Test(arguments: [OTLPFrameReader.Framing.lengthPrefixed, .varintDelimited, .jsonLines])
+  func `a request is handed out as soon as it is whole`(_ framing: OTLPFrameReader.Framing) throws {
+    let requests = (1...3).map { Self.request($0) }
+    // Each in two pieces, as a slow producer may write it.
+    let pieces = requests.flatMap { request in
+      let bytes = Self.framed([request], framing)
+      return [Array(bytes.prefix(bytes.count / 2)), Array(bytes.dropFirst(bytes.count / 2))]
+    }
+    var readCount = 0
+    var reader = OTLPFrameReader { _ in
+      defer { readCount += 1 }
+      return readCount < pieces.count ? pieces[readCount] : []
+    }
+    for index in requests.indices {
+      let frame = try reader.next()
+      #expect(frame?.index == index)
+      #expect(readCount == 2 * (index + 1))
+    }
+    #expect(try reader.next() == nil)
+  }
+
+  @Test func `how an input arrives does not change what a damaged one is taken for`() throws {
+    for seed in UInt64(0)..<200 {
+      var random = SeededGenerator(seed: seed)
+      let framing = OTLPFrameReader.Framing.allCases[Int(seed % 5)]
+      var bytes = Self.framed([Self.request(seed), Self.request(seed + 1)], framing)
+      for _ in 0..<Int.random(in: 0...4, using: &random) {
+        bytes[Int.random(in: 0..<min(bytes.count, 40), using: &random)] = UInt8.random(in: 0...255, using: &random)
+      }
+      var found: [OTLPFrameReader.Framing?] = []
+      for chunk in [1, 3, bytes.count] {
+        var place = 0
+        var reader = OTLPFrameReader { maximum in
+          let end = min(bytes.count, place + min(chunk, maximum))
+          defer { place = end }
+          return Array(bytes[place..<end])
+        }
+        _ = try? reader.next()
+        found.append(reader.framing)
+      }
+      #expect(Set(found).count == 1, "seed \(seed): \(found)")
+    }
+  }
+
   /// What the first bytes hold of a large request has to do.
   @Test(arguments: [60, 3_000, 300_000, 1_100_000])
   func `requests larger than what is looked at are found`(_ textByteCount: Int) throws {

@@ -121,4 +121,22 @@ import TracestoreV1
     #expect(!ForeignJSON.isOneDocumentALine(prefix: bytes("[\n{")))
     #expect(ForeignJSON.isOneDocumentALine(prefix: bytes("[{\"a\":\"beyond")))
   }
+
+  @Test func `what is settled by the beginning of an input stays so, and whole lines settle it`() throws {
+    for name in ["jaeger/lines.jsonl", "jaeger/answer.json", "zipkin/lines.jsonl", "otlp/shop-small.jsonl"] {
+      let whole = try Fixture.bytes(name)
+      let form = ForeignJSON(prefix: whole)
+      let isLines = ForeignJSON.isOneDocumentALine(prefix: whole)
+      for count in stride(from: 0, through: whole.count, by: max(1, whole.count / 200)) {
+        let prefix = Array(whole.prefix(count))
+        guard ForeignJSON.isSettled(prefix: prefix) else { continue }
+        #expect(ForeignJSON(prefix: prefix) == form, "\(name), \(count) bytes")
+        #expect(ForeignJSON.isOneDocumentALine(prefix: prefix) == isLines, "\(name), \(count) bytes")
+      }
+      let lineEnd = try #require(whole.firstIndex(of: UInt8(ascii: "\n")))
+      #expect(ForeignJSON.isSettled(prefix: Array(whole[...lineEnd])) == isLines, "\(name)")
+    }
+    #expect(ForeignJSON.isSettled(prefix: [0, 0, 1, 0, 0x0a]))
+    #expect(!ForeignJSON.isSettled(prefix: bytes(" \n")))
+  }
 }

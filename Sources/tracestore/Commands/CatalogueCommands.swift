@@ -48,6 +48,7 @@ struct ServicesCommand: AsyncParsableCommand {
       StandardOutput.shared.writeLine(JSONValue.array(services.map { .string($0) }).text)
     } else {
       for service in services { StandardOutput.shared.writeLine(Style.named(service, Sanitized.line(service))) }
+      if services.isEmpty { StandardError.writeLine("No service was found.") }
     }
     try reportDamage(services.summary)
   }
@@ -71,6 +72,9 @@ struct OperationsCommand: AsyncParsableCommand {
       }
       StandardOutput.shared.writeLine(JSONValue.array(values).text)
     } else {
+      if operations.isEmpty {
+        StandardError.writeLine("No operation was found; tracestore services lists the services.")
+      }
       var table = TextTable(["OPERATION", "KIND"])
       for operation in operations { table.add([operation.name, operation.spanKind.word]) }
       table.print()
@@ -115,6 +119,7 @@ struct AttributesCommand: AsyncParsableCommand {
       }
       StandardOutput.shared.writeLine(JSONValue.array(values).text)
     } else {
+      if keys.isEmpty { StandardError.writeLine("No attribute was found.") }
       var table = TextTable(["KEY", "LEVEL", "TYPE", "COUNT"], right: [3])
       for key in keys { table.add([key.key, key.level.rawValue, key.type.rawValue, Figure.count(key.count)]) }
       table.print()
@@ -138,6 +143,9 @@ struct AttributesCommand: AsyncParsableCommand {
       }
       StandardOutput.shared.writeLine(JSONValue.array(values).text)
     } else {
+      if values.isEmpty {
+        StandardError.writeLine("No value was found; tracestore attributes lists the keys.")
+      }
       var table = TextTable(["COUNT", "TYPE", "VALUE"], right: [0])
       for value in values {
         table.add([

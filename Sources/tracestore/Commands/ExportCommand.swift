@@ -31,21 +31,14 @@ struct ExportCommand: AsyncParsableCommand {
     if let limit, limit < 1 { throw ValidationError("--limit must be at least 1") }
   }
 
-  /// Traces of one page, for each of which every stripe is scanned once; their ids take a megabyte.
+  /// Traces of one page, for each of which every stripe is scanned once; their ids and places take a megabyte and a half.
   private static let pageTraceCount = 1 << 16
-
-  private struct Counts {
-    var spanCount = 0
-    var traceCount = 0
-    var damage: [String] = []
-  }
 
   func run() async throws {
     Interruption.watch()
     try await withReader(location) { store in
       let file = try OutputFile(path: out)
-      var counts = Counts()
-      try await export(from: store, to: file, &counts)
+      let counts = try await export(from: store, to: file)
       try file.close()
       Terminal.clearProgress()
       report(counts, file.byteCount)
@@ -54,31 +47,22 @@ struct ExportCommand: AsyncParsableCommand {
     }
   }
 
-  private func export(from store: TraceStore, to file: OutputFile, _ counts: inout Counts) async throws {
-    var progress = ProgressLine(total: nil)
+  private func export(from store: TraceStore, to file: OutputFile) async throws -> OrderedExport.Counts {
     var query = try flags.query(limit: Self.pageTraceCount, options: ReadOptions(isRaw: true))
-    // The only order in which spans that arrive meanwhile move no trace over the walk's place.
-    query.order = .traceID
-    var current: TraceID?
+    var export = OrderedExport(of: store, to: file, as: format == .otlp ? .framedProtobuf : .json, query.options)
+    var foundCount = 0
+    // By id: the only order in which spans that arrive meanwhile move no trace over the walk's place.
     repeat {
-      query.limit = min(Self.pageTraceCount, (limit ?? .max) - counts.traceCount)
-      let stream = try await store.findTraces(query)
-      for try await chunk in stream {
-        if Interruption.isRequested { return }
-        if chunk.traceID != current { counts.traceCount += 1 }
-        current = chunk.traceID
-        counts.spanCount += chunk.data.spanCount
-        try file.append(format == .otlp ? .framedProtobuf : .json, chunk.data)
-        progress.update(done: 0) {
-          "exporting: \(Figure.count(counts.spanCount)) spans, \(Figure.bytes(file.byteCount)), \($0)"
-        }
-      }
-      query.pageToken = stream.summary?.continuation
-      for line in stream.summary?.damage ?? [] where !counts.damage.contains(line) { counts.damage.append(line) }
-    } while query.pageToken != nil && counts.traceCount < limit ?? .max
+      query.limit = min(Self.pageTraceCount, (limit ?? .max) - foundCount)
+      let page = try await store.findTracePage(query)
+      try await export.write(page)
+      foundCount += page.traces.count
+      query.pageToken = page.summary.continuation
+    } while query.pageToken != nil && foundCount < limit ?? .max && !Interruption.isRequested
+    return export.counts
   }
 
-  private func report(_ counts: Counts, _ byteCount: UInt64) {
+  private func report(_ counts: OrderedExport.Counts, _ byteCount: UInt64) {
     let text =
       output.json
       ? JSONValue.object([

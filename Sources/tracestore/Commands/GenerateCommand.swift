@@ -50,10 +50,11 @@ struct GenerateCommand: AsyncParsableCommand {
     let file = try OutputFile(path: out)
     let started = ContinuousClock.now
     var requests = generator.makeIterator()
+    let form: OutputFile.Form = isJSON ? .json : .framedProtobuf
     var spanCount = 0
     var progress = ProgressLine(total: UInt64(spans))
     while !Interruption.isRequested, let request = requests.next() {
-      try file.append(isJSON ? .json : .framedProtobuf, request)
+      try file.append(form.bytes(of: request))
       spanCount += request.spanCount
       progress.update(done: UInt64(spanCount)) {
         "generating: \(Figure.count(spanCount)) spans, \(Figure.bytes(file.byteCount)), \($0)"

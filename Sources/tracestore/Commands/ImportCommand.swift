@@ -113,6 +113,9 @@ struct ImportCommand: AsyncParsableCommand {
       if outcome.spanCount == 0, outcome.refusals.isEmpty, failure == nil {
         StandardError.writeLine("There is no span in what was read; --input-format says what else it may be.")
       }
+      if inputFormat == .auto, outcome.requestCount == 0, !outcome.refusals.isEmpty, !outcome.hasFileFailure {
+        StandardError.writeLine("What it holds was guessed and may be something else; --input-format names it.")
+      }
     }
     if let failure { StandardError.writeLine("tracestore: " + Sanitized.line(failure.message)) }
   }

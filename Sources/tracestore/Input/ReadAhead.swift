@@ -12,12 +12,13 @@ final class ReadAhead {
 
   private static let chunkByteCount = 1 << 16
 
-  /// The first bytes, that many unless the input ends or fails before. Only before the first `read`.
-  func prefix(_ byteCount: Int) -> [UInt8] {
+  /// The first bytes, that many unless they are enough, or the input ends or fails, before. Only before the first `read`.
+  func prefix(_ byteCount: Int, isEnough: ([UInt8]) -> Bool) -> [UInt8] {
     while buffer.count < byteCount, !isAtEnd, failure == nil {
       do {
         let bytes = try source(Self.chunkByteCount)
         if bytes.isEmpty { isAtEnd = true } else { buffer += bytes }
+        if isEnough(buffer) { break }
       } catch {
         failure = error
       }

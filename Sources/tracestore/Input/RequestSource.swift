@@ -49,7 +49,7 @@ struct RequestSource {
       return
     }
     let input = ReadAhead(read)
-    let prefix = input.prefix(Self.detectionByteCount)
+    let prefix = input.prefix(Self.detectionByteCount, isEnough: ForeignJSON.isSettled)
     foreign = if case .foreign(let named) = form { named } else { ForeignJSON(prefix: prefix) }
     var framing: OTLPFrameReader.Framing?
     if foreign != nil { framing = ForeignJSON.isOneDocumentALine(prefix: prefix) ? .jsonLines : .json }

@@ -16,6 +16,20 @@ final class OutputFile {
     case framedProtobuf
     /// One object a line.
     case json
+
+    /// A request as it stands in the file.
+    /// - Throws: `limitExceeded` when its length does not fit a frame.
+    func bytes(of data: TraceData) throws -> [UInt8] {
+      switch self {
+      case .framedProtobuf:
+        let message = OTLP.encode(data)
+        guard let length = UInt32(exactly: message.count) else {
+          throw TracestoreError(.limitExceeded, "a trace of \(message.count) bytes does not fit a frame")
+        }
+        return withUnsafeBytes(of: length.bigEndian) { Array($0) } + message
+      case .json: return OTLPJSON.encode(data) + [UInt8(ascii: "\n")]
+      }
+    }
   }
 
   private let path: String
@@ -35,20 +49,6 @@ final class OutputFile {
 
   deinit { if descriptor > 2 { _ = systemClose(descriptor) } }
 
-  func append(_ form: Form, _ data: TraceData) throws {
-    switch form {
-    case .framedProtobuf: try appendFrame(OTLP.encode(data))
-    case .json: try append(OTLPJSON.encode(data) + [UInt8(ascii: "\n")])
-    }
-  }
-
-  func appendFrame(_ message: [UInt8]) throws {
-    guard let length = UInt32(exactly: message.count) else {
-      throw TracestoreError(.limitExceeded, "a trace of \(message.count) bytes does not fit a frame", path: path)
-    }
-    try append(withUnsafeBytes(of: length.bigEndian) { Array($0) } + message)
-  }
-
   func append(_ bytes: [UInt8]) throws {
     buffer += bytes
     byteCount += UInt64(bytes.count)
@@ -66,9 +66,11 @@ final class OutputFile {
   }
 
   private func failure(_ operation: String, _ number: Int32) -> TracestoreError {
-    TracestoreError(
-      number == ENOSPC || number == EDQUOT ? .diskFull : .inputOutput,
-      "cannot \(operation) \(path): \(String(cString: strerror(number))); choose another file or make room", path: path)
+    let isFull = number == ENOSPC || number == EDQUOT
+    let advice = isFull ? "choose another file or make room" : "check the name and its permissions"
+    return TracestoreError(
+      isFull ? .diskFull : .inputOutput,
+      "cannot \(operation) \(path): \(String(cString: strerror(number))); \(advice)", path: path)
   }
 }
 

@@ -1,0 +1,64 @@
+import Foundation
+import Testing
+
+/// A producer that writes now and then: what came whole is stored before it writes again.
+@Suite struct LivePipeTests {
+  static let forms = ["otlp-framed", "otlp-varint", "otlp-json-lines", "jaeger-json", "zipkin-json"]
+
+  /// One request of one span.
+  private static func request(_ form: String, _ number: Int) -> Data {
+    let (trace, span) = (String(format: "%032x", number), String(format: "%016x", number))
+    switch form {
+    case "jaeger-json":
+      return Data(
+        #"{"traceID":"\#(trace)","processes":{"p":{"serviceName":"s"}},"spans":[{"traceID":"\#(trace)","spanID":"\#(span)","operationName":"work","startTime":1767268800000000,"duration":5,"processID":"p"}]}"#
+          .utf8) + Data("\n".utf8)
+    case "zipkin-json":
+      return Data(
+        #"[{"traceId":"\#(trace)","id":"\#(span)","name":"work","timestamp":1767268800000000,"duration":5}]"#.utf8)
+        + Data("\n".utf8)
+    case "otlp-json-lines":
+      return Data(
+        #"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"\#(trace)","spanId":"\#(span)","name":"work","startTimeUnixNano":"1767268800000000000","endTimeUnixNano":"1767268800000001000"}]}]}]}"#
+          .utf8) + Data("\n".utf8)
+    default:
+      func field(_ number: UInt8, _ bytes: Data) -> Data { Data([number << 3 | 2, UInt8(bytes.count)]) + bytes }
+      let low = UInt8(number)
+      let span =
+        field(1, Data(repeating: 0, count: 15) + [low]) + field(2, Data(repeating: 0, count: 7) + [low])
+        + field(5, Data("work".utf8)) + Data([7 << 3 | 1, 1, 0, 0, 0, 0, 0, 0, 0, 8 << 3 | 1, 2, 0, 0, 0, 0, 0, 0, 0])
+      let message = field(1, field(2, field(2, span)))
+      return Data(form == "otlp-varint" ? [] : [0, 0, 0]) + Data([UInt8(message.count)]) + message
+    }
+  }
+
+  /// A compressed stream up to a flush: a block that is not the last one.
+  private static func block(_ compression: String, _ bytes: Data, isFirst: Bool) -> Data {
+    let (low, high) = (UInt8(bytes.count & 0xff), UInt8(bytes.count >> 8))
+    switch compression {
+    case "gzip":
+      return Data(isFirst ? [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3] : []) + [0, low, high, ~low, ~high] + bytes
+    case "zstd":
+      let header = bytes.count << 3
+      return Data(isFirst ? [0x28, 0xb5, 0x2f, 0xfd, 0, 0x58] : [])
+        + [UInt8(header & 0xff), UInt8(header >> 8), 0] + bytes
+    default: return bytes
+    }
+  }
+
+  @Test(arguments: forms, ["plain", "gzip", "zstd"])
+  func `what came whole is visible while the pipe is open`(_ form: String, _ compression: String) throws {
+    let program = try Program()
+    let running = try program.start(["import", "-"])
+    for number in 1...3 {
+      try running.input.write(
+        contentsOf: Self.block(compression, Self.request(form, number), isFirst: number == 1))
+      try running.wait("span \(number)") { try program.isStored() && program.storedSpanCount() == number }
+    }
+    // A compressed stream without its end is refused, behind what it gave.
+    try running.input.close()
+    let run = try running.end()
+    #expect(run.status == (compression == "plain" ? 0 : 1), "\(run.errors)")
+    #expect(try program.spanCount() == 3)
+  }
+}
