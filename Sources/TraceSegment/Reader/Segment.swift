@@ -233,6 +233,7 @@ package final class Segment: SpanSource {
   }
 
   package var contentNumber: UInt64? { number }
+  package var cache: BlockCache { core.cache }
 
   /// False when the trace certainly has no record here, final or partial: a probe of the resident filter.
   package func mayHold(_ trace: TraceID) throws -> Bool {
