@@ -167,8 +167,8 @@ let package = Package(
       "TraceEngineTests",
       [
         "TraceEngine", "TraceModel", "TracestoreV2", "TracestoreTesting", "TraceFiles", "TraceOTLP", "TraceMerge",
-        "TraceBytes", "TraceColumns", "TraceIngest", "TraceInspect", "TraceManifest", "TraceQuery", "TraceSegment",
-        "TraceSource", "TraceWAL",
+        "TraceBytes", "TraceColumns", "TraceGraph", "TraceIngest", "TraceInspect", "TraceManifest", "TraceQuery",
+        "TraceSegment", "TraceSource", "TraceWAL",
       ]),
     // Runs the program that the dependency builds.
     tests("CommandLineTests", ["tracestore"]),

@@ -1,14 +1,16 @@
 import Synchronization
 import Testing
 import TraceFiles
+import TraceGraph
 import TraceIngest
 import TraceModel
 import TraceOTLP
-import TraceQuery
 import TraceSegment
 import TraceSource
 import TracestoreTesting
 import TracestoreV2
+
+@testable import TraceQuery
 
 /// Sums of calls that are kept with segments, while other sources come and go.
 @Suite struct GroupCallsTests {
@@ -179,6 +181,24 @@ import TracestoreV2
         #expect(graphs.withLock { $0[index] } == expected[index], "seed \(seed), turn \(turn), question \(index)")
       }
     }
+  }
+
+  /// Requests with such names are refused, segments of others may have them.
+  @Test func `links whose services are repaired to one text have one order`() {
+    let names: [[UInt8]] = [Array("front".utf8), [0xfe], [0xff]]
+    let graphs = [[1, 2], [2, 1]].map { (callees: [UInt32]) -> ServiceGraph in
+      var sums = GraphSums()
+      for callee in callees {
+        var tally = EdgeTally()
+        let key = EdgeKey(caller: 0, callee: callee, connection: .messaging)
+        [UInt64(callee)].withUnsafeBufferPointer { tally.add($0, errorCount: 0, to: key) }
+        sums.add(tally, names)
+      }
+      return sums.graph(includesSelfCalls: true)
+    }
+    #expect(graphs[0].links.map(\.child) == ["\u{fffd}", "\u{fffd}"])
+    #expect(graphs[0].links.map { $0.latency?.maximumNanoseconds } == [1, 2])
+    #expect(graphs[1] == graphs[0])
   }
 
   private static func window(_ random: inout SeededRandom) -> DependencyQuery {

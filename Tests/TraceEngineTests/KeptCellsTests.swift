@@ -1,5 +1,6 @@
 import Synchronization
 import Testing
+import TraceEngine
 import TraceFiles
 import TraceIngest
 import TraceModel
@@ -20,17 +21,20 @@ import TracestoreV2
   private struct Sources {
     var all: [any SpanSource] = []
     var batches: [[TraceData]] = []
+    let cache: BlockCache
+    private let repeats = RepeatMemory()
 
     /// - Parameters:
     ///   - cacheByteCount: of all blocks.
     ///   - damaged: the segment of which a page of durations cannot be read.
-    init(seed: UInt64, cacheByteCount: Int, damaged: Int?) throws {
+    ///   - isRepeating: whether segments may have a batch of the one before.
+    init(seed: UInt64, cacheByteCount: Int, damaged: Int?, isRepeating: Bool = true) throws {
       var random = SeededRandom(seed: seed)
       let files = SimulatedFileSystem(isDurabilityTracked: false)
-      let cache = BlockCache(maximumByteCount: cacheByteCount)
+      cache = BlockCache(maximumByteCount: cacheByteCount)
       for number in 0...KeptCellsTests.segmentCount {
         var own = [KeptCellsTests.spans(&random, number: number, count: [40, 300, 900][random.below(3)])]
-        if random.isOneIn(4), let earlier = batches.last?.first { own.append(earlier) }
+        if isRepeating, random.isOneIn(4), let earlier = batches.last?.first { own.append(earlier) }
         let memtable = Memtable(endZeroMeansOpen: true)
         for batch in own { try memtable.append(batch) }
         batches.append(own)
@@ -66,7 +70,7 @@ import TracestoreV2
       maximumGroupRowCount: Int
     ) throws -> MetricFamily {
       try MetricsSearch(
-        measure, query, in: QuerySnapshot(sources: chosen.map { all[$0] }, storeFingerprint: 0),
+        measure, query, in: QuerySnapshot(sources: chosen.map { all[$0] }, storeFingerprint: 0, repeats: repeats),
         parallel: { count, body in (0..<count).forEach(body) }, maximumRowCount: maximumRowCount,
         maximumGroupRowCount: maximumGroupRowCount
       ).run()
@@ -191,6 +195,125 @@ import TracestoreV2
     }
   }
 
+  /// Two questions that are scanned, asked in turn, of windows that end anywhere. One of four seeds has a cache in
+  /// which nothing stays, one of two a damaged segment.
+  @Test(arguments: 1...12 as ClosedRange<UInt64>)
+  func `what is known of a question leaves no wrong figure behind`(_ seed: UInt64) async throws {
+    var random = SeededRandom(seed: seed &+ 77)
+    let damaged = seed % 2 == 0 ? random.below(Self.segmentCount) : nil
+    let sources = try Sources(
+      seed: seed, cacheByteCount: [64 << 20, 64 << 20, 1 << 18, 0][Int(seed % 4)], damaged: damaged)
+    let questions = try (0..<2).map { _ in
+      var query = Self.query(&random)
+      query.filter = random.isOneIn(2) ? try FilterExpression(text: "span.duration > 10ms") : nil
+      if query.filter == nil || random.isOneIn(2) { query.groups.append(.attribute(AttributeReference("http.route"))) }
+      query.lookbackNanoseconds = random.pick([40, 9]) * Self.minute
+      query.stepNanoseconds = random.pick([Self.minute, Self.minute, Self.minute / 4])
+      return query
+    }
+    var chosen = Array(0...Self.segmentCount)
+    for turn in 0..<32 {
+      if random.isOneIn(3) {
+        let changed = random.below(sources.all.count)
+        chosen = chosen.contains(changed) ? chosen.filter { $0 != changed } : (chosen + [changed]).sorted()
+      }
+      var query = questions[turn % 2]
+      query.end = Timestamp(
+        nanoseconds: Self.epoch + UInt64(15 + random.below(20)) * Self.minute + random.pick([0, 0, 7, Self.minute / 3]))
+      query.maximumSeriesCount = random.pick([2, 1000, 1000])
+      let reference = ReferenceStore()
+      for source in chosen { for batch in sources.batches[source] { _ = try await reference.writeTraces(batch) } }
+      let expected: [(MetricsSearch.Measure, MetricFamily)] = try await [
+        (.latencies, reference.getLatencies(query)), (.callRates, reference.getCallRates(query)),
+        (.errorRates, reference.getErrorRates(query)),
+      ]
+      for (measure, counted) in expected {
+        let maximumRowCount = random.pick([200, 8000, MetricsSearch.maximumRowCount])
+        let family = try sources.answer(
+          measure, query, of: chosen, maximumRowCount: maximumRowCount, maximumGroupRowCount: 100)
+        let scanned = try sources.answer(
+          measure, query, of: chosen, maximumRowCount: MetricsSearch.maximumRowCount, maximumGroupRowCount: 0)
+        let what: Comment = "seed \(seed), turn \(turn) of \(chosen), \(maximumRowCount) rows: \(measure) \(query)"
+        #expect(family == scanned, what)
+        if damaged.map({ !chosen.contains($0) }) ?? true {
+          if family.errorBound == 0 { #expect(family.metrics == counted.metrics, what) }
+          #expect(family.summary.damage.isEmpty)
+        }
+      }
+    }
+  }
+
+  @Test func `a question that is scanned is known once it was asked twice, but for what is new`() throws {
+    let sources = try Sources(seed: 3, cacheByteCount: 64 << 20, damaged: nil, isRepeating: false)
+    var query = MetricsQuery(
+      serviceNames: [], groups: [.attribute(AttributeReference("http.route"))], spanKinds: [],
+      end: Timestamp(nanoseconds: Self.epoch + 60 * Self.minute), lookbackNanoseconds: 60 * Self.minute,
+      stepNanoseconds: Self.minute, quantile: 0.9)
+    /// How many stripes are read for an answer.
+    func readCount(of chosen: [Int]) throws -> Int {
+      for number in sources.all.indices { sources.cache.removeBlocks(ofFile: UInt64(number + 1)) }
+      let before = sources.cache.statistics.loadCount
+      let family = try sources.answer(
+        .latencies, query, of: chosen, maximumRowCount: MetricsSearch.maximumRowCount, maximumGroupRowCount: 100)
+      let readCount = sources.cache.statistics.loadCount - before
+      let scanned = try sources.answer(
+        .latencies, query, of: chosen, maximumRowCount: MetricsSearch.maximumRowCount, maximumGroupRowCount: 0)
+      #expect(family == scanned)
+      return readCount
+    }
+    // What segments repeat of each other is found the first time.
+    _ = try readCount(of: [0, 1, 2, 3, 4])
+    let all = try readCount(of: [0, 1, 2, 3, 4])
+    #expect(all > 0)
+    #expect(try readCount(of: [0, 1, 2, 3, 4]) == 0)
+    // Segments overlap those beside them alone.
+    let added = try readCount(of: [0, 1, 2, 3, 4, 5])
+    #expect(added > 0)
+    #expect(added < all)
+    #expect(try readCount(of: [0, 1, 2, 3, 4, 5]) == 0)
+    // A window that goes on cuts its first minute, of which nothing is known, and has nothing new at its end.
+    query.end = Timestamp(nanoseconds: Self.epoch + 62 * Self.minute + 7)
+    let moved = try readCount(of: [0, 1, 2, 3, 4, 5])
+    #expect(moved > 0)
+    #expect(moved < all)
+  }
+
+  @Test func `services that are spelt differently are different questions`() throws {
+    let files = SimulatedFileSystem(isDurabilityTracked: false)
+    let memtable = Memtable(endZeroMeansOpen: true)
+    let services = ["caf\u{e9}", "cafe\u{301}"]
+    try memtable.append(
+      TraceData(
+        resourceSpans: services.enumerated().map { place, service in
+          let span = SpanRecord(
+            traceID: TraceID(high: 1, low: UInt64(place + 1)), spanID: SpanID(1), name: "get", kind: .server,
+            start: Timestamp(nanoseconds: Self.epoch), end: Timestamp(nanoseconds: Self.epoch + 5_000_000))
+          return ResourceSpans(
+            resource: Resource(attributes: [Attribute("service.name", .string(service))]),
+            scopeSpans: [ScopeSpans(spans: [span])])
+        }))
+    let view = memtable.source().view
+    let selection = try SealSelection(view, live: [])
+    _ = try SegmentWriter.write(
+      view, rows: selection.rows, partialRows: selection.partialRows, options: SegmentOptions(),
+      to: try files.open("segment", .create))
+    let segment = try Segment.open(
+      file: files.open("segment", .read), number: 1, path: "segment", cache: BlockCache(maximumByteCount: 1 << 20))
+    for service in services {
+      for _ in 0..<3 {
+        let query = MetricsQuery(
+          serviceNames: [service], filter: try FilterExpression(text: "span.duration > 1ms"),
+          end: Timestamp(nanoseconds: Self.epoch + Self.minute), quantile: 0.5)
+        let family = try MetricsSearch(
+          .latencies, query, in: QuerySnapshot(sources: [segment], storeFingerprint: 0),
+          parallel: { count, body in (0..<count).forEach(body) }
+        ).run()
+        let names = family.metrics.flatMap { $0.labels.map { Array($0.value.utf8) } }
+        #expect(names == [Array(service.utf8)])
+      }
+    }
+  }
+
   private static func spans(_ random: inout SeededRandom, number: Int, count: Int) -> TraceData {
     let services = ["api", "cart"].map { service in
       let spans = (0..<count / 2).map { index in
@@ -202,6 +325,7 @@ import TracestoreV2
           spanID: SpanID(UInt64(index * 2 + (service == "api" ? 1 : 2))),
           name: "operation \(random.below(4))", kind: random.isOneIn(3) ? .client : .server,
           start: Timestamp(nanoseconds: start), end: Timestamp(nanoseconds: start + duration),
+          attributes: random.isOneIn(4) ? [] : [Attribute("http.route", .string("/\(random.below(3))"))],
           status: SpanStatus(code: random.isOneIn(5) ? .error : .unset))
       }
       return ResourceSpans(

@@ -29,17 +29,20 @@ import TraceSource
     var segments: [Segment] = []
     var records: [[PlacedSpan]] = []
 
-    /// - Parameter rowCounts: of each segment.
-    init(seed: UInt64, rowCounts: [Int], cacheByteCount: Int = 1 << 26) throws {
+    /// - Parameters:
+    ///   - rowCounts: of each segment.
+    ///   - isDense: whether cells have many calls.
+    init(seed: UInt64, rowCounts: [Int], cacheByteCount: Int = 1 << 26, isDense: Bool = false) throws {
       cache = BlockCache(maximumByteCount: cacheByteCount, frontByteCount: 0)
       for (place, count) in rowCounts.enumerated() {
         var generator = RecordGenerator(seed: seed &* 100 &+ UInt64(place))
         var own = generator.records(count, traceCount: max(1, count / 4))
         for index in own.indices {
           own[index].resource = own[index % 5].resource
-          own[index].span.name = "operation \(generator.random.below(6))"
+          own[index].span.name = "operation \(generator.random.below(isDense ? 1 : 6))"
           let begin = epoch + UInt64(place) * 5 * minute
-          own[index].span.start = Timestamp(nanoseconds: begin + UInt64(generator.random.below(330_000)) * 1_000_000)
+          let milliseconds = UInt64(generator.random.below(isDense ? 60_000 : 330_000))
+          own[index].span.start = Timestamp(nanoseconds: begin + milliseconds * 1_000_000)
           let unit = [1, 1_000, 1_000_000][place % 3] as UInt64
           let duration = UInt64(generator.random.below(100_000)) * unit
           own[index].span.end = Timestamp(nanoseconds: own[index].span.start.nanoseconds + duration)
@@ -338,26 +341,31 @@ import TraceSource
     }
   }
 
-  @Test func `services take the room of quantiles of operations`() throws {
-    let whole = try Store(seed: 19, rowCounts: [1200])
+  /// Cells of many calls each: of small ones, quantiles take more than cells of services would.
+  @Test(arguments: [true, false])
+  func `services take the room of quantiles of operations, if it is enough`(isEnough: Bool) throws {
+    let whole = try Store(seed: 19, rowCounts: [1200], isDense: true)
     let cells = try whole.groups(0..<1, maximumRowCount: 1 << 18)[0].cells()
     // A quarter of a cache is for other blocks. The other half is what quantiles are kept for.
     let byteCount = (cells.residentByteCount * 3 / 2 + cells.cellCount * 8 + 64) * 4 / 3
-    let store = try Store(seed: 19, rowCounts: [1200], cacheByteCount: byteCount)
+    let store = try Store(seed: 19, rowCounts: [1200], cacheByteCount: byteCount, isDense: true)
     let groups = try store.groups(0..<1, maximumRowCount: 1 << 18)
     func makeQuantile() throws -> CellQuantiles? { try Self.ask(0.5, in: groups) }
     #expect(try makeQuantile() == nil, "cells that are made for this question")
-    #expect(try makeQuantile() != nil)
+    let quantile = try #require(try makeQuantile())
     let held = try groups[0].cells()
-    // Something else comes that is as costly: services fit if the quantile goes, and only then.
+    let neededByteCount = held.byteCountBesideQuantiles / 6
+    try #require(quantile.byteCount + 16 < neededByteCount)
+    // Something else comes that is as costly: services fit if the quantile goes, or not even so.
     let room = store.cache.roomForKnown(passCount: CallCells.passCount)
-    let other = Other(residentByteCount: room - held.byteCountBesideQuantiles / 6 + 8)
+    let missing = isEnough ? 8 : quantile.byteCount + 8
+    let other = Other(residentByteCount: room - neededByteCount + missing)
     store.cache.put(other, at: BlockCache.Key(fileNumber: 9, offset: 0), insteadOf: nil)
     let found = try #require(Self.blocks(of: groups, .services(kinds: nil)).blocks.first).cells()
-    #expect(found.shape == .services(kinds: nil))
-    #expect(held.quantileByteCount == 0)
+    #expect(found.shape == (isEnough ? .services(kinds: nil) : .operations))
+    #expect(held.quantileByteCount == (isEnough ? 0 : quantile.byteCount))
     #expect(try groups[0].cells() === held)
-    #expect(try makeQuantile() == nil, "there is no ample room any more")
+    if isEnough { #expect(try makeQuantile() == nil, "there is no ample room any more") }
   }
 
   private final class Other: CachedBlock {

@@ -81,6 +81,40 @@ import Testing
     }
   }
 
+  @Test func `of a kind that is bounded, what was asked for longest ago goes, and nothing else`() {
+    final class Bounded: CachedBlock {
+      let residentByteCount: Int
+      static let passCount = 16
+      init(_ byteCount: Int) { residentByteCount = byteCount }
+    }
+    let cache = BlockCache(maximumByteCount: 1000)
+    _ = cache.block(key(1, 0)) { Block(100) }
+    func keep(_ offset: UInt64, _ byteCount: Int) {
+      cache.beginQuestion()
+      cache.replace(key(2, offset), by: Bounded(byteCount), maximumByteCountOfKind: 100)
+    }
+    func held() -> [UInt64] { (0..<5).filter { cache.holds(key(2, $0)) } }
+    keep(0, 40)
+    keep(1, 40)
+    cache.beginQuestion()
+    let asked: Bounded? = cache.find(key(2, 0))
+    #expect(asked != nil)
+    keep(2, 20)
+    #expect(held() == [0, 1, 2])
+    keep(3, 20)
+    #expect(held() == [0, 2, 3])
+    // In place of itself it takes the room of nothing.
+    keep(2, 40)
+    #expect(held() == [0, 2, 3])
+    keep(4, 101)
+    #expect(held() == [0, 2, 3])
+    #expect(cache.holds(key(1, 0)))
+    #expect(cache.statistics.residentByteCount == 200)
+    // Known from the beginning: a walk does not drive it out.
+    for offset in 1..<50 as Range<UInt64> { _ = cache.block(key(1, offset)) { Block(100) } }
+    #expect(held() == [0, 2, 3])
+  }
+
   @Test func `what many questions ask for outlasts what walks come by`() {
     let cache = BlockCache(maximumByteCount: 10_000)
     func ask(_ offsets: Range<UInt64>) -> Int {

@@ -88,11 +88,10 @@ private struct CallChunks {
   init(_ stripe: any SpanStripe, in rows: Range<Int>, _ mask: RowMask?, _ scan: CallScan) throws {
     durations = DurationList(capacity: scan.selection.needsDurations ? rows.count : 0)
     if !scan.attributes.isEmpty { try readAttributes(stripe, rows, mask, scan) }
-    let attributeCodes = attributeCodes
+    let groups = attributeCodes.isEmpty ? nil : GroupedRows(attributeCodes)
     try stripe.forEachCallRun(scan.selection, in: rows, mask) { run in
-      if attributeCodes.isEmpty { return add(run, attributes: 0, scan) }
-      // Not a method of the value that grows: it would hold a copy, and every run would copy all that is there.
-      Self.forEachGroup(of: run, attributeCodes) { part, attributes in add(part, attributes: attributes, scan) }
+      guard let groups else { return add(run, attributes: 0, scan) }
+      groups.forEachGroup(of: run) { part, attributes in add(part, attributes: attributes, scan) }
     }
   }
 
@@ -178,39 +177,64 @@ private struct CallChunks {
       attributeTexts = groups
     }
   }
+}
 
-  /// - Parameter attributeCodes: by row.
-  private static func forEachGroup(
-    of run: CallRun, _ attributeCodes: [UInt32], _ body: (CallRun, UInt32) -> Void
-  ) {
-    let codes = run.starts.indices.map { attributeCodes[run.rows[$0]] }
-    guard let first = codes.first else { return }
-    if codes.allSatisfy({ $0 == first }) { return body(run, first) }
-    // Stable, so that the starts of a group still ascend.
-    let order = codes.indices.map { UInt64(codes[$0]) << 32 | UInt64($0) }.sorted().map { Int($0 & 0xffff_ffff) }
-    let rows = order.map { UInt32(truncatingIfNeeded: run.rows[$0]) }
-    let starts = order.map { run.starts[$0] }
-    let durations = run.durations.isEmpty ? [] : order.map { run.durations[$0] }
-    let errors = run.errors.isEmpty ? [] : order.map { run.errors[$0] }
+/// Tells the rows of runs apart by the group of their attributes. Holds memory for the rows of one run; for one thread.
+private final class GroupedRows {
+  /// By row.
+  private let codes: [UInt32]
+  /// Code and place in the run.
+  private var order: [UInt64] = []
+  private var rows: [UInt32] = []
+  private var starts: [UInt64] = []
+  private var durations: [UInt64] = []
+  private var errors: [UInt8] = []
+
+  init(_ codes: [UInt32]) { self.codes = codes }
+
+  func forEachGroup(of run: CallRun, _ body: (CallRun, UInt32) -> Void) {
+    let places = run.starts.indices
+    guard let first = places.first.map({ codes[run.rows[$0]] }) else { return }
+    if places.allSatisfy({ codes[run.rows[$0]] == first }) { return body(run, first) }
+    order.removeAll(keepingCapacity: true)
+    for place in places { order.append(UInt64(codes[run.rows[place]]) << 32 | UInt64(place)) }
+    // By place in a group, so that its starts still ascend.
+    order.sort()
+    gather(run)
     rows.withUnsafeBufferPointer { rows in
       starts.withUnsafeBufferPointer { starts in
         durations.withUnsafeBufferPointer { durations in
           errors.withUnsafeBufferPointer { errors in
             var from = 0
             while from < order.count {
-              let code = codes[order[from]]
-              let to = order[from...].firstIndex { codes[$0] != code } ?? order.count
+              let code = order[from] >> 32
+              var to = from + 1
+              while to < order.count, order[to] >> 32 == code { to += 1 }
               var part = run
               part.rows = .list(UnsafeBufferPointer(rebasing: rows[from..<to]))
               part.starts = UnsafeBufferPointer(rebasing: starts[from..<to])
               part.durations = UnsafeBufferPointer(rebasing: durations[durations.isEmpty ? 0..<0 : from..<to])
               part.errors = UnsafeBufferPointer(rebasing: errors[errors.isEmpty ? 0..<0 : from..<to])
-              body(part, code)
+              body(part, UInt32(truncatingIfNeeded: code))
               from = to
             }
           }
         }
       }
     }
+  }
+
+  private func gather(_ run: CallRun) {
+    func gather<Value>(_ values: inout [Value], _ value: (Int) -> Value) {
+      for own in order { values.append(value(Int(truncatingIfNeeded: own & 0xffff_ffff))) }
+    }
+    rows.removeAll(keepingCapacity: true)
+    starts.removeAll(keepingCapacity: true)
+    durations.removeAll(keepingCapacity: true)
+    errors.removeAll(keepingCapacity: true)
+    gather(&rows) { UInt32(truncatingIfNeeded: run.rows[$0]) }
+    gather(&starts) { run.starts[$0] }
+    if !run.durations.isEmpty { gather(&durations) { run.durations[$0] } }
+    if !run.errors.isEmpty { gather(&errors) { run.errors[$0] } }
   }
 }

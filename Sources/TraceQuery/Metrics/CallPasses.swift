@@ -18,15 +18,21 @@ struct CallPasses {
   let search: MetricsSearch
   private let scan: CallScan
   /// Ascending, together all buckets that have calls.
-  private let slices: [CallSlice]
+  private var slices: [CallSlice] = []
   private let repeats: RepeatedRows
+  /// Of a question that was asked before.
+  private var plan: AskedPlan?
 
   init(_ search: MetricsSearch, _ scan: CallScan, _ damage: inout DamageReport) {
     self.search = search
     self.scan = scan
     repeats = RepeatedRows(search.snapshot, in: scan.selection.starts, &damage)
-    slices = CallSlice.slices(
-      CallPlaces(search, scan, repeats), scan, maximumCallCount: search.maximumRowCount)
+    plan = AskedPlan(search, scan, repeats) { buckets(of: $0) }
+    slices = plan.map { CallSlice.slices($0, search, scan, repeats) } ?? allScanned
+  }
+
+  private var allScanned: [CallSlice] {
+    CallSlice.slices(CallPlaces(search, scan, repeats), scan, maximumCallCount: search.maximumRowCount)
   }
 
   /// - Parameter make: what becomes of a series' cells; called on the threads that there are.
@@ -35,22 +41,39 @@ struct CallPasses {
   ) throws -> Answer<Made> {
     var table = SeriesTable(sourceCount: search.snapshot.recordSources.count, groups: search.groups)
     let maximumCount = search.query.maximumSeriesCount
-    if slices.count <= 1, slices.first?.isFolded != true {
+    if slices.count <= 1, slices.allSatisfy({ !$0.isFolded && $0.known == nil }) {
       let parts = slices.first.map { read($0.readings, &damage) } ?? []
       let pieces = try pieces(of: parts, &table, &damage)
       for (place, own) in pieces.enumerated() { for located in own { table.count(located.piece.callCount, of: place) } }
       let (ranks, shown, hasOverflow) = table.ranks(maximumCount: maximumCount)
+      if let plan, !hasOverflow {
+        let series = finish(pieces, of: parts) { $0 }
+        if damage.messages.isEmpty { plan.keep(series, labels: table.labels, for: scan) }
+        return Answer(made: made(of: series, ranks, count: shown.count, make), shown: shown, hasOverflow: false)
+      }
       return Answer(
         made: finish(pieces.grouped(by: ranks), of: parts, make), shown: shown, hasOverflow: hasOverflow)
     }
     var series = try sweep(&table, ranks: nil, &damage)
     let (ranks, shown, hasOverflow) = table.ranks(maximumCount: maximumCount)
+    guard hasOverflow else {
+      if let plan, damage.messages.isEmpty { plan.keep(series, labels: table.labels, for: scan) }
+      return Answer(made: made(of: series, ranks, count: shown.count, make), shown: shown, hasOverflow: false)
+    }
     // Which series overflow is known in the end; a quantile of all their calls takes these once more.
-    if hasOverflow { series = try sweep(&table, ranks: ranks, &damage) }
-    let places = hasOverflow ? Array(series.indices) : ranks.places(count: shown.count)
-    let cells = series
-    let made = concurrently(search.parallel, places.count) { make(cells[places[$0]]) }
-    return Answer(made: made, shown: shown, hasOverflow: hasOverflow)
+    var passes = self
+    if plan != nil { passes.slices = allScanned }
+    series = try passes.sweep(&table, ranks: ranks, &damage)
+    return Answer(
+      made: made(of: series, Array(series.indices), count: series.count, make), shown: shown, hasOverflow: true)
+  }
+
+  /// - Parameter ranks: of the series, in whose order their cells are made.
+  private func made<Made: Sendable>(
+    of series: [SeriesCells], _ ranks: [Int], count: Int, _ make: @escaping @Sendable (SeriesCells) -> Made
+  ) -> [Made] {
+    let places = ranks.places(count: count)
+    return concurrently(search.parallel, places.count) { make(series[places[$0]]) }
   }
 
   /// Slice after slice.
@@ -63,7 +86,9 @@ struct CallPasses {
     var cellCount = 0
     for slice in slices {
       let own: [SeriesCells]
-      if slice.isFolded {
+      if let buckets = slice.known {
+        own = try knownCells(of: buckets, &table)
+      } else if slice.isFolded {
         own = try folded(slice, &table, ranks, &damage)
       } else {
         let parts = read(slice.readings, &damage)
@@ -80,7 +105,35 @@ struct CallPasses {
     return series
   }
 
+  /// By series of the table.
+  private func knownCells(of buckets: Range<UInt64>, _ table: inout SeriesTable) throws -> [SeriesCells] {
+    var series: [SeriesCells] = []
+    try plan?.known.forEachSeries(in: buckets) { labels, cells in
+      let place = try table.place(of: labels)
+      while series.count <= place { series.append(SeriesCells()) }
+      series[place] = cells
+    }
+    return series
+  }
+
   // MARK: Reading
+
+  /// The buckets that some readings have calls in; nil where these are many, or damaged.
+  private func buckets(of readings: [CallReading]) -> RangeSet<UInt64>? {
+    guard readings.reduce(0, { $0 + $1.greatestCallCount }) <= search.maximumRowCount / 4 else { return nil }
+    var damage = DamageReport()
+    var chunks: [CallChunk] = []
+    var buckets: Set<UInt64> = []
+    for part in read(readings, &damage) {
+      for piece in part.pieces {
+        chunks.removeAll(keepingCapacity: true)
+        part.appendChunks(of: LocatedPiece(part: 0, piece: piece), to: &chunks)
+        for chunk in chunks { buckets.insert(chunk.bucket) }
+      }
+    }
+    guard damage.messages.isEmpty else { return nil }
+    return RangeSet(buckets.sorted().map { $0..<$0 + 1 })
+  }
 
   /// - Parameter isFolded: whether the calls become sketches.
   func read(_ readings: [CallReading], isFolded: Bool = false, _ damage: inout DamageReport) -> [any CallPart] {

@@ -96,7 +96,11 @@ struct CallPlaces: Sendable {
   private var stripes: [(source: Int, stripe: any SpanStripe)] = []
   private var blocks: [PlacedBlock] = []
 
-  init(_ search: MetricsSearch, _ scan: CallScan, _ repeats: RepeatedRows) {
+  /// - Parameter isWanted: whether a stripe of a source is scanned, where nothing is read from cells.
+  init(
+    _ search: MetricsSearch, _ scan: CallScan, _ repeats: RepeatedRows,
+    where isWanted: (_ source: Int, any SpanStripe) -> Bool = { _, _ in true }
+  ) {
     var groups: [CallGroup] = []
     var sources: [UInt64: Int] = [:]
     for (index, source) in search.snapshot.recordSources.enumerated()
@@ -116,7 +120,10 @@ struct CallPlaces: Sendable {
         continue
       }
       let stripes = source.stripes
-      var isOpen = stripes.map { $0.holdsFinals && $0.bounds.mayStart(in: scan.selection.starts) }
+      var isOpen = stripes.map {
+        $0.holdsFinals && $0.bounds.mayStart(in: scan.selection.starts) && isWanted(index, $0)
+      }
+      guard isOpen.contains(true) else { continue }
       if let predicate = search.predicate {
         // A damaged index spares nothing.
         isOpen = (try? predicate.stripes(of: source, among: isOpen)) ?? isOpen

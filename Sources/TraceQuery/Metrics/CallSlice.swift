@@ -6,6 +6,8 @@ struct CallSlice: Sendable {
   var readings: [CallReading]
   /// A bucket with more calls than are held: a few readings at a time, whose calls are folded into sketches.
   var isFolded: Bool
+  /// Buckets whose cells are known: nothing is read of them.
+  var known: Range<UInt64>?
 
   /// Ascending slices, together all buckets of the window that have calls.
   static func slices(_ places: CallPlaces, _ scan: CallScan, maximumCallCount: Int) -> [CallSlice] {
@@ -35,6 +37,34 @@ struct CallSlice: Sendable {
     }
     add(window.lowerBound / width...window.upperBound / width)
     return slices
+  }
+
+  /// Ascending slices, together all buckets of the window that have calls, with what is known of a question.
+  static func slices(
+    _ plan: AskedPlan, _ search: MetricsSearch, _ scan: CallScan, _ repeats: RepeatedRows
+  ) -> [CallSlice] {
+    let (window, width) = (scan.selection.starts, scan.bucketNanoseconds)
+    var unknown: [ClosedRange<UInt64>] = []
+    var first = window.lowerBound
+    for range in plan.usable.ranges {
+      let start = range.lowerBound * width
+      if first < start { unknown.append(first...start - 1) }
+      first = range.upperBound * width
+    }
+    if first <= window.upperBound { unknown.append(first...window.upperBound) }
+    let places = CallPlaces(search, scan, repeats) { _, stripe in
+      unknown.contains { stripe.bounds.mayStart(in: $0) }
+    }
+    var slices = plan.usable.ranges.map { range in
+      CallSlice(
+        starts: range.lowerBound * width...range.upperBound * width - 1, readings: [], isFolded: false, known: range)
+    }
+    for starts in unknown {
+      var scan = scan
+      scan.selection.starts = starts
+      slices += self.slices(places, scan, maximumCallCount: search.maximumRowCount)
+    }
+    return slices.sorted { $0.starts.lowerBound < $1.starts.lowerBound }
   }
 
   /// The readings in parts that may be held. All rows of a stripe may start in one bucket.

@@ -35,6 +35,9 @@ package final class BlockCache: Sendable {
       self.offset = offset
       self.variant = variant
     }
+
+    /// Of what is computed of many files and outlives each of them: no file has this number.
+    package static func ofNoFile(variant: UInt64) -> Key { Key(fileNumber: .max, offset: 0, variant: variant) }
   }
 
   /// What the cache did so far, and what it holds.
@@ -137,14 +140,17 @@ package final class BlockCache: Sendable {
 
     /// Holds a block, for which there may be no room: `shrink` then lets go of others, or of it.
     ///
+    /// - Parameter isBounded: whether something else sees to it that its kind takes little.
     /// - Precondition: none stands at its keys.
-    mutating func insert<Block: CachedBlock>(_ block: Block, at key: Key, and otherKeys: [Key] = []) {
+    mutating func insert<Block: CachedBlock>(
+      _ block: Block, at key: Key, and otherKeys: [Key] = [], isBounded: Bool = false
+    ) {
       var slot = Slot(
         key: key, otherKeys: otherKeys, block: block, byteCount: 0, question: questionCount,
         loadCount: statistics.loadCount)
       // Small ones do not look for room, which costs a walk over all blocks: more than reading some of them.
       if Block.passCount > 1,
-        Block.passCount <= BlockCache.maximumPassCount
+        isBounded || Block.passCount <= BlockCache.maximumPassCount
           || block.residentByteCount <= roomForKnown(passCount: Block.passCount)
       {
         (slot.isKnown, slot.passCount) = (true, Block.passCount)
@@ -267,7 +273,7 @@ package final class BlockCache: Sendable {
   }
 
   /// The block at `key`, if it is held and of this type.
-  func find<Block: CachedBlock>(_ key: Key) -> Block? {
+  package func find<Block: CachedBlock>(_ key: Key) -> Block? {
     state.withLock { state in
       guard let index = state.indexByKey[key], let held = state.slots[index].block(as: Block.self) else {
         return nil
@@ -304,6 +310,24 @@ package final class BlockCache: Sendable {
   }
 
   func replace(_ key: Key, by block: some CachedBlock) { replace([key], by: block) }
+
+  /// Holds a block in place of the one that stood at its key. Of its kind those that were asked for longest ago go until all
+  /// take no more than so many bytes.
+  package func replace<Block: CachedBlock>(_ key: Key, by block: Block, maximumByteCountOfKind: Int) {
+    guard block.residentByteCount <= maximumByteCountOfKind else { return }
+    let dropped = state.withLock { state in
+      var dropped = state.indexByKey[key].flatMap { state.drop($0) }.map { [$0] } ?? []
+      var byteCount = block.residentByteCount
+      let others = state.slots.indices.filter { state.slots[$0].block(as: Block.self) != nil }
+      for index in others.sorted(by: { state.slots[$0].question > state.slots[$1].question }) {
+        byteCount += state.slots[index].byteCount
+        if byteCount > maximumByteCountOfKind, let gone = state.drop(index) { dropped.append(gone) }
+      }
+      state.insert(block, at: key, isBounded: true)
+      return dropped + state.shrink()
+    }
+    withExtendedLifetime(dropped) {}
+  }
 
   /// Holds a block where none stands but the one that is of no use any more.
   func put(_ block: some CachedBlock, at key: Key, insteadOf stale: (any CachedBlock)?) {

@@ -93,15 +93,6 @@ package struct CallGroup: Sendable {
   }
 }
 
-extension Segment {
-  /// All stripes that have spans, in groups.
-  ///
-  /// - Parameter maximumRowCount: rows of a group; tests lower it.
-  package func callGroups(maximumRowCount: Int = CallGroup.maximumRowCount) throws -> [CallGroup] {
-    CallGroup.groups(try spanStripes(), maximumRowCount: maximumRowCount)
-  }
-}
-
 extension SegmentStripe {
   /// Neighbouring rows of one service, name and kind.
   package var runCount: Int { summary.runCount }

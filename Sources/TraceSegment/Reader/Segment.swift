@@ -18,6 +18,7 @@ package final class Segment: SpanSource {
   private struct Resident: Sendable {
     var stripes: [SegmentStripe]?
     var stripeByteCount = 0
+    var callGroups: (maximumRowCount: Int, groups: [CallGroup])?
     var partialStripe: PartialStripe?
     var traceFilter: FilterBlock?
     var traceIndex: TraceIndexHead?
@@ -146,10 +147,22 @@ package final class Segment: SpanSource {
       if let known = resident.stripes { return known }
       resident.stripes = stripes
       let numbers = stripes.lazy.flatMap(\.summary.numbers)
+      // With the groups that they stand in.
       resident.stripeByteCount =
-        byteCount * 3 + stripes.count * 256 + numbers.reduce(0) { $0 + $1.words.count * 8 + 48 }
+        byteCount * 3 + stripes.count * 288 + numbers.reduce(0) { $0 + $1.words.count * 8 + 48 }
       return stripes
     }
+  }
+
+  /// All stripes that have spans, in groups. Each question about metrics asks for them.
+  ///
+  /// - Parameter maximumRowCount: rows of a group; tests lower it.
+  package func callGroups(maximumRowCount: Int = CallGroup.maximumRowCount) throws -> [CallGroup] {
+    let known = resident.withLock { $0.callGroups }
+    if let known, known.maximumRowCount == maximumRowCount { return known.groups }
+    let groups = CallGroup.groups(try spanStripes(), maximumRowCount: maximumRowCount)
+    resident.withLock { $0.callGroups = (maximumRowCount, groups) }
+    return groups
   }
 
   /// The stripe of partial records; nil when there are none.
@@ -223,6 +236,7 @@ package final class Segment: SpanSource {
   }
 
   package var contentNumber: UInt64? { number }
+  package var cache: BlockCache { core.cache }
 
   /// False when the trace certainly has no record here, final or partial: a probe of the resident filter.
   package func mayHold(_ trace: TraceID) throws -> Bool {
