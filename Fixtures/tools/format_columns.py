@@ -38,9 +38,11 @@ def crc(data, after=0):
     return value ^ 0xFFFFFFFF
 
 
-def reversed_crc(data):
+def mixed_crc(data):
     whole = len(data) // 8 * 8
-    return crc(b"".join(data[at : at + 8][::-1] for at in range(0, whole, 8)) + data[whole:])
+    groups = (int.from_bytes(data[at : at + 8], "little") for at in range(0, whole, 8))
+    mixed = (group * 0x9E3779B97F4A7C15 & MASK for group in groups)
+    return crc(b"".join(group.to_bytes(8, "little") for group in mixed) + data[whole:])
 
 
 def mix(value):

@@ -5,7 +5,7 @@ import struct
 
 from format_columns import (
     MASK, Filter, Reader, ascending_list, compressed_block, crc, hash128, integer_column, mix, need,
-    reversed_crc, signed, sorted_text_list, text_column, text_hash, text_order, unzigzag, whole)
+    mixed_crc, signed, sorted_text_list, text_column, text_hash, text_order, unzigzag, whole)
 from format_messages import (
     BOOL, BYTES, DOUBLE, INT, STRING, TEXT_TYPES, bytes_field, content_hash, fixed32_field, fixed64_field, key_value,
     number_field)
@@ -83,7 +83,7 @@ class Stripe:
         for _ in range(chunk_count):
             kind, offset, byte_count, checksum = (reader.integer(4) for _ in range(4))
             need(kind > max(self.chunks, default=0), "chunks out of order")
-            check = reversed_crc if segment.has_reversed_checksums else crc
+            check = mixed_crc if segment.has_mixed_checksums else crc
             need(check(self.data[offset : offset + byte_count]) == checksum, f"chunk {kind} misses its checksum")
             self.chunks[kind] = (offset, byte_count)
         reader.checksum(0)

@@ -48,7 +48,7 @@ class Segment:
         need(magic == b"TSSEGMT1" and header_bytes == 64, "not a segment")
         need(crc(data[:60]) == int.from_bytes(data[60:64], "little"), "the header's checksum does not match")
         need(version == 1 and features <= 1, "a newer format")
-        self.has_reversed_checksums = features == 1
+        self.has_mixed_checksums = features == 1
         trailer = Reader(data[-40:])
         footer_offset, footer_bytes, checksum = (trailer.integer(size) for size in (8, 4, 4))
         self.footer_hash = struct.unpack("<QQ", trailer.take(16))
@@ -59,7 +59,7 @@ class Segment:
         need(hash128(footer.data) == self.footer_hash, "the footer's hash does not match")
         need(crc(footer.data[:-4]) == int.from_bytes(footer.data[-4:], "little"), "the footer's checksum")
         version, _, section_count, features, optional = (footer.integer(size) for size in (2, 2, 4, 8, 8))
-        need(version == 1 and features == int(self.has_reversed_checksums), "header and footer name different features")
+        need(version == 1 and features == int(self.has_mixed_checksums), "header and footer name different features")
         need(optional == int.from_bytes(data[20:28], "little"), "header and footer name different features")
         self.knows_trace_starts = optional & 1 == 1
         self.sections = {}

@@ -7,6 +7,10 @@
 #include <stdint.h>
 #include <string.h>
 
+// What `is_mixed` multiplies each eight bytes by, modulo 2^64, before they count: an operation that the checksum does not
+// see through.
+#define TRACESTORE_CRC_FACTOR 0x9e3779b97f4a7c15ull
+
 #if defined(__x86_64__)
 
 #include <cpuid.h>
@@ -21,12 +25,12 @@ static inline int tracestore_crc32c_is_supported(void) {
 
 #define TRACESTORE_CRC_TARGET __attribute__((target("sse4.2,pclmul")))
 
-// Eight bytes; with `is_reversed` from the last to the first.
+// Eight bytes.
 TRACESTORE_CRC_TARGET
-static inline uint64_t tracestore_crc_word(uint64_t state, const uint8_t *bytes, int is_reversed) {
+static inline uint64_t tracestore_crc_word(uint64_t state, const uint8_t *bytes, int is_mixed) {
   uint64_t word;
   memcpy(&word, bytes, 8);
-  return _mm_crc32_u64(state, is_reversed ? __builtin_bswap64(word) : word);
+  return _mm_crc32_u64(state, is_mixed ? word * TRACESTORE_CRC_FACTOR : word);
 }
 
 TRACESTORE_CRC_TARGET
@@ -46,14 +50,14 @@ static inline uint64_t tracestore_crc_shift(uint64_t state, uint64_t factor) {
 TRACESTORE_CRC_TARGET
 static inline uint64_t tracestore_crc_streams(
     uint64_t state, const uint8_t **place, size_t *count, size_t stream, uint64_t factor, uint64_t factor2,
-    int is_reversed) {
+    int is_mixed) {
   const uint8_t *bytes = *place;
   while (*count >= 3 * stream) {
     uint64_t second = 0, third = 0;
     for (size_t index = 0; index < stream; index += 8) {
-      state = tracestore_crc_word(state, bytes + index, is_reversed);
-      second = tracestore_crc_word(second, bytes + stream + index, is_reversed);
-      third = tracestore_crc_word(third, bytes + 2 * stream + index, is_reversed);
+      state = tracestore_crc_word(state, bytes + index, is_mixed);
+      second = tracestore_crc_word(second, bytes + stream + index, is_mixed);
+      third = tracestore_crc_word(third, bytes + 2 * stream + index, is_mixed);
     }
     state = tracestore_crc_shift(state, factor2) ^ tracestore_crc_shift(second, factor) ^ third;
     bytes += 3 * stream;
@@ -65,11 +69,11 @@ static inline uint64_t tracestore_crc_streams(
 
 // Streams of 128 and of 1,024 bytes. The factors are x^(8n - 33) modulo the polynomial, bits reversed, for n bytes.
 TRACESTORE_CRC_TARGET
-static inline uint32_t tracestore_crc32c(uint32_t start, const uint8_t *bytes, size_t count, int is_reversed) {
+static inline uint32_t tracestore_crc32c(uint32_t start, const uint8_t *bytes, size_t count, int is_mixed) {
   uint64_t state = start;
-  state = tracestore_crc_streams(state, &bytes, &count, 1024, 0x170076fa, 0xa51b6135, is_reversed);
-  state = tracestore_crc_streams(state, &bytes, &count, 128, 0xd3b6092, 0xb9e02b86, is_reversed);
-  for (; count >= 8; count -= 8, bytes += 8) state = tracestore_crc_word(state, bytes, is_reversed);
+  state = tracestore_crc_streams(state, &bytes, &count, 1024, 0x170076fa, 0xa51b6135, is_mixed);
+  state = tracestore_crc_streams(state, &bytes, &count, 128, 0xd3b6092, 0xb9e02b86, is_mixed);
+  for (; count >= 8; count -= 8, bytes += 8) state = tracestore_crc_word(state, bytes, is_mixed);
   for (; count > 0; count--, bytes++) state = tracestore_crc_byte(state, *bytes);
   return (uint32_t)state;
 }
@@ -80,11 +84,11 @@ static inline uint32_t tracestore_crc32c(uint32_t start, const uint8_t *bytes, s
 
 static inline int tracestore_crc32c_is_supported(void) { return 1; }
 
-static inline uint32_t tracestore_crc32c(uint32_t state, const uint8_t *bytes, size_t count, int is_reversed) {
+static inline uint32_t tracestore_crc32c(uint32_t state, const uint8_t *bytes, size_t count, int is_mixed) {
   for (; count >= 8; count -= 8, bytes += 8) {
     uint64_t word;
     memcpy(&word, bytes, 8);
-    state = __crc32cd(state, is_reversed ? __builtin_bswap64(word) : word);
+    state = __crc32cd(state, is_mixed ? word * TRACESTORE_CRC_FACTOR : word);
   }
   for (; count > 0; count--, bytes++) state = __crc32cb(state, *bytes);
   return state;
@@ -94,10 +98,10 @@ static inline uint32_t tracestore_crc32c(uint32_t state, const uint8_t *bytes, s
 
 static inline int tracestore_crc32c_is_supported(void) { return 0; }
 
-static inline uint32_t tracestore_crc32c(uint32_t state, const uint8_t *bytes, size_t count, int is_reversed) {
+static inline uint32_t tracestore_crc32c(uint32_t state, const uint8_t *bytes, size_t count, int is_mixed) {
   (void)bytes;
   (void)count;
-  (void)is_reversed;
+  (void)is_mixed;
   return state;
 }
 

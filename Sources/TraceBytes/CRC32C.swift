@@ -9,32 +9,35 @@ package enum CRC32C {
 
   /// The checksum of `bytes`, or of what came before (whose checksum is `previous`) followed by `bytes`.
   package static func checksum(_ bytes: UnsafeRawBufferPointer, following previous: UInt32 = 0) -> UInt32 {
-    checksum(bytes, following: previous, isReversed: false)
+    checksum(bytes, following: previous, isMixed: false)
   }
 
   package static func checksum(_ bytes: [UInt8]) -> UInt32 { bytes.withUnsafeBytes { checksum($0) } }
 
-  /// The checksum of `bytes` after each whole group of eight, from the first byte on, is put in reverse order.
+  /// The checksum of `bytes` after each whole group of eight, from the first byte on, is multiplied by `factor` as a
+  /// little-endian integer, modulo 2^64.
   ///
   /// For bytes that hold checksums: whatever ends with its own plain checksum has the same plain checksum as everything
   /// else of its length that does, so that such a checksum says nothing of a row of pages but how long they are.
-  package static func reversedChecksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
-    checksum(bytes, following: 0, isReversed: true)
+  package static func mixedChecksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+    checksum(bytes, following: 0, isMixed: true)
   }
 
-  package static func reversedChecksum(_ bytes: [UInt8]) -> UInt32 { bytes.withUnsafeBytes { reversedChecksum($0) } }
+  package static func mixedChecksum(_ bytes: [UInt8]) -> UInt32 { bytes.withUnsafeBytes { mixedChecksum($0) } }
 
-  // Two loops, for the order of bytes is known in each.
+  /// The golden ratio in 64 bits; odd, so that no two groups become one.
+  private static let factor: UInt64 = 0x9e37_79b9_7f4a_7c15
+
   @inline(__always)
   private static func checksum(
-    _ bytes: UnsafeRawBufferPointer, following previous: UInt32, isReversed: Bool
+    _ bytes: UnsafeRawBufferPointer, following previous: UInt32, isMixed: Bool
   ) -> UInt32 {
     if Fuzzing.isOn { return 0 }
     guard let base = bytes.baseAddress, isInstructionSupported else {
-      return tableChecksum(bytes, following: previous, isReversed: isReversed)
+      return tableChecksum(bytes, following: previous, isMixed: isMixed)
     }
     let start = base.assumingMemoryBound(to: UInt8.self)
-    return ~tracestore_crc32c(~previous, start, bytes.count, isReversed ? 1 : 0)
+    return ~tracestore_crc32c(~previous, start, bytes.count, isMixed ? 1 : 0)
   }
 
   // MARK: Without the instruction
@@ -58,7 +61,7 @@ package enum CRC32C {
 
   /// The same as `checksum`, by tables alone.
   static func tableChecksum(
-    _ bytes: UnsafeRawBufferPointer, following previous: UInt32 = 0, isReversed: Bool = false
+    _ bytes: UnsafeRawBufferPointer, following previous: UInt32 = 0, isMixed: Bool = false
   ) -> UInt32 {
     tables.withUnsafeBufferPointer { table in
       var state = ~previous
@@ -66,7 +69,7 @@ package enum CRC32C {
       let count = bytes.count
       while place &+ 8 <= count {
         let group = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self))
-        let word = (isReversed ? group.byteSwapped : group) ^ UInt64(state)
+        let word = (isMixed ? group &* factor : group) ^ UInt64(state)
         state =
           table[0x700 &+ Int(word & 0xff)] ^ table[0x600 &+ Int(word >> 8 & 0xff)]
           ^ table[0x500 &+ Int(word >> 16 & 0xff)] ^ table[0x400 &+ Int(word >> 24 & 0xff)]

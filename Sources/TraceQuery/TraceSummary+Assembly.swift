@@ -41,7 +41,7 @@ extension FoundTrace {
     _ trace: TraceID, around row: FoundRow, in snapshot: QuerySnapshot
   ) throws -> FoundTrace? {
     guard let place = snapshot.recordSources.firstIndex(where: { $0.knowsBounds(around: row) }) else { return nil }
-    // Bounds may have to be made of the whole stripe: the others come first.
+    // Of a trace that stands elsewhere too the stripe knows a part.
     for (other, source) in snapshot.recordSources.enumerated() where other != place {
       guard try source.rows(of: trace, for: .fields).isEmpty else { return nil }
     }

@@ -40,8 +40,8 @@ import TraceWAL
   @Test func checksumAndHashAreTheOnesNamed() throws {
     #expect(CRC32C.checksum(Array("123456789".utf8)) == 0xe306_9283)
     #expect(document.text.contains("`crc(\"123456789\")` = `e3069283`"))
-    #expect(CRC32C.reversedChecksum(Array("123456789".utf8)) == 0xcee6_525a)
-    #expect(document.text.contains("`rcrc(\"123456789\")` = `cee6525a`"))
+    #expect(CRC32C.mixedChecksum(Array("123456789".utf8)) == 0xc83e_6771)
+    #expect(document.text.contains("`mcrc(\"123456789\")` = `c83e6771`"))
     #expect(Hash128(of: []) == Hash128(first: 0, second: 0))
   }
 

@@ -27,7 +27,7 @@ import TraceModel
       for _ in 0..<50 { writer.append(9 as UInt8) }
       bytes = writer.bytes
       byteCount = bytes.count
-      checksum = CRC32C.reversedChecksum(Array(bytes[range]))
+      checksum = CRC32C.mixedChecksum(Array(bytes[range]))
       var changed = bytes
       change(&changed, range)
       let file = try files.open("stripe", .create)
@@ -38,7 +38,7 @@ import TraceModel
 
     func stripe() throws -> StripeBytes {
       try StripeBytes(
-        file: try files.open("stripe", .read), path: "stripe", at: 0, byteCount: byteCount, checksum: .reversed,
+        file: try files.open("stripe", .read), path: "stripe", at: 0, byteCount: byteCount, checksum: .mixed,
         frontByteCount: 64)
     }
 
@@ -134,10 +134,17 @@ import TraceModel
     let scratch = ReadScratch()
     let scanned = try fixture.chunk()
     #expect(try fixture.reads { try scanned.forEachPage(in: 0..<32 * 1024, scratch) { _, _ in } }.readCount == 1)
-    // What is in memory with the stripe is not read again.
+    // What is in memory with the stripe is not read again, by whom it was opened before or after.
     let read = try fixture.stripe()
+    let early = fixture.chunk(read)
+    _ = try early.value(at: 3)
     try read.readWhole()
+    #expect(try fixture.reads { _ = try early.value(at: 30_000) }.readCount == 0)
     #expect(try fixture.reads { _ = try fixture.chunk(read).decodeAll() }.readCount == 0)
+    // Nor are rows of many pages read one after the other.
+    let spread = try fixture.chunk()
+    let rows = (0..<32).map { $0 * 1024 }
+    #expect(try fixture.reads { _ = try spread.gather(rows) }.readCount == 1)
   }
 
   @Test func `damage costs the page that it hit, and is never a wrong value`() throws {
@@ -179,8 +186,15 @@ import TraceModel
       if other.count == range.count { bytes.replaceSubrange(range, with: other.bytes) }
     }
     try #require(other.count == fixture.range.count)
-    let failure = try #require(throws: TracestoreError.self) { _ = try fixture.chunk().decodeAll() }
+    let chunk = try fixture.chunk()
+    _ = try chunk.value(at: 0)
+    let failure = try #require(throws: TracestoreError.self) { _ = try chunk.decodeAll() }
     #expect(failure.code == .corrupt && failure.message.contains("checksum"))
+    // Once that is known no page is believed, and nothing is read again.
+    let reads = fixture.reads {
+      for index in [0, 2000, 4000] { #expect(throws: TracestoreError.self) { try chunk.value(at: index) } }
+    }
+    #expect(reads.readCount == 0)
   }
 
   @Test func `a file that ends inside a page is damage`() throws {

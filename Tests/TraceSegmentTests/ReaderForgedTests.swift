@@ -31,7 +31,7 @@ import TraceSource
     // The head gets the right checksums as well.
     var head = try stripe.readHead()
     let index = try #require(head.chunkIndex(ChunkID.shapes))
-    head.chunks[index].checksum = CRC32C.reversedChecksum(Array(bytes[start..<(start + chunk.byteCount)]))
+    head.chunks[index].checksum = CRC32C.mixedChecksum(Array(bytes[start..<(start + chunk.byteCount)]))
     var writer = ByteWriter()
     head.encode(into: &writer)
     bytes.replaceSubrange(Int(stripe.offset)..<(Int(stripe.offset) + writer.count), with: writer.bytes)
@@ -94,7 +94,10 @@ import TraceSource
       file: segment.core.file, number: 2, path: segment.path, cache: segment.core.cache, footer: footer,
       footerOffset: segment.core.footerOffset)
     var knownCount = 0
+    let older = Segment(core: core, footerHash: segment.footerHash, byteCount: segment.byteCount)
     for stripe in try segment.spanStripes() {
+      let row = FoundRow(stripe: SegmentStripe(core: core, index: stripe.index, summary: stripe.summary), row: 0)
+      #expect(!older.knowsBounds(around: row) && segment.knowsBounds(around: FoundRow(stripe: stripe, row: 0)))
       let older = SegmentStripe(core: core, index: stripe.index, summary: stripe.summary)
       for trace in try stripe.traceIDs() {
         let rows = try stripe.records(Array(0..<stripe.rowCount)).enumerated()
@@ -106,6 +109,50 @@ import TraceSource
       }
     }
     #expect(knownCount > 0)
+  }
+
+  @Test func `a trace that lasts from or to another time than its rows is damage`() throws {
+    var generator = RecordGenerator(seed: 45)
+    let segment = try SegmentFixture(generator.records(40, traceCount: 3)).open()
+    for stripe in try segment.spanStripes() {
+      let loaded = try stripe.load()
+      for ordinal in 0..<loaded.head.traceCount {
+        let times = try loaded.timeBounds(ofTrace: ordinal)
+        var rows = StripeBounds()
+        rows.include(start: times.minimumStart, end: times.maximumEnd)
+        try loaded.verifyTimes(ofTrace: ordinal, rows, knowsStarts: true)
+        var late = rows
+        late.minimumStart += 1
+        try loaded.verifyTimes(ofTrace: ordinal, late, knowsStarts: false)
+        var longer = rows
+        longer.maximumEnd += 1
+        for other in [late, longer] {
+          #expect { try loaded.verifyTimes(ofTrace: ordinal, other, knowsStarts: true) } throws: {
+            ($0 as? TracestoreError)?.code == .corrupt
+          }
+        }
+      }
+    }
+  }
+
+  @Test func `a count that the stripe index lies about does not stay with the column`() throws {
+    let records = (1...3000).map { number in
+      var span = SpanRecord(traceID: TraceID(high: 0, low: UInt64(number / 9)), spanID: SpanID(UInt64(number)))
+      span.attributes = [Attribute("number", .int(Int64(number * 7919 % 997)))]
+      return PlacedSpan(Resource(), InstrumentationScope(), span)
+    }
+    let segment = try SegmentFixture(records, options: SegmentOptions(stripeRowCount: 4096)).open()
+    let (core, stripe) = (segment.core, try #require(try segment.spanStripes().first))
+    let loaded = try LoadedStripe(
+      file: core.file, path: core.path, stripeIndex: 0, summary: stripe.summary, catalogue: try core.keys(),
+      checksum: core.chunkChecksum, frontByteCount: 0)
+    let id = ChunkID.attribute(UInt32(try core.keyEntries(level: .span, key: Array("number".utf8)).lowerBound))
+    let lie = try loaded.integers(id, count: 2000)
+    #expect(lie.isPaged)
+    #expect(throws: TracestoreError.self) { try lie.value(at: 0) }
+    #expect(throws: TracestoreError.self) { try lie.decodeAll() }
+    #expect(try loaded.integers(id, count: 3000).decodeAll().count == 3000)
+    #expect(throws: TracestoreError.self) { try loaded.integers(ChunkID.spanID, count: 1 << 28) }
   }
 
   @Test func `rows of no trace or of no time are refused`() throws {

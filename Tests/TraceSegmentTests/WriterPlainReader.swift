@@ -123,7 +123,7 @@ final class PlainReader {
       }
       for chunk in stripe.head.chunks {
         let place = Int(chunk.offset)..<Int(chunk.offset) + Int(chunk.byteCount)
-        guard ChunkChecksum.reversed(UnsafeRawBufferPointer(rebasing: content[place])) == chunk.checksum else {
+        guard ChunkChecksum.mixed(UnsafeRawBufferPointer(rebasing: content[place])) == chunk.checksum else {
           throw BadSegment(what: "checksum of chunk \(chunk.id)")
         }
         try decode(chunk.id, UnsafeRawBufferPointer(rebasing: content[place]), into: &stripe)

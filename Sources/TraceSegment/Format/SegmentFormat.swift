@@ -13,9 +13,9 @@ package enum SegmentFormat {
   package static let headerByteCount = 64
   package static let trailerByteCount = 40
   /// Feature bits that this version understands; any other must-understand bit refuses the file.
-  package static let knownFeatures = reversedChecksumsFeature
-  /// Feature bit that must be understood: checksums of chunks are reversed. Without it they are plain.
-  package static let reversedChecksumsFeature: UInt64 = 1
+  package static let knownFeatures = mixedChecksumsFeature
+  /// Feature bit that must be understood: checksums of chunks are mixed. Without it they are plain.
+  package static let mixedChecksumsFeature: UInt64 = 1
   /// Feature bit that may be ignored: stripes say when their traces start (`ChunkID.traceStart`).
   package static let traceStartsFeature: UInt64 = 1
   /// Stripes begin at multiples of this.

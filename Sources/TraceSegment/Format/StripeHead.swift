@@ -23,17 +23,17 @@ package struct ChunkEntry: Hashable, Sendable {
 
 /// How the checksums of a segment's chunks are made.
 package enum ChunkChecksum: Sendable {
-  /// `CRC32C.reversedChecksum`.
-  case reversed
+  /// `CRC32C.mixedChecksum`.
+  case mixed
   /// `CRC32C.checksum`, as the first writers had it. A chunk is pages that end with checksums, so that it says little more
   /// than how long they are.
   case plain
 
-  init(features: UInt64) { self = features & SegmentFormat.reversedChecksumsFeature == 0 ? .plain : .reversed }
+  init(features: UInt64) { self = features & SegmentFormat.mixedChecksumsFeature == 0 ? .plain : .mixed }
 
   package func callAsFunction(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
     switch self {
-    case .reversed: CRC32C.reversedChecksum(bytes)
+    case .mixed: CRC32C.mixedChecksum(bytes)
     case .plain: CRC32C.checksum(bytes)
     }
   }

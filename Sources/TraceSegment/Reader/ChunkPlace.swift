@@ -34,6 +34,13 @@ struct ChunkPlace: Sendable {
       cause: cause)
   }
 
+  /// The same, with the offset where the bytes mean nothing.
+  func damage(_ error: BytesError) -> TracestoreError {
+    var failure = damage(error.reason)
+    failure.offset = fileOffset &+ UInt64(clamping: error.offset)
+    return failure
+  }
+
   /// Runs `body` and turns the errors of codecs into `corrupt` with this place.
   @inline(__always)
   func naming<Result>(_ body: () throws -> Result) throws -> Result {
@@ -45,10 +52,7 @@ struct ChunkPlace: Sendable {
   func named(_ error: any Error) -> TracestoreError {
     switch error {
     case let error as TracestoreError where error.path != nil: return error
-    case let error as BytesError:
-      var failure = damage(error.reason)
-      failure.offset = fileOffset &+ UInt64(clamping: error.offset)
-      return failure
+    case let error as BytesError: return damage(error)
     case let error as CompressionError: return damage(error.reason)
     default: return damage("\(error)", cause: error)
     }

@@ -51,6 +51,9 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
     return 128 + opened.byteCount + pages
   }
 
+  /// Whether pages are read when they are asked for; then the count is the one that the reader expects.
+  var isPaged: Bool { if case .file = source { true } else { false } }
+
   /// Nil for zeros. Reads the column if it is not there.
   private func column() throws -> IntegerColumn? {
     switch source {
@@ -95,6 +98,21 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
     return page
   }
 
+  /// Says how many pages will be asked for one after the other, so that many of them are read at once.
+  func expect(pageCount: Int) throws {
+    if case .file(let column) = source { _ = try column.column(forPages: pageCount) }
+  }
+
+  /// How many pages some rows stand in.
+  private func pageCount(of rows: [Int]) -> Int {
+    var (count, last) = (0, -1)
+    for row in rows where row / IntegerPage.maximumCount != last {
+      count += 1
+      last = row / IntegerPage.maximumCount
+    }
+    return count
+  }
+
   /// Decodes a page into the front of `output`, which has room for the values of any.
   func decodePage(_ page: Int, into output: UnsafeMutableBufferPointer<UInt64>) throws {
     guard opened.count > 0 else { return output.update(repeating: 0) }
@@ -114,7 +132,7 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
     }
     let pages = range.lowerBound / pageCount..<IntegerPage.count(of: range.upperBound)
     func isNeeded(_ page: Int) -> Bool { neededRows?.hasSet(in: rows(ofPage: page)) ?? true }
-    if case .file(let column) = source { _ = try column.column(forPages: pages.count(where: isNeeded)) }
+    if isPaged { try expect(pageCount: pages.count(where: isNeeded)) }
     for page in pages where isNeeded(page) {
       if opened.count > 0 {
         let isHeld = try place.naming {
@@ -178,6 +196,7 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
     if rows.count > 16 * opened.count, let column = try column() {
       return try place.naming { try column.gather(rows) }
     }
+    if isPaged { try expect(pageCount: pageCount(of: rows)) }
     return try rows.map { try value(at: $0, isKeeping: isKeeping) }
   }
 
@@ -210,6 +229,7 @@ final class IntegerChunk: StripePart, @unchecked Sendable {
   func pageOffsets(total: Int) throws -> [UInt32] {
     var offsets: [UInt32] = []
     var sum: UInt64 = 0
+    try expect(pageCount: opened.count)
     for index in 0..<max(1, opened.count) {
       offsets.append(UInt32(truncatingIfNeeded: sum))
       guard opened.count > 0 else { continue }

@@ -63,6 +63,7 @@ extension LoadedStripe {
   /// What `ElementPages` keeps of an entry.
   func pagePrefix(of entry: UInt32, _ level: ColumnLevel, _ scratch: ReadScratch) throws -> [UInt32] {
     let column = try shapeColumn(level)
+    try column.expect(pageCount: IntegerPage.count(of: column.count))
     var prefix: [UInt32] = []
     var valueCount = 0
     try shapes(scratch).withMultiplicities(of: entry) { multiplicities in

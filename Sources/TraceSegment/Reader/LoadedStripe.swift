@@ -48,7 +48,7 @@ final class LoadedStripe: CachedBlock {
   }
 
   private let bytes: StripeBytes
-  /// Columns in the file that are at least so long are read page by page.
+  /// Columns in the file that are at least so long are read page by page: a quarter of the front.
   private let pagedByteCount: Int
   let head: StripeHead
   let path: String
@@ -193,26 +193,34 @@ final class LoadedStripe: CachedBlock {
   }
 
   func isIntact(_ id: UInt32, _ bytes: UnsafeRawBufferPointer) -> Bool {
-    head.chunk(id)?.checksum == self.bytes.checksum(bytes)
+    head.chunk(id)?.checksum == self.bytes.chunkChecksum(bytes)
   }
 
   func integers(_ id: UInt32, count: Int) throws -> IntegerChunk {
-    let column = try part(.chunk(id)) {
-      let place = place(id)
-      if let entry = head.chunk(id), count > IntegerPage.maximumCount, entry.byteCount >= pagedByteCount,
-        bytes.held(entry.range) == nil
-      {
-        let column = PagedColumn(bytes, entry.range, checksum: entry.checksum, count: count, place: place)
-        return IntegerChunk(column, count: count, place: place, tally: bytes.tally)
-      }
-      let chunk = try checkedChunk(id)
-      let column = try chunk.map { chunk in
-        try place.naming { try IntegerColumn(chunk.bytes, verifying: chunk.hasBadPages) }
-      }
-      return try IntegerChunk(column, count: count, owner: chunk?.owner, place: place, tally: bytes.tally)
-    }
+    let column = try part(.chunk(id)) { try pagedIntegers(id, count: count) ?? wholeIntegers(id, count: count) }
+    // That of a paged column was not compared with anything yet.
+    if column.count != count, column.isPaged { return try wholeIntegers(id, count: count) }
     try check(column.count, of: id, are: count)
     return column
+  }
+
+  /// Nil for a column that is in memory, or not long enough to be read page by page.
+  private func pagedIntegers(_ id: UInt32, count: Int) -> IntegerChunk? {
+    guard let entry = head.chunk(id), count > IntegerPage.maximumCount, entry.byteCount >= pagedByteCount,
+      // Each page has a place in the directory: what cannot be true makes no large table.
+      IntegerPage.count(of: count) < Int(entry.byteCount) / 4, bytes.held(entry.range) == nil
+    else { return nil }
+    let column = PagedColumn(bytes, entry.range, checksum: entry.checksum, count: count, place: place(id))
+    return IntegerChunk(column, count: count, place: place(id), tally: bytes.tally)
+  }
+
+  private func wholeIntegers(_ id: UInt32, count: Int) throws -> IntegerChunk {
+    let chunk = try checkedChunk(id)
+    let place = place(id)
+    let column = try chunk.map { chunk in
+      try place.naming { try IntegerColumn(chunk.bytes, verifying: chunk.hasBadPages) }
+    }
+    return try IntegerChunk(column, count: count, owner: chunk?.owner, place: place, tally: bytes.tally)
   }
 
   func text(_ id: UInt32, count: Int, _ scratch: ReadScratch) throws -> StripeText {

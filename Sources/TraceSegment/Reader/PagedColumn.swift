@@ -8,8 +8,8 @@ import TraceModel
 /// Pages that are read alone are compared with their own checksums; the column as a whole with the one that the head of
 /// the stripe has for it. Thread-safe.
 final class PagedColumn: @unchecked Sendable {
-  /// The part of the pages that is read one by one: each read costs about as much as the bytes of ten pages.
-  private static let partReadAlone = 4
+  /// One page of so many is read alone, then the column as a whole: a read costs about as much as the bytes of some pages.
+  private static let pagesPerPageReadAlone = 4
 
   private let bytes: StripeBytes
   /// Where it stands in the stripe.
@@ -20,7 +20,8 @@ final class PagedColumn: @unchecked Sendable {
   private let pages: OnceTable
   private let directory = OnceTable(count: 1)
   private let whole = OnceTable(count: 1)
-  private let readCount = Atomic<Int>(0)
+  /// How often a page was asked for that is not in memory.
+  private let missCount = Atomic<Int>(0)
 
   init(_ bytes: StripeBytes, _ range: Range<Int>, checksum: UInt32, count: Int, place: ChunkPlace) {
     self.bytes = bytes
@@ -33,23 +34,29 @@ final class PagedColumn: @unchecked Sendable {
 
   var residentByteCount: Int { 256 + pages.byteCount }
 
-  /// The column whole, when it is there or when more pages are asked for than are read one by one.
+  /// The column whole, when it is in memory or when more pages are asked for than are read one by one.
   func column(forPages pageCount: Int) throws -> IntegerColumn? {
-    if let known = whole.object(at: 0, as: WholeColumn.self) { return known.column }
-    return pageCount * Self.partReadAlone > pages.count ? try column() : nil
+    let isDue = pageCount * Self.pagesPerPageReadAlone > pages.count
+    return try isDue || whole.object(at: 0) != nil || bytes.held(range) != nil ? column() : nil
   }
 
   /// The column whole.
   func column() throws -> IntegerColumn {
-    if let known = whole.object(at: 0, as: WholeColumn.self) { return known.column }
-    return try kept(WholeColumn(bytes, range, checksum: checksum, count: count, place: place), in: whole, at: 0).column
+    if let known = whole.object(at: 0, as: WholeColumn.self) { return try known.column.get() }
+    let own = try WholeColumn(bytes, range, checksum: checksum, count: count, place: place)
+    return try kept(own, in: whole, at: 0).column.get()
   }
 
   /// The page with an index below the number of pages.
   func page(at index: Int) throws -> IntegerPage {
-    if let known = pages.object(at: index, as: ReadPage.self) { return known.page }
-    let count = readCount.add(1, ordering: .relaxed).newValue
-    if let column = try column(forPages: count) { return try place.naming { try column.page(at: index) } }
+    // What the column as a whole is known to be comes before what a page says of itself.
+    if whole.object(at: 0) == nil {
+      if let known = pages.object(at: index, as: ReadPage.self) { return known.page }
+      missCount.add(1, ordering: .relaxed)
+    }
+    if let column = try column(forPages: missCount.load(ordering: .relaxed)) {
+      return try place.naming { try column.page(at: index) }
+    }
     let directory = try openDirectory()
     return try place.naming {
       let own = try directory.pages.byteRange(ofPage: index)
@@ -103,9 +110,9 @@ private final class ReadPage: StripePart, @unchecked Sendable {
   }
 }
 
-/// A column in memory.
-final class WholeColumn: StripePart, @unchecked Sendable {
-  let column: IntegerColumn
+/// A column in memory, or why its bytes are not to be trusted: that is found out once.
+private final class WholeColumn: StripePart, @unchecked Sendable {
+  let column: Result<IntegerColumn, TracestoreError>
   private let buffer: SegmentBuffer
   private let isOwn: Bool
 
@@ -118,12 +125,19 @@ final class WholeColumn: StripePart, @unchecked Sendable {
     isOwn = held == nil
     buffer = try held?.owner ?? bytes.read(range)
     let chunk = held?.bytes ?? buffer.bytes
-    let isIntact = bytes.checksum(chunk) == checksum
-    column = try place.naming { try IntegerColumn(chunk, verifying: !isIntact) }
-    guard column.count == count else { throw place.damage("\(count) values are due and \(column.count) are there") }
-    // With all pages well it is another chunk, or damage between the pages: nothing of it is trusted.
-    guard isIntact || (0..<column.pageCount).contains(where: { [column] in (try? column.page(at: $0)) == nil }) else {
-      throw place.damage("it does not match its checksum")
+    let isIntact = bytes.chunkChecksum(chunk) == checksum
+    do throws(BytesError) {
+      let column = try IntegerColumn(chunk, verifying: !isIntact)
+      if column.count != count {
+        self.column = .failure(place.damage("\(count) values are due and \(column.count) are there"))
+      } else if !isIntact, (0..<column.pageCount).allSatisfy({ (try? column.page(at: $0)) != nil }) {
+        // With all pages well it is another chunk, or damage between the pages: nothing of it is trusted.
+        self.column = .failure(place.damage("it does not match its checksum"))
+      } else {
+        self.column = .success(column)
+      }
+    } catch {
+      column = .failure(place.damage(error))
     }
   }
 }

@@ -110,13 +110,20 @@ extension Segment {
   private func verifyRecords(_ stripe: SegmentStripe, _ loaded: LoadedStripe) throws -> Int {
     try core.cache.withScratch { try loaded.verifyIndex($0) }
     var first = 0
+    var bounds: [TraceID: StripeBounds] = [:]
     while first < stripe.rowCount {
       let end = min(stripe.rowCount, first + IntegerPage.maximumCount)
-      try verifyTexts(of: stripe.records(Array(first..<end)))
+      let records = try stripe.records(Array(first..<end))
+      try verifyTexts(of: records)
+      for span in records.map(\.span) {
+        bounds[span.traceID, default: StripeBounds()]
+          .include(start: span.start.nanoseconds, end: span.end.nanoseconds)
+      }
       first = end
     }
     for ordinal in 0..<loaded.head.traceCount {
       let trace = try loaded.traceID(ordinal)
+      try loaded.verifyTimes(ofTrace: ordinal, bounds[trace] ?? StripeBounds(), knowsStarts: core.knowsTraceStarts)
       guard try rows(of: trace).contains(where: { $0.stripe === stripe }) else {
         throw loaded.place(ChunkID.traceHigh).damage("trace \(trace.hex) is not found through the trace index")
       }
@@ -189,5 +196,16 @@ extension Segment {
     let damage = SegmentDamage(path: path, what: what, offset: offset)
     // One bad section is met on several ways.
     if !result.damages.contains(damage) { result.damages.append(damage) }
+  }
+}
+
+extension LoadedStripe {
+  /// Compares what is said of a trace with its rows.
+  func verifyTimes(ofTrace ordinal: Int, _ rows: StripeBounds, knowsStarts: Bool) throws {
+    let own = try timeBounds(ofTrace: ordinal)
+    guard own.maximumEnd == rows.maximumEnd, !knowsStarts || own.minimumStart == rows.minimumStart else {
+      let id = try traceID(ordinal).hex
+      throw place(ChunkID.traceEnd).damage("trace \(id) lasts from or to another time than its rows")
+    }
   }
 }

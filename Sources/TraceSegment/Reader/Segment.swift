@@ -25,7 +25,7 @@ package final class Segment: SpanSource {
   }
   private let resident = Mutex(Resident())
 
-  private init(core: SegmentCore, footerHash: Hash128, byteCount: UInt64) {
+  init(core: SegmentCore, footerHash: Hash128, byteCount: UInt64) {
     self.core = core
     self.footerHash = footerHash
     self.byteCount = byteCount
@@ -219,7 +219,7 @@ package final class Segment: SpanSource {
   }
 
   package func knowsBounds(around row: FoundRow) -> Bool {
-    totals.partialCount == 0 && (row.stripe as? SegmentStripe)?.core === core
+    totals.partialCount == 0 && core.knowsTraceStarts && (row.stripe as? SegmentStripe)?.core === core
   }
 
   package func timeBounds(

@@ -43,7 +43,10 @@ extension SegmentStripe {
         let piece = own.lowerBound..<min(own.upperBound, (page + 1) * IntegerPage.maximumCount)
         own = piece.upperBound..<own.upperBound
         if let mask, !mask.hasSet(in: piece) { continue }
-        if reader == nil { reader = try CallPageReader(loaded, selection, bounds, scratch) }
+        if reader == nil {
+          reader = try CallPageReader(loaded, selection, bounds, scratch)
+          if mask == nil, services == nil { try reader?.expect(pageCount: IntegerPage.count(of: rows.count)) }
+        }
         try reader?.withRun(of: piece, mask, hasErrors: runs.errorCounts[run] > 0) { part in
           try body(
             CallRun(
@@ -122,6 +125,12 @@ private final class CallPageReader {
     keptStarts.deallocate()
     keptDurations.deallocate()
     keptErrors.deallocate()
+  }
+
+  func expect(pageCount: Int) throws {
+    try times.offsets.expect(pageCount: pageCount)
+    if selection.needsDurations { try times.durations.expect(pageCount: pageCount) }
+    if selection.needsErrors { try status.expect(pageCount: pageCount) }
   }
 
   /// - Parameter rows: rows of one run, inside one page.

@@ -17,8 +17,13 @@ extension SegmentStripe {
       return !isInside && mask.hasSet(in: runs.rows(of: run))
     }
     guard !cut.isEmpty else { return }
-    // Where most rows are in question, the ordinals of all of them are kept for who asks next.
-    if mask.setCount * 4 > mask.count { _ = try loaded.ordinals(scratch) }
+    // Where much of the stripe is in question, the ordinals of all rows are kept for who asks next.
+    let pageCount = IntegerPage.count(of: rowCount)
+    let askedCount = (0..<pageCount).count { page in
+      let first = page * IntegerPage.maximumCount
+      return mask.hasSet(in: first..<min(rowCount, first + IntegerPage.maximumCount))
+    }
+    if askedCount * 4 > pageCount { _ = try loaded.ordinals(scratch) }
     let times = try StripeTimes(loaded)
     if cut.count >= Self.cutRunCount {
       let bases = try times.bases.decodeAll()

@@ -9,7 +9,7 @@ final class StripeBytes: Sendable {
   private let fileOffset: UInt64
   private let byteCount: Int
   /// How the head's checksums of chunks are made.
-  let checksum: ChunkChecksum
+  let chunkChecksum: ChunkChecksum
   /// From the stripe's first byte on: all of it, or its head and what one read brings with it.
   let front: SegmentBuffer
   private let whole = OnceTable(count: 1)
@@ -24,7 +24,7 @@ final class StripeBytes: Sendable {
     self.path = path
     self.fileOffset = fileOffset
     self.byteCount = byteCount
-    self.checksum = checksum
+    chunkChecksum = checksum
     front = try SegmentBuffer(reading: file, path: path, at: fileOffset, byteCount: frontByteCount)
   }
 

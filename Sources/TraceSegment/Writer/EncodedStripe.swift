@@ -46,7 +46,7 @@ struct EncodedStripe {
     }
     chunks.sort { $0.id < $1.id }
     let checksums = tail.bytes.withUnsafeBytes { source in
-      chunks.map { ChunkChecksum.reversed(UnsafeRawBufferPointer(rebasing: source[$0.range])) }
+      chunks.map { ChunkChecksum.mixed(UnsafeRawBufferPointer(rebasing: source[$0.range])) }
     }
     var offset = StripeHead.byteCount(chunkCount: chunks.count)
     for (chunk, checksum) in zip(chunks, checksums) {

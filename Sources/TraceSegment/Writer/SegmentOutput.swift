@@ -24,7 +24,7 @@ struct SegmentOutput {
 
   mutating func writeHeader() throws {
     var header = SegmentHeader()
-    header.requiredFeatures = SegmentFormat.reversedChecksumsFeature
+    header.requiredFeatures = SegmentFormat.mixedChecksumsFeature
     header.optionalFeatures = SegmentFormat.traceStartsFeature
     (footer.requiredFeatures, footer.optionalFeatures) = (header.requiredFeatures, header.optionalFeatures)
     header.zstdVersion = ZstdCompressor.libraryVersion
