@@ -122,10 +122,10 @@ import TraceSource
         rows.include(start: times.minimumStart, end: times.maximumEnd)
         try loaded.verifyTimes(ofTrace: ordinal, rows, knowsStarts: true)
         var late = rows
-        late.minimumStart += 1
+        late.minimumStart &+= 1
         try loaded.verifyTimes(ofTrace: ordinal, late, knowsStarts: false)
         var longer = rows
-        longer.maximumEnd += 1
+        longer.maximumEnd &+= 1
         for other in [late, longer] {
           #expect { try loaded.verifyTimes(ofTrace: ordinal, other, knowsStarts: true) } throws: {
             ($0 as? TracestoreError)?.code == .corrupt
