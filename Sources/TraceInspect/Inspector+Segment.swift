@@ -1,3 +1,4 @@
+import TraceBytes
 import TraceFiles
 package import TraceModel
 import TraceSegment
@@ -160,16 +161,15 @@ extension Inspector {
       default:
         var (level, key) = (ColumnLevel?.none, column)
         if key.hasPrefix("attribute:") { key.removeFirst("attribute:".count) }
-        for candidate in ColumnLevel.allCases where key.hasPrefix("\(candidate):") {
-          level = candidate
-          key.removeFirst("\(candidate):".count)
-        }
+        level = ColumnLevel.allCases.first { key.hasPrefix("\($0):") }
+        if let level { key.removeFirst("\(level):".count) }
         func collect() throws {
           _ = try segment.forEachAttributeValue(key: key, level: level, limit: limit) { values.append(($0.text, $1)) }
         }
         try collect()
-        if values.isEmpty, let colon = key.utf8.lastIndex(of: UInt8(ascii: ":")) {
-          key = String(key[..<colon])
+        // Keys may have colons: only the name of a type is no part of one.
+        if values.isEmpty, let type = AttributeType.allCases.first(where: { key.hasSuffix(":\($0)") }) {
+          key.removeLast(":\(type)".count)
           try collect()
         }
         if values.isEmpty {

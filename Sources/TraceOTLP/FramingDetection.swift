@@ -24,8 +24,8 @@ struct FramingDetection {
   }
 
   /// The framing once no further byte can change it, so that a pipe need not be waited for: the first line is a whole
-  /// object, or a whole frame has spans in it and nothing else is possible. Nil before that, and for an input that is one
-  /// message or one object, which has to be read to its end anyway.
+  /// object, or one of the first frames is whole, has spans in it, and nothing else is possible. Nil before that, and for
+  /// an input that is one message or one object, which has to be read to its end anyway.
   var settledFraming: OTLPFrameReader.Framing? {
     if isFirstLineWhole { return .jsonLines }
     guard json == nil else { return nil }
@@ -112,7 +112,7 @@ struct FramingDetection {
     var score = 2
     while true {
       while let last = ends.last, place == last { ends.removeLast() }
-      guard let end = ends.last, let key = varint(place) else { return score }
+      guard let end = ends.last, let key = varint(place, end: end) else { return score }
       let (field, wireType) = (Int(clamping: key.value >> 3), key.value & 7)
       let isNested = ends.count <= Self.nestedFields.count && field == Self.nestedFields[ends.count - 1]
       guard field > 0, !isNested || wireType == 2 else { return nil }
@@ -120,12 +120,12 @@ struct FramingDetection {
       place += key.byteCount
       switch wireType {
       case 0:
-        guard let value = varint(place) else { return score }
+        guard let value = varint(place, end: end) else { return score }
         place += value.byteCount
       case 1: place += 8
       case 5: place += 4
       case 2:
-        guard let length = varint(place) else { return score }
+        guard let length = varint(place, end: end) else { return score }
         place += length.byteCount
         guard place <= end, length.value <= UInt64(end - place) else { return nil }
         let fieldEnd = place + Int(length.value)
@@ -136,10 +136,12 @@ struct FramingDetection {
     }
   }
 
-  /// Nil where the bytes at hand end. A varint of more than ten bytes is given as one that nothing can hold.
-  private func varint(_ place: Int) -> (value: UInt64, byteCount: Int)? {
+  /// Nil where the bytes at hand end. A varint that goes on beyond `end`, where what it stands in ends, or has more than ten
+  /// bytes, is given as one that nothing can hold.
+  private func varint(_ place: Int, end: Int) -> (value: UInt64, byteCount: Int)? {
     var value: UInt64 = 0
     for index in 0..<10 {
+      guard place + index < end else { return (.max, index + 1) }
       guard place + index < bytes.count else { return nil }
       let byte = bytes[place + index]
       value |= UInt64(byte & 0x7f) << UInt64(7 * index)
@@ -148,7 +150,8 @@ struct FramingDetection {
     return (.max, 10)
   }
 
-  private static let triedFrameCount = 4
+  /// Requests without spans may come first, and say little.
+  private static let triedFrameCount = 1024
 
   /// - Parameter countsCutFrame: false to go by the frames that are whole at hand, whatever comes behind them.
   private func chainScore(
@@ -157,7 +160,7 @@ struct FramingDetection {
     var place = 0
     var score = 0
     var frameCount = 0
-    while place < bytes.count, frameCount < Self.triedFrameCount {
+    while place < bytes.count, frameCount < Self.triedFrameCount, score < Self.spanScore {
       guard let (byteCount, headerByteCount) = length(place) else { return brokenChainScore(score) }
       let start = place + headerByteCount
       guard bytes.count - start >= byteCount else {
@@ -184,7 +187,9 @@ struct FramingDetection {
   }
 
   private func varintLength(_ place: Int) -> (value: Int, headerByteCount: Int)? {
-    guard let length = varint(place), length.value <= UInt64(Limits.maximumRequestByteCount) else { return nil }
+    guard let length = varint(place, end: .max), length.value <= UInt64(Limits.maximumRequestByteCount) else {
+      return nil
+    }
     return (Int(length.value), length.byteCount)
   }
 

@@ -3,8 +3,10 @@ public import TraceModel
 /// Splits an input into OTLP requests, whatever frames them.
 ///
 /// Holds at most one frame and what was read ahead, so its memory is bounded by `Limits.maximumRequestByteCount`; a
-/// length that lies costs no more than the bytes that really come. A frame is handed out as soon as it is whole, without
-/// another read, where requests follow each other; the framing is found out by the first of them. Not thread-safe.
+/// length that lies costs no more than the bytes that really come. Where requests follow each other a frame is handed out
+/// as soon as it is whole, without another read, once the framing is found out: by the first request that has spans, if it
+/// is among the first thousand. Only where varints frame them, and the first request has less than 16 bytes, that takes
+/// the end of the input or a megabyte, for it may be the length of a large request as well. Not thread-safe.
 public struct OTLPFrameReader {
   /// How requests follow each other in an input.
   public enum Framing: String, Sendable, CaseIterable {
@@ -217,16 +219,19 @@ public struct OTLPFrameReader {
   }
 
   private mutating func varintLength() throws -> (value: UInt64, headerByteCount: Int)? {
-    fill(10)
-    if available == 0 { return nil }
     var value: UInt64 = 0
-    for index in 0..<min(10, available) {
+    for index in 0..<10 {
+      // One by one, for the whole frame may be shorter than the longest length.
+      fill(index + 1)
+      guard available > index else {
+        if index == 0 { return nil }
+        throw cutShort("is cut short inside its length")
+      }
       let byte = buffer[start + index]
       guard index < 9 || byte <= 1 else { break }
       value |= UInt64(byte & 0x7f) << UInt64(7 * index)
       if byte < 0x80 { return (value, index + 1) }
     }
-    if available < 10 { throw cutShort("is cut short inside its length") }
     throw broken(.malformedInput, "has a length of more than 64 bits")
   }
 

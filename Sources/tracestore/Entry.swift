@@ -101,7 +101,7 @@ struct Entry {
 
   private static func report(_ failure: CommandFailure) -> Never {
     Terminal.clearProgress()
-    if OutputOptions.isJSON { StandardOutput.shared.writeLine(failure.line) }
+    if OutputOptions.isJSON { failure.writeLine() }
     StandardOutput.shared.flush()
     StandardError.writeLine("tracestore: " + Sanitized.line(failure.message))
     for line in failure.detail?.split(separator: "\n") ?? [] {

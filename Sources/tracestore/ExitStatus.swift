@@ -54,8 +54,15 @@ struct CommandFailure: Error {
   /// The value of the member "error".
   var json: JSONValue { .object([("code", .string(code)), ("message", .string(message))]) }
 
-  /// What machines read.
-  var line: String { JSONValue.object([("error", json)]).text }
+  /// Tells machines: on standard output, unless that is the file that is written.
+  func writeLine() {
+    let line = JSONValue.object([("error", json)]).text
+    if OutputOptions.isFileOnStandardOutput {
+      StandardError.writeLine(line)
+    } else {
+      StandardOutput.shared.writeLine(line)
+    }
+  }
 
   static func usage(_ message: String) -> CommandFailure { CommandFailure(.usage, code: "usage", message) }
 }

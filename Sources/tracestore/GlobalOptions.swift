@@ -14,6 +14,12 @@ struct OutputOptions: ParsableArguments {
 
   /// The same for whoever has no command at hand: arguments that cannot be parsed are to be explained as well.
   static let isJSON = CommandLine.arguments.dropFirst().contains("--json")
+
+  /// Whether standard output is the file that a command writes, which nothing may be added to.
+  static let isFileOnStandardOutput: Bool = {
+    let arguments = CommandLine.arguments.dropFirst()
+    return arguments.contains("--out=-") || zip(arguments, arguments.dropFirst()).contains { $0 == ("--out", "-") }
+  }()
 }
 
 struct StoreLocation: ParsableArguments {

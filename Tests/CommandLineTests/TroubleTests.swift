@@ -117,7 +117,10 @@ import Testing
       try program.run("dump", segment, "--dictionary", $0).text
     }
     #expect(texts[0].contains("redis") && Set(texts).count == 1)
-    expectSentence(try program.run("dump", segment, "--dictionary", "db.sytem"), 2, "db.sytem", "dump --columns")
+    // Nor is another column shown for what looks like one with a type behind it.
+    for name in ["db.sytem", "db.system:bogus", "span:db.system:", "span:db.system:strings", "resource:db.system"] {
+      expectSentence(try program.run("dump", segment, "--dictionary", name), 2, name, "dump --columns")
+    }
   }
 
   @Test(arguments: ["CURRENT", "MANIFEST", "wal"])
@@ -251,11 +254,22 @@ import Testing
     }
   }
 
+  @Test func `an output that has reached the limit on file sizes is status 3, and not about permissions`() throws {
+    let program = try Program()
+    #expect(try program.run("import", program.generate(3000)).status == 0)
+    let out = program.path("cut.otlp")
+    let run = try program.run("export", "--out", out, after: "ulimit -f 1")
+    expectSentence(run, 3, out, "make room")
+    #expect(!run.errors.contains("permissions"))
+    let json = try program.run("export", "--out", out, "--json", after: "ulimit -f 1")
+    #expect(try (json.object()["error"] as? [String: Any])?["code"] as? String == "diskFull")
+  }
+
   #if os(Linux)
     @Test func `an output without room is status 3 and says so`() throws {
       let program = try Program()
       #expect(try program.run("import", program.generate(3000)).status == 0)
-      expectSentence(try program.run("export", "--out", "/dev/full"), 3, "/dev/full", "No space left")
+      expectSentence(try program.run("export", "--out", "/dev/full"), 3, "/dev/full", "No space left", "make room")
       expectSentence(try program.run("generate", "--spans", "10", "--out", "/dev/full"), 3, "/dev/full")
       let dump = try program.run("export", "--out", "-", after: "exec >/dev/full")
       expectSentence(dump, 3, "No space left")
@@ -281,6 +295,47 @@ import Testing
     #expect((receipt["refused"] as? [Any])?.isEmpty == true)
     #expect(try program.storedSpanCount() == 6 * 512)
     #expect(try program.run("verify", "--deep").status == 0)
+  }
+
+  @Test func `Ctrl-C ends an export with a file that can be imported`() throws {
+    let program = try Program()
+    #expect(try program.run("import", program.generate(20_000)).status == 0)
+    // A pipe that nobody reads holds the export up.
+    let pipe = program.path("pipe")
+    #expect(mkfifo(pipe, 0o600) == 0)
+    let descriptor = open(pipe, O_RDWR | O_NONBLOCK)
+    try #require(descriptor >= 0)
+    defer { close(descriptor) }
+    let running = try program.start(["export", "--out", pipe, "--json"])
+    var exported = Data()
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    func take() {
+      let count = read(descriptor, &buffer, buffer.count)
+      if count > 0 { exported += buffer[..<count] }
+    }
+    try running.wait("the first bytes") {
+      take()
+      return !exported.isEmpty
+    }
+    kill(running.process.processIdentifier, SIGINT)
+    usleep(200_000)
+    var isRunning = true
+    var count = -1
+    while isRunning || exported.count > count {
+      count = exported.count
+      isRunning = running.process.isRunning
+      take()
+    }
+    let run = try running.end()
+    #expect(run.status == 130, "\(run.errors)")
+    let receipt = try run.object()
+    #expect(receipt["bytes"] as? Int == exported.count)
+    let file = program.path("some.otlp")
+    try exported.write(to: URL(fileURLWithPath: file))
+    let copy = try Program()
+    #expect(try copy.run("import", file).status == 0)
+    let spanCount = try copy.spanCount()
+    #expect((1..<20_000).contains(spanCount) && receipt["spans"] as? Int == spanCount)
   }
 
   @Test func `Ctrl-C ends a generator with a file that can be imported`() throws {

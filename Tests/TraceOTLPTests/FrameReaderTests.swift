@@ -1,7 +1,8 @@
 import Testing
 import TraceBytes
 import TraceModel
-import TraceOTLP
+
+@testable import TraceOTLP
 
 @Suite struct `Frame reader` {
   static func request(_ seed: UInt64) -> TraceData {
@@ -91,6 +92,62 @@ import TraceOTLP
       #expect(readCount == 2 * (index + 1))
     }
     #expect(try reader.next() == nil)
+  }
+
+  @Test(arguments: [OTLPFrameReader.Framing.lengthPrefixed, .varintDelimited])
+  func `requests without spans hold up nothing that follows them`(_ framing: OTLPFrameReader.Framing) throws {
+    var empty = Self.request(1)
+    empty.resourceSpans[0].scopeSpans = []
+    empty.resourceSpans[0].resource.attributes = [Attribute("host.name", .string("a host without spans"))]
+    var pieces: [[UInt8]] = [Self.framed(Array(repeating: empty, count: 20), framing)]
+    // Behind what settles the framing they may be as short as they like.
+    for request in [Self.request(2), TraceData(), Self.request(3)] { pieces.append(Self.framed([request], framing)) }
+    var readCount = 0
+    var reader = OTLPFrameReader { _ in
+      defer { readCount += 1 }
+      return readCount < pieces.count ? pieces[readCount] : []
+    }
+    for index in 0..<23 {
+      let frame = try reader.next()
+      #expect(frame?.index == index)
+      #expect(readCount == max(2, index - 18))
+    }
+    #expect(reader.framing == framing)
+    #expect(try reader.next() == nil)
+  }
+
+  @Test func `a framing that is settled stays the same, whatever comes behind`() throws {
+    func check(_ bytes: [UInt8], _ label: String) -> Int {
+      let framing = FramingDetection(bytes: bytes, isWhole: true).framing
+      var settledCount = 0
+      for count in 0...bytes.count {
+        let prefix = FramingDetection(bytes: Array(bytes.prefix(count)), isWhole: false)
+        guard let settled = prefix.settledFraming else { continue }
+        settledCount += 1
+        #expect(settled == framing, "\(label), \(count) bytes")
+      }
+      return settledCount
+    }
+    var settledCount = 0
+    for seed in UInt64(0)..<100 {
+      var random = SeededGenerator(seed: seed)
+      for framing in OTLPFrameReader.Framing.allCases {
+        var bytes = Self.framed([Self.request(seed), Self.request(seed + 1)], framing)
+        bytes = Array(bytes.prefix(1500))
+        for _ in 0..<Int.random(in: 0...3, using: &random) {
+          let place = Int.random(in: 0..<min(bytes.count, 60), using: &random)
+          bytes[place] = UInt8.random(in: 0...255, using: &random)
+        }
+        settledCount += check(bytes, "seed \(seed), \(framing)")
+      }
+    }
+    #expect(settledCount > 0)
+    // A number that goes on beyond its span, in a frame that has spans if the bytes behind it are its own.
+    let request: [UInt8] = [0x0a, 6, 0x12, 4, 0x12, 2, 0x50, 0x80]
+    let number: [UInt8] = [0, 0, 0, UInt8(request.count)] + request
+    for tail in [[0xff, 0xff, 0xff, 0xff, 1], [1], [0], number] as [[UInt8]] {
+      #expect(check(number + tail, "a number that goes on") == 0)
+    }
   }
 
   @Test func `how an input arrives does not change what a damaged one is taken for`() throws {

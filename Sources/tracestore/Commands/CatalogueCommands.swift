@@ -24,8 +24,7 @@ func withReader<Result>(
 func reportDamage(_ damage: [String]) throws {
   guard !damage.isEmpty else { return }
   if OutputOptions.isJSON {
-    let failure = CommandFailure(.refused, code: "corrupt", damage.joined(separator: "; "))
-    StandardOutput.shared.writeLine(failure.line)
+    CommandFailure(.refused, code: "corrupt", damage.joined(separator: "; ")).writeLine()
   }
   StandardOutput.shared.flush()
   for line in damage {

@@ -50,15 +50,14 @@ struct ExportCommand: AsyncParsableCommand {
   private func export(from store: TraceStore, to file: OutputFile) async throws -> OrderedExport.Counts {
     var query = try flags.query(limit: Self.pageTraceCount, options: ReadOptions(isRaw: true))
     var export = OrderedExport(of: store, to: file, as: format == .otlp ? .framedProtobuf : .json, query.options)
-    var foundCount = 0
     // By id: the only order in which spans that arrive meanwhile move no trace over the walk's place.
+    // Of the traces that are found some may have expired when they are read: the limit counts those that are written.
     repeat {
-      query.limit = min(Self.pageTraceCount, (limit ?? .max) - foundCount)
+      query.limit = min(Self.pageTraceCount, (limit ?? .max) - export.counts.traceCount)
       let page = try await store.findTracePage(query)
       try await export.write(page)
-      foundCount += page.traces.count
       query.pageToken = page.summary.continuation
-    } while query.pageToken != nil && foundCount < limit ?? .max && !Interruption.isRequested
+    } while query.pageToken != nil && export.counts.traceCount < limit ?? .max && !Interruption.isRequested
     return export.counts
   }
 

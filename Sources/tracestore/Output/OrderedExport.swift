@@ -35,8 +35,10 @@ struct OrderedExport {
   private static let heldByteCount = 32 << 20
   /// Of a window, however small its traces are.
   private static let maximumTraceCount = 4096
-  /// Traces that are read together.
-  private static let groupTraceCount = 32
+  /// A window has at most this many times as many traces as the one before it, whose sizes are what is known of it.
+  private static let growthFactor = 4
+  /// Traces that are read together, at most.
+  private static let maximumGroupTraceCount = 32
   /// More than there are processors in most machines costs nothing but the bytes of so many chunks.
   private static let readerCount = 4
 
@@ -44,8 +46,8 @@ struct OrderedExport {
   private let file: OutputFile
   private let form: OutputFile.Form
   private let options: ReadOptions
-  /// So many are likely to fit.
-  private var windowTraceCount = 256
+  /// So many are likely to fit. The first trace says how large others may be.
+  private var windowTraceCount = 1
   private(set) var counts = Counts()
   private var progress = ProgressLine(total: nil)
 
@@ -66,7 +68,9 @@ struct OrderedExport {
       try await write(window)
       place += window.count
       let traceByteCount = max(1, Int(file.byteCount - byteCount) / window.count)
-      windowTraceCount = min(max(Self.heldByteCount * 3 / 4 / traceByteCount, 1), Self.maximumTraceCount)
+      windowTraceCount = min(
+        max(Self.heldByteCount * 3 / 4 / traceByteCount, 1), Self.growthFactor * windowTraceCount,
+        Self.maximumTraceCount)
     }
   }
 
@@ -110,13 +114,17 @@ struct OrderedExport {
   /// What fits of a window, read stripe by stripe.
   private func groups(of window: ArraySlice<TracePage.Trace>) async throws -> [Group] {
     let stored = window.sorted { ($0.place, $0.id) < ($1.place, $1.id) }.map(\.id)
-    let starts = Array(stride(from: 0, to: stored.count, by: Self.groupTraceCount))
+    // Small windows keep all readers busy, too.
+    let groupTraceCount = min(
+      Self.maximumGroupTraceCount, (stored.count + Self.readerCount - 1) / Self.readerCount)
+    let starts = Array(stride(from: 0, to: stored.count, by: groupTraceCount))
     let reader = GroupReader(store: store, form: form, options: options, heldByteCount: Self.heldByteCount)
     return try await withThrowingTaskGroup(of: (number: Int, group: Group).self) { tasks in
       var groups = [Group](repeating: Group(), count: starts.count)
       for (number, start) in starts.enumerated() {
         if number >= Self.readerCount, let done = try await tasks.next() { groups[done.number] = done.group }
-        let traces = Array(stored[start..<min(start + Self.groupTraceCount, stored.count)])
+        if Interruption.isRequested { break }
+        let traces = Array(stored[start..<min(start + groupTraceCount, stored.count)])
         tasks.addTask { (number, try await reader.read(traces)) }
       }
       while let done = try await tasks.next() { groups[done.number] = done.group }
@@ -131,7 +139,7 @@ extension OrderedExport {
     private let store: TraceStore
     private let form: OutputFile.Form
     private let options: ReadOptions
-    /// Bytes that still fit; less than none once a trace did not.
+    /// Bytes that still fit.
     private let room: Mutex<Int>
 
     init(store: TraceStore, form: OutputFile.Form, options: ReadOptions, heldByteCount: Int) {
@@ -141,14 +149,20 @@ extension OrderedExport {
       room = Mutex(heldByteCount)
     }
 
-    /// - Returns: all of them, or none when they do not fit together: what is damaged is known at the end alone.
+    /// - Returns: all of them, or none when they do not fit together: what is damaged is known at the end alone. Groups
+    ///   that are smaller may fit even then.
     func read(_ traces: [TraceID]) async throws -> Group {
+      if Interruption.isRequested { return Group() }
       var group = Group()
-      if isFull { return group }
+      var heldByteCount = 0
       let stream = try await store.getTraces(traces.map { GetTraceParameters($0) }, options: options)
       for try await chunk in stream {
         let bytes = try form.bytes(of: chunk.data)
-        if Interruption.isRequested || !take(bytes.count) { return Group() }
+        guard !Interruption.isRequested, take(bytes.count) else {
+          giveBack(heldByteCount)
+          return Group()
+        }
+        heldByteCount += bytes.count
         group.traces[chunk.traceID, default: Encoded()].bytes += bytes
         group.traces[chunk.traceID, default: Encoded()].spanCount += chunk.data.spanCount
       }
@@ -158,13 +172,14 @@ extension OrderedExport {
       return group
     }
 
-    private var isFull: Bool { room.withLock { $0 < 0 } }
-
     private func take(_ byteCount: Int) -> Bool {
       room.withLock { room in
+        guard byteCount <= room else { return false }
         room -= byteCount
-        return room >= 0
+        return true
       }
     }
+
+    private func giveBack(_ byteCount: Int) { room.withLock { $0 += byteCount } }
   }
 }

@@ -43,7 +43,7 @@ final class OutputFile {
       descriptor = 1
     } else {
       descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-      if descriptor < 0 { throw failure("write", errno) }
+      if descriptor < 0 { throw failure(errno, "check the name and its permissions") }
     }
   }
 
@@ -61,16 +61,18 @@ final class OutputFile {
   }
 
   private func drain() throws {
-    if let number = StandardOutput.writeAll(buffer, to: descriptor) { throw failure("write", number) }
+    if let number = StandardOutput.writeAll(buffer, to: descriptor) { throw failure(number, "write to another place") }
     buffer.removeAll(keepingCapacity: true)
   }
 
-  private func failure(_ operation: String, _ number: Int32) -> TracestoreError {
-    let isFull = number == ENOSPC || number == EDQUOT
-    let advice = isFull ? "choose another file or make room" : "check the name and its permissions"
+  /// - Parameter advice: what to do unless there is no room.
+  private func failure(_ number: Int32, _ advice: String) -> TracestoreError {
+    // A limit on the size of a file, like a quota, is a disk that has no more room for this process.
+    let isFull = [ENOSPC, EDQUOT, EFBIG].contains(number)
     return TracestoreError(
       isFull ? .diskFull : .inputOutput,
-      "cannot \(operation) \(path): \(String(cString: strerror(number))); \(advice)", path: path)
+      "cannot write \(path): \(String(cString: strerror(number))); \(isFull ? "choose another file or make room" : advice)",
+      path: path)
   }
 }
 
