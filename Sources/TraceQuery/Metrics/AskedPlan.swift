@@ -106,6 +106,6 @@ extension BlockCache.Key {
 extension MetricsSearch {
   /// Whether what is asked is scanned, and comes to cells that know all that is asked for.
   fileprivate func mayKeepAnswer(to scan: CallScan) -> Bool {
-    maximumGroupRowCount > 0 && !scan.needsExamples && (predicate != nil || !scan.fitsCells)
+    keepsAnything && !scan.needsExamples && (predicate != nil || !scan.fitsCells)
   }
 }
