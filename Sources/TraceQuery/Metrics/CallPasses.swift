@@ -27,7 +27,8 @@ struct CallPasses {
     self.search = search
     self.scan = scan
     repeats = RepeatedRows(search.snapshot, in: scan.selection.starts, &damage)
-    plan = AskedPlan(search, scan, repeats) { buckets(of: $0) }
+    // Beside damage nothing is kept: then a plan would only cost.
+    if damage.messages.isEmpty { plan = AskedPlan(search, scan, repeats) { buckets(of: $0) } }
     slices = plan.map { CallSlice.slices($0, search, scan, repeats) } ?? allScanned
   }
 
