@@ -72,9 +72,12 @@ struct AskedPlan {
     if let new { usable.subtract(new) } else { usable = RangeSet() }
   }
 
+  private static func maximumByteCount(in cache: BlockCache) -> Int {
+    cache.statistics.maximumByteCount / maximumShare
+  }
+
   private static func keep(_ cells: AskedCells, in cache: BlockCache) {
-    let maximumByteCount = cache.statistics.maximumByteCount / maximumShare
-    cache.replace(.question(cells.question), by: cells, maximumByteCountOfKind: maximumByteCount)
+    cache.replace(.question(cells.question), by: cells, maximumByteCountOfKind: maximumByteCount(in: cache))
   }
 
   /// Keeps the cells of an answer, if there is more among them than is known, and they are few enough.
@@ -82,8 +85,10 @@ struct AskedPlan {
   /// - Parameter labels: of each series.
   func keep(_ cells: [SeriesCells], labels: [[[UInt8]]], for scan: CallScan) {
     if usable == keepable, known.parts == parts { return }
-    guard let made = AskedCells(question, of: parts, in: keepable, labels: labels, cells, for: scan) else { return }
-    Self.keep(made, in: cache)
+    let made = AskedCells(
+      question, of: parts, in: keepable, labels: labels, cells, for: scan,
+      maximumByteCount: Self.maximumByteCount(in: cache))
+    if let made { Self.keep(made, in: cache) }
   }
 }
 
