@@ -1,5 +1,6 @@
 import TraceAggregate
 import TraceColumns
+import TraceFilter
 import TraceModel
 import TraceSegment
 import TraceSource
@@ -7,20 +8,37 @@ import TracestoreV2
 
 /// What a page asks again and again, wherever its window ends.
 struct MetricsQuestion: Hashable, Sendable {
+  /// Of a question with longer texts nothing is kept.
+  static let maximumTextByteCount = 4096
+
   private let measure: MetricsSearch.Measure
   private let query: MetricsQuery
   /// Texts are told apart by their bytes.
   private let services: Set<[UInt8]>
+  /// What it would take to write down its filter, services, groups and kinds.
+  let textByteCount: Int
 
   init(_ measure: MetricsSearch.Measure, _ query: MetricsQuery) {
     self.measure = measure
     services = Set(query.serviceNames.map { Array($0.utf8) })
+    textByteCount = Self.textByteCount(of: query)
     var query = query
     query.serviceNames = []
     query.end = Timestamp(nanoseconds: 0)
     // Whether some are left out is decided by all series, which are known.
     query.maximumSeriesCount = 1
     self.query = query
+  }
+
+  /// Memory that depends on the question: of a filter about 180 bytes for each condition, which has some 20 bytes of text;
+  /// names are objects of their own.
+  var residentByteCount: Int { 8 * textByteCount }
+
+  private static func textByteCount(of query: MetricsQuery) -> Int {
+    var byteCount = 8 * (query.serviceNames.count + query.groups.count + query.spanKinds.count)
+    for name in query.serviceNames { byteCount += name.utf8.count }
+    for case .attribute(let reference) in query.groups { byteCount += reference.key.utf8.count }
+    return byteCount + (query.filter?.text.utf8.count ?? 0)
   }
 }
 
@@ -64,7 +82,9 @@ final class AskedCells: CachedBlock {
 
   /// Notes that a question was asked.
   convenience init(_ question: MetricsQuestion) {
-    self.init(question, [:], RangeSet(), [], firstBucket: 0, Columns(), isExact: false, residentByteCount: 512)
+    self.init(
+      question, [:], RangeSet(), [], firstBucket: 0, Columns(), isExact: false,
+      residentByteCount: Self.byteCount(of: question))
   }
 
   /// - Parameters:
@@ -80,7 +100,7 @@ final class AskedCells: CachedBlock {
     guard lastBucket - firstBucket <= UInt32.max else { return nil }
     let (hasErrors, hasQuantiles) = (scan.selection.needsErrors, scan.quantile != nil)
     // Counted before anything is copied: an answer may have many times the cells that there is room for.
-    var byteCount = 512 + parts.count * 48 + buckets.ranges.count * 16
+    var byteCount = Self.byteCount(of: question) + parts.count * 48 + buckets.ranges.count * 16
     var series: [Series] = []
     var cellCount = 0
     for (labels, own) in zip(labels, cells) {
@@ -112,6 +132,9 @@ final class AskedCells: CachedBlock {
       question, parts, buckets, series, firstBucket: firstBucket, columns, isExact: scan.isExact,
       residentByteCount: byteCount)
   }
+
+  /// Of what is not cells.
+  private static func byteCount(of question: MetricsQuestion) -> Int { 512 + question.residentByteCount }
 
   private init(
     _ question: MetricsQuestion, _ parts: [Part: ClosedRange<UInt64>], _ buckets: RangeSet<UInt64>,

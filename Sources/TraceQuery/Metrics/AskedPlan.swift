@@ -31,6 +31,7 @@ struct AskedPlan {
       let cache = sources.lazy.compactMap({ $0 as? Segment }).first?.cache
     else { return nil }
     question = MetricsQuestion(search.measure, search.query)
+    guard question.textByteCount <= MetricsQuestion.maximumTextByteCount else { return nil }
     self.cache = cache
     guard let known: AskedCells = cache.find(.question(question)), known.question == question else {
       Self.keep(AskedCells(question), in: cache)
