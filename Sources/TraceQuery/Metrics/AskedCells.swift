@@ -6,7 +6,7 @@ import TraceSegment
 import TraceSource
 import TracestoreV2
 
-/// What a page asks again and again, wherever its window ends.
+/// What a page asks again and again, of a window that moves on.
 struct MetricsQuestion: Hashable, Sendable {
   /// Of a question with longer texts nothing is kept.
   static let maximumTextByteCount = 4096
@@ -15,12 +15,17 @@ struct MetricsQuestion: Hashable, Sendable {
   private let query: MetricsQuery
   /// Texts are told apart by their bytes.
   private let services: Set<[UInt8]>
+  /// About where the window stands: of two windows of a page that lie far apart, each would drive out what is known of the
+  /// other.
+  private let place: UInt64
   /// What it would take to write down its filter, services, groups and kinds.
   let textByteCount: Int
 
   init(_ measure: MetricsSearch.Measure, _ query: MetricsQuery) {
     self.measure = measure
     services = Set(query.serviceNames.map { Array($0.utf8) })
+    let (width, isBeyond) = query.lookbackNanoseconds.multipliedReportingOverflow(by: 4)
+    place = isBeyond || width == 0 ? 0 : query.end.nanoseconds / width
     textByteCount = Self.textByteCount(of: query)
     var query = query
     query.serviceNames = []
