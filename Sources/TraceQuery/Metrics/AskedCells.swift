@@ -171,7 +171,8 @@ final class AskedCells: CachedBlock {
   }
 
   private func cell(_ place: Int) -> CallCell {
-    var cell = CallCell(bucket: firstBucket + UInt64(columns.distances[place]), callCount: UInt64(columns.callCounts[place]))
+    var cell = CallCell(
+      bucket: firstBucket + UInt64(columns.distances[place]), callCount: UInt64(columns.callCounts[place]))
     if !columns.errorCounts.isEmpty { cell.errorCount = UInt64(columns.errorCounts[place]) }
     if !columns.quantiles.isEmpty {
       cell.quantile = columns.quantiles[place]
