@@ -31,6 +31,7 @@ struct AskedPlan {
       let cache = sources.lazy.compactMap({ $0 as? Segment }).first?.cache
     else { return nil }
     question = MetricsQuestion(search.measure, search.query)
+    guard question.textByteCount <= MetricsQuestion.maximumTextByteCount else { return nil }
     self.cache = cache
     guard let known: AskedCells = cache.find(.question(question)), known.question == question else {
       Self.keep(AskedCells(question), in: cache)
@@ -72,9 +73,12 @@ struct AskedPlan {
     if let new { usable.subtract(new) } else { usable = RangeSet() }
   }
 
+  private static func maximumByteCount(in cache: BlockCache) -> Int {
+    cache.statistics.maximumByteCount / maximumShare
+  }
+
   private static func keep(_ cells: AskedCells, in cache: BlockCache) {
-    let maximumByteCount = cache.statistics.maximumByteCount / maximumShare
-    cache.replace(.question(cells.question), by: cells, maximumByteCountOfKind: maximumByteCount)
+    cache.replace(.question(cells.question), by: cells, maximumByteCountOfKind: maximumByteCount(in: cache))
   }
 
   /// Keeps the cells of an answer, if there is more among them than is known, and they are few enough.
@@ -82,8 +86,10 @@ struct AskedPlan {
   /// - Parameter labels: of each series.
   func keep(_ cells: [SeriesCells], labels: [[[UInt8]]], for scan: CallScan) {
     if usable == keepable, known.parts == parts { return }
-    guard let made = AskedCells(question, of: parts, in: keepable, labels: labels, cells, for: scan) else { return }
-    Self.keep(made, in: cache)
+    let made = AskedCells(
+      question, of: parts, in: keepable, labels: labels, cells, for: scan,
+      maximumByteCount: Self.maximumByteCount(in: cache))
+    if let made { Self.keep(made, in: cache) }
   }
 }
 
@@ -106,6 +112,6 @@ extension BlockCache.Key {
 extension MetricsSearch {
   /// Whether what is asked is scanned, and comes to cells that know all that is asked for.
   fileprivate func mayKeepAnswer(to scan: CallScan) -> Bool {
-    maximumGroupRowCount > 0 && !scan.needsExamples && (predicate != nil || !scan.fitsCells)
+    keepsAnything && !scan.needsExamples && (predicate != nil || !scan.fitsCells)
   }
 }

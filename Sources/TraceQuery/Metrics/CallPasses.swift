@@ -27,12 +27,9 @@ struct CallPasses {
     self.search = search
     self.scan = scan
     repeats = RepeatedRows(search.snapshot, in: scan.selection.starts, &damage)
-    plan = AskedPlan(search, scan, repeats) { buckets(of: $0) }
-    slices = plan.map { CallSlice.slices($0, search, scan, repeats) } ?? allScanned
-  }
-
-  private var allScanned: [CallSlice] {
-    CallSlice.slices(CallPlaces(search, scan, repeats), scan, maximumCallCount: search.maximumRowCount)
+    // Beside damage nothing is kept: then a plan would only cost.
+    if damage.messages.isEmpty { plan = AskedPlan(search, scan, repeats) { buckets(of: $0) } }
+    slices = plan.map { CallSlice.slices($0, search, scan, repeats) } ?? CallSlice.slices(search, scan, repeats)
   }
 
   /// - Parameter make: what becomes of a series' cells; called on the threads that there are.
@@ -62,7 +59,7 @@ struct CallPasses {
     }
     // Which series overflow is known in the end; a quantile of all their calls takes these once more.
     var passes = self
-    if plan != nil { passes.slices = allScanned }
+    if slices.contains(where: { $0.known != nil }) { passes.slices = CallSlice.slices(search, scan, repeats) }
     series = try passes.sweep(&table, ranks: ranks, &damage)
     return Answer(
       made: made(of: series, Array(series.indices), count: series.count, make), shown: shown, hasOverflow: true)
@@ -120,7 +117,7 @@ struct CallPasses {
 
   /// The buckets that some readings have calls in; nil where these are many, or damaged.
   private func buckets(of readings: [CallReading]) -> RangeSet<UInt64>? {
-    guard readings.reduce(0, { $0 + $1.greatestCallCount }) <= search.maximumRowCount / 4 else { return nil }
+    guard readings.greatestCallCount <= search.maximumRowCount / 4 else { return nil }
     var damage = DamageReport()
     var chunks: [CallChunk] = []
     var buckets: Set<UInt64> = []

@@ -84,6 +84,7 @@ struct PlacedBlock: Sendable {
 
 extension [CallReading] {
   var heldCallCount: Double { reduce(0) { $0 + $1.heldCallCount } }
+  var greatestCallCount: Int { reduce(0) { $0 + $1.greatestCallCount } }
 }
 
 extension SpanStripe {

@@ -39,7 +39,13 @@ struct CallSlice: Sendable {
     return slices
   }
 
-  /// Ascending slices, together all buckets of the window that have calls, with what is known of a question.
+  /// The same of everything, where nothing is known of the question.
+  static func slices(_ search: MetricsSearch, _ scan: CallScan, _ repeats: RepeatedRows) -> [CallSlice] {
+    slices(CallPlaces(search, scan, repeats), scan, maximumCallCount: search.maximumRowCount)
+  }
+
+  /// Ascending slices, together all buckets of the window that have calls, with what is known of a question; without it
+  /// where it saves little.
   static func slices(
     _ plan: AskedPlan, _ search: MetricsSearch, _ scan: CallScan, _ repeats: RepeatedRows
   ) -> [CallSlice] {
@@ -59,10 +65,19 @@ struct CallSlice: Sendable {
       CallSlice(
         starts: range.lowerBound * width...range.upperBound * width - 1, readings: [], isFolded: false, known: range)
     }
+    // What is unknown may lie scattered, and each piece of it reads all stripes that overlap it.
+    let ownCallCount = places.readings(in: window).greatestCallCount
+    lazy var everything = self.slices(search, scan, repeats)
+    lazy var everyCallCount = everything.reduce(0) { $0 + $1.readings.greatestCallCount }
+    var callCount = 0
     for starts in unknown {
-      var scan = scan
-      scan.selection.starts = starts
-      slices += self.slices(places, scan, maximumCallCount: search.maximumRowCount)
+      var own = scan
+      own.selection.starts = starts
+      for slice in self.slices(places, own, maximumCallCount: search.maximumRowCount) {
+        slices.append(slice)
+        callCount += slice.readings.greatestCallCount
+      }
+      if callCount > ownCallCount, callCount >= everyCallCount / 2 { return everything }
     }
     return slices.sorted { $0.starts.lowerBound < $1.starts.lowerBound }
   }

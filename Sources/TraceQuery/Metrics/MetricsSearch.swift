@@ -27,6 +27,8 @@ package struct MetricsSearch: Sendable {
   package static let maximumRowCount = 1 << 22
   let maximumRowCount: Int
   let maximumGroupRowCount: Int
+  /// Whether cells are kept: of stripes, and of what a question came to.
+  var keepsAnything: Bool { maximumGroupRowCount > 0 }
 
   /// Points of one answer: more are of no use to a reader, and fill the memory of both sides.
   static let maximumPointCount = 10_000_000
@@ -40,7 +42,7 @@ package struct MetricsSearch: Sendable {
   /// - Parameters:
   ///   - parallel: runs a loop on the threads that there are.
   ///   - maximumRowCount: tests lower it.
-  ///   - maximumGroupRowCount: rows whose cells are kept together; tests lower it.
+  ///   - maximumGroupRowCount: rows whose cells are kept together; tests lower it. Of 0 nothing is kept: all is scanned.
   /// - Throws: `invalidArgument` for a query outside its bounds or without what its measure needs.
   package init(
     _ measure: Measure, _ query: MetricsQuery, in snapshot: QuerySnapshot, parallel: @escaping SegmentParallelism,
