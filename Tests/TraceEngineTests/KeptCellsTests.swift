@@ -25,26 +25,9 @@ import TracestoreV2
         chosen = chosen.contains(changed) ? chosen.filter { $0 != changed } : (chosen + [changed]).sorted()
       }
       let query = KeptSources.query(&random)
-      let reference = ReferenceStore()
-      for source in chosen { for batch in sources.batches[source] { _ = try await reference.writeTraces(batch) } }
-      let expected: [(MetricsSearch.Measure, MetricFamily)] = try await [
-        (.latencies, reference.getLatencies(query)), (.callRates, reference.getCallRates(query)),
-        (.errorRates, reference.getErrorRates(query)),
-      ]
-      for (measure, counted) in expected {
-        let maximumRowCount = random.pick([200, 2000, MetricsSearch.maximumRowCount])
-        let family = try sources.answer(
-          measure, query, of: chosen, maximumRowCount: maximumRowCount, maximumGroupRowCount: 100)
-        let scanned = try sources.answer(
-          measure, query, of: chosen, maximumRowCount: MetricsSearch.maximumRowCount, maximumGroupRowCount: 0)
-        let what: Comment = "seed \(seed), turn \(turn) of \(chosen), \(maximumRowCount) rows: \(measure) \(query)"
-        #expect(family == scanned, what)
-        if damaged.map({ !chosen.contains($0) }) ?? true {
-          // The reference is always exact.
-          if family.errorBound == 0 { #expect(family.metrics == counted.metrics, what) }
-          #expect(family.summary.damage.isEmpty)
-        }
-      }
+      try await sources.check(
+        query, of: chosen, maximumRowCounts: [200, 2000, MetricsSearch.maximumRowCount],
+        isWhole: damaged.map { !chosen.contains($0) } ?? true, &random, "seed \(seed), turn \(turn)")
     }
   }
 

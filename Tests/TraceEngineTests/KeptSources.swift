@@ -96,6 +96,33 @@ struct KeptSources {
     ).run()
   }
 
+  /// Compares the answers of some sources with those of a scan, and with a recount.
+  ///
+  /// - Parameter isWhole: whether none of the sources is damaged.
+  func check(
+    _ query: MetricsQuery, of chosen: [Int], maximumRowCounts: [Int], isWhole: Bool, _ random: inout SeededRandom,
+    _ place: String
+  ) async throws {
+    let reference = ReferenceStore()
+    for source in chosen { for batch in batches[source] { _ = try await reference.writeTraces(batch) } }
+    let expected: [(MetricsSearch.Measure, MetricFamily)] = try await [
+      (.latencies, reference.getLatencies(query)), (.callRates, reference.getCallRates(query)),
+      (.errorRates, reference.getErrorRates(query)),
+    ]
+    for (measure, counted) in expected {
+      let maximumRowCount = random.pick(maximumRowCounts)
+      let family = try answer(measure, query, of: chosen, maximumRowCount: maximumRowCount)
+      let scanned = try answer(measure, query, of: chosen, maximumGroupRowCount: 0)
+      let what: Comment = "\(place) of \(chosen), \(maximumRowCount) rows: \(measure) \(query)"
+      #expect(family == scanned, what)
+      if isWhole {
+        // The reference is always exact.
+        if family.errorBound == 0 { #expect(family.metrics == counted.metrics, what) }
+        #expect(family.summary.damage.isEmpty)
+      }
+    }
+  }
+
   /// The cache forgets what stands in files: what is left is kept of questions.
   func forgetFiles() {
     for place in all.indices { cache.removeBlocks(ofFile: UInt64(place + 1)) }
