@@ -138,7 +138,9 @@ import TraceSource
   @Test func `a count that the stripe index lies about does not stay with the column`() throws {
     let records = (1...3000).map { number in
       var span = SpanRecord(traceID: TraceID(high: 0, low: UInt64(number / 9)), spanID: SpanID(UInt64(number)))
-      span.attributes = [Attribute("number", .int(Int64(number * 7919 % 997)))]
+      // Too long to come with the head.
+      let word = UInt64(number) &* 0x9e37_79b9_7f4a_7c15
+      span.attributes = [Attribute("number", .int(Int64(bitPattern: word ^ word >> 29)))]
       return PlacedSpan(Resource(), InstrumentationScope(), span)
     }
     let segment = try SegmentFixture(records, options: SegmentOptions(stripeRowCount: 4096)).open()
