@@ -23,8 +23,8 @@ struct GraphSums {
   /// What the sums are over, and the sums as they are kept.
   func packed() -> (names: [[UInt8]], tally: PackedTally) { (names.names, PackedTally(tally)) }
 
-  /// Adds those calls of a stripe that start in the window.
-  mutating func add(_ calls: StripeCalls, in window: ClosedRange<UInt64>?, leavingOut isLeftOut: [Bool]) {
+  /// Adds those calls that start in the window.
+  mutating func add(_ calls: TraceCalls, in window: ClosedRange<UInt64>?, leavingOut isLeftOut: [Bool]) {
     var codes = CodeMap(calls.names)
     calls.forEachEdge(in: window, leavingOut: isLeftOut) { edge, durations, errorCount in
       tally.add(durations, errorCount: errorCount, to: codes.key(edge, &names))

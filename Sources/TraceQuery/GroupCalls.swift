@@ -68,10 +68,11 @@ struct GroupTally {
     among segments: [Segment]
   ) {
     let loose = Set(group.loose)
-    var read: [StripeCalls] = []
+    var read: [TraceCalls] = []
     var found: [(target: LinkTarget, producer: FoundProducer)] = []
-    for (stripe, calls) in zip(group.stripes, calls) {
-      guard let calls = damage.collect({ try calls.get() }) else { continue }
+    for (stripe, result) in zip(group.stripes, calls) {
+      guard let kept = damage.collect({ try result.get() }) else { continue }
+      let calls = kept.calls
       read.append(calls)
       var isLeftOut: [Bool] = []
       func leave(out ordinal: Int) {
@@ -81,7 +82,7 @@ struct GroupTally {
       }
       for segment in segments {
         // A segment that cannot be asked is named by whoever reads it; here its traces count as far as they stand.
-        for ordinal in damage.collect({ try stripe.sharedOrdinals(calls, with: segment) }) ?? [] {
+        for ordinal in damage.collect({ try stripe.sharedOrdinals(kept, with: segment) }) ?? [] {
           leave(out: Int(ordinal))
         }
       }
@@ -92,22 +93,16 @@ struct GroupTally {
       sums.add(calls, in: isWhole ? nil : window, leavingOut: isLeftOut)
       func isCounted(_ ordinal: UInt32) -> Bool { isLeftOut.isEmpty || !isLeftOut[Int(ordinal)] }
       for (ordinal, consumer) in calls.linked where isCounted(ordinal) && window.contains(consumer.span.start) {
-        linked.append(NamedConsumer(service: calls.names[Int(consumer.span.service)], consumer: consumer))
+        linked.append(NamedConsumer(consumer, calls.names))
       }
-      for producer in calls.producers where isCounted(producer.ordinal) {
-        found.append(
-          (
-            LinkTarget(trace: calls.traces[Int(producer.ordinal)], spanID: producer.spanID),
-            FoundProducer(start: producer.start, service: calls.names[Int(producer.service)])
-          ))
-      }
+      for producer in calls.producers where isCounted(producer.ordinal) { found.append(calls.found(producer)) }
     }
     producers = ProducerTable(found)
     settleLinks(read)
   }
 
   /// Counts consumers all of whose links name spans of traces that are counted here.
-  private mutating func settleLinks(_ read: [StripeCalls]) {
+  private mutating func settleLinks(_ read: [TraceCalls]) {
     if linked.isEmpty { return }
     let wanted = Set(linked.lazy.flatMap(\.consumer.targets))
     let wantedTraces = Set(wanted.lazy.map(\.trace)).subtracting(leftOut)
@@ -129,6 +124,12 @@ struct GroupTally {
 struct NamedConsumer: Sendable {
   var service: [UInt8]
   var consumer: LinkedConsumer
+
+  /// - Parameter names: which the service of the span is a code of.
+  init(_ consumer: LinkedConsumer, _ names: [[UInt8]]) {
+    service = names[Int(consumer.span.service)]
+    self.consumer = consumer
+  }
 
   /// What it takes in memory, with its links; its name is one of a few.
   var byteCount: Int {

@@ -4,41 +4,60 @@ import TraceModel
 import TraceSegment
 import TraceSource
 
-/// The calls of traces whose spans come from several places: their final spans are joined, each distinct one once.
+/// Traces whose spans come from several places, joined: of their final spans each distinct one counts once.
 struct JoinedTraces: Sendable {
   private let snapshot: QuerySnapshot
   private let loose: LooseTraces
-  private let window: ClosedRange<UInt64>
   private var names = NameTable()
-  private var tally = EdgeTally()
   private var pairing = CallPairing()
-  private(set) var linked: [NamedConsumer] = []
-  private(set) var damage: [String] = []
+  private var collector = CallCollector(capacity: 0)
+  private var linked: [(ordinal: UInt32, consumer: LinkedConsumer)] = []
+  private var producers: [TraceCalls.Producer] = []
+  private var traces: [TraceID] = []
+  /// The sources that have spans of each trace, once for each stripe; nil for one whose content may change.
+  private(set) var parts: [[UInt64?]] = []
+  private(set) var damage = DamageReport()
 
-  init(_ snapshot: QuerySnapshot, _ loose: LooseTraces, _ window: ClosedRange<UInt64>) {
+  init(_ snapshot: QuerySnapshot, _ loose: LooseTraces) {
     self.snapshot = snapshot
     self.loose = loose
-    self.window = window
   }
 
-  func add(to sums: inout GraphSums) { sums.add(tally, names.names) }
+  var calls: TraceCalls {
+    TraceCalls(names: names.names, calls: collector, linked: linked, producers: producers, traces: traces)
+  }
 
-  mutating func add(_ trace: TraceID) {
-    var report = DamageReport()
-    let rows = snapshot.distinctCallRows(of: trace, loose, &names, &report)
-    for message in report.messages where !damage.contains(message) { damage.append(message) }
+  /// Traces whose spans are in memory at once.
+  static let batchCount = 4096
+
+  /// - Parameter traces: at most `batchCount`; neighbours stand in few stripes, each of which is asked once.
+  mutating func add(_ traces: [TraceID]) {
+    let fragments = snapshot.callFragments(of: traces, loose, &names, &damage)
+    for (place, trace) in traces.enumerated() {
+      parts.append(fragments.parts(ofTrace: place))
+      add(trace, fragments.distinctRows(ofTrace: place, &damage))
+    }
+  }
+
+  private mutating func add(_ trace: TraceID, _ rows: [CallRow]) {
+    let ordinal = traces.count
+    traces.append(trace)
     let spans = rows.map(\.span)
-    let (names, window) = (names, window)
+    let names = names
     spans.withUnsafeBufferPointer { spans in
       pairing.pair(spans, precedes: names.precedes, isLinked: { !rows[$0].targets.isEmpty }) { call in
-        if window.contains(call.start) { tally.add(call) }
+        collector.add(call, ordinal: ordinal)
       }
     }
-    for (index, row) in rows.enumerated()
-    where !row.targets.isEmpty && !pairing.hasCaller(index) && window.contains(row.span.start) {
-      linked.append(
-        NamedConsumer(
-          service: names.names[Int(row.span.service)], consumer: LinkedConsumer(span: row.span, targets: row.targets)))
+    for (index, row) in rows.enumerated() {
+      if row.span.role == .producer {
+        producers.append(
+          TraceCalls.Producer(
+            ordinal: UInt32(truncatingIfNeeded: ordinal), service: row.span.service, spanID: row.span.spanID,
+            start: row.span.start))
+      }
+      if row.targets.isEmpty || pairing.hasCaller(index) { continue }
+      linked.append((UInt32(truncatingIfNeeded: ordinal), LinkedConsumer(span: row.span, targets: row.targets)))
     }
   }
 }
@@ -64,178 +83,135 @@ struct LooseTraces: Sendable {
     }
   }
 
-  /// The final rows of a trace in a source; nil where they have to be looked up there.
-  func finals(of trace: TraceID, inSource place: Int) -> [LocatedRows]? { rows[place].map { $0[trace] ?? [] } }
+  /// The final rows of some traces in a source, by the places of these; nil where they have to be looked up there.
+  func finals(of traces: [TraceID], inSource source: Int) -> [(place: Int, rows: LocatedRows)]? {
+    rows[source].map { known in
+      traces.enumerated().flatMap { place, trace in (known[trace] ?? []).map { (place, $0) } }
+    }
+  }
 }
 
-extension QuerySnapshot {
-  /// The distinct final spans of a trace.
-  func distinctCallRows(
-    of trace: TraceID, _ loose: LooseTraces, _ names: inout NameTable, _ report: inout DamageReport
-  ) -> [CallRow] {
-    var rows: [CallRow] = []
-    var stripes: [any SpanStripe] = []
-    for (place, source) in recordSources.enumerated() {
-      let located = report.collect { try loose.finals(of: trace, inSource: place) ?? source.rows(of: trace) } ?? []
-      for located in located {
-        report.salvage(located) { fragment in
-          let own = try fragment.stripe.callRows(fragment.rows, &names)
-          rows += own
-          stripes += repeatElement(fragment.stripe, count: own.count)
+/// What stripes have of some traces, by the places of the traces.
+struct CallFragments {
+  private struct Row {
+    var row: CallRow
+    /// Its place in `stripes`.
+    var stripe: Int
+  }
+
+  /// With the numbers of their sources.
+  private var stripes: [(stripe: any SpanStripe, source: UInt64?)] = []
+  private var rows: [[Row]]
+
+  init(traceCount: Int) { rows = [[Row]](repeating: [], count: traceCount) }
+
+  /// Adds what one source has.
+  ///
+  /// - Parameter located: with the places of the traces.
+  mutating func add(
+    _ located: [(place: Int, rows: LocatedRows)], of source: any SpanSource, _ names: inout NameTable,
+    _ report: inout DamageReport
+  ) {
+    for (_, parts) in Dictionary(grouping: located, by: \.rows.stripe.index) {
+      let stripe = parts[0].rows.stripe
+      stripes.append((stripe, source.contentNumber))
+      do {
+        try add(parts, of: stripe, &names)
+      } catch {
+        // What is damaged costs the rows that need it alone.
+        for (place, own) in parts {
+          report.salvage(own) { add(try $0.stripe.callRows($0.rows, &names), ofTrace: place) }
         }
       }
     }
-    guard stripes.count > 1 else { return rows }
-    let repeated = Self.repeatedIDs(rows)
-    guard !repeated.isEmpty else { return rows }
+  }
+
+  private mutating func add(
+    _ parts: [(place: Int, rows: LocatedRows)], of stripe: any SpanStripe, _ names: inout NameTable
+  ) throws {
+    if parts.count == 1 {
+      return add(try stripe.callRows(parts[0].rows.rows, &names), ofTrace: parts[0].place)
+    }
+    var wanted: [(row: Int, place: Int)] = []
+    for (place, own) in parts { for row in own.rows { wanted.append((row, place)) } }
+    wanted.sort { $0.row < $1.row }
+    var next = 0
+    for row in try stripe.callRows(wanted.map(\.row), &names) {
+      // Records that are not final are not among them.
+      while wanted[next].row < row.row { next += 1 }
+      rows[wanted[next].place].append(Row(row: row, stripe: stripes.count - 1))
+    }
+  }
+
+  private mutating func add(_ found: [CallRow], ofTrace place: Int) {
+    for row in found { rows[place].append(Row(row: row, stripe: stripes.count - 1)) }
+  }
+
+  /// The sources that have rows of a trace, once for each stripe.
+  func parts(ofTrace place: Int) -> [UInt64?] {
+    var parts: [UInt64?] = []
+    var last = -1
+    // Rows of one stripe stand side by side.
+    for row in rows[place] where row.stripe != last {
+      parts.append(stripes[row.stripe].source)
+      last = row.stripe
+    }
+    return parts
+  }
+
+  /// The distinct final spans of a trace.
+  func distinctRows(ofTrace place: Int, _ report: inout DamageReport) -> [CallRow] {
+    let rows = rows[place]
+    let repeated = Self.repeatedIDs(rows.map(\.row.span.spanID))
+    guard !repeated.isEmpty else { return rows.map(\.row) }
     // Only spans that share their id may be one: these are compared by content.
     var seen: Set<[UInt8]> = []
     var distinct: [CallRow] = []
-    for (row, stripe) in zip(rows, stripes) {
-      guard repeated.contains(row.span.spanID) else {
-        distinct.append(row)
+    for row in rows {
+      guard repeated.contains(row.row.span.spanID) else {
+        distinct.append(row.row)
         continue
       }
       report.collect {
-        for record in try stripe.records([row.row]) {
+        for record in try stripes[row.stripe].stripe.records([row.row.row]) {
           let bytes = ContentHash.canonicalBytes(resource: record.resource, scope: record.scope, span: record.span)
-          if seen.insert(bytes).inserted { distinct.append(row) }
+          if seen.insert(bytes).inserted { distinct.append(row.row) }
         }
       }
     }
     return distinct
   }
 
-  private static func repeatedIDs(_ rows: [CallRow]) -> Set<UInt64> {
+  private static func repeatedIDs(_ ids: [UInt64]) -> Set<UInt64> {
+    guard ids.count > 1 else { return [] }
     var repeated: Set<UInt64> = []
-    let ids = rows.map(\.span.spanID).sorted()
+    let ids = ids.sorted()
     for (id, next) in zip(ids, ids.dropFirst()) where id == next { repeated.insert(id) }
     return repeated
   }
 }
 
-/// A producer span that a link points to.
-struct FoundProducer: Sendable {
-  var start: UInt64
-  var service: [UInt8]
-
-  /// Spans that share their ids: the first counts, ties by name.
-  func precedes(_ other: FoundProducer) -> Bool {
-    start != other.start ? start < other.start : service.lexicographicallyPrecedes(other.service)
+extension QuerySnapshot {
+  /// What all sources have of some traces.
+  func callFragments(
+    of traces: [TraceID], _ loose: LooseTraces, _ names: inout NameTable, _ report: inout DamageReport
+  ) -> CallFragments {
+    var fragments = CallFragments(traceCount: traces.count)
+    for (place, source) in recordSources.enumerated() {
+      let located = loose.finals(of: traces, inSource: place) ?? source.finals(of: traces, &report)
+      fragments.add(located, of: source, &names, &report)
+    }
+    return fragments
   }
 }
 
-/// The producer spans of some traces, by what links say of them; 28 bytes each.
-struct ProducerTable: Sendable {
-  /// Ascending.
-  private var targets: [LinkTarget] = []
-  /// Places of their names.
-  private var services: [UInt32] = []
-  private let names: [[UInt8]]
-
-  /// - Parameter producers: of traces that stand nowhere else, so that of spans which share their ids the first is known.
-  init(_ producers: [(target: LinkTarget, producer: FoundProducer)]) {
-    targets.reserveCapacity(producers.count)
-    services.reserveCapacity(producers.count)
-    var names = NameTable()
-    let ordered = producers.sorted {
-      $0.target == $1.target ? $0.producer.precedes($1.producer) : Self.precedes($0.target, $1.target)
+extension SpanSource {
+  /// The rows of some traces, with the places of these.
+  fileprivate func finals(of traces: [TraceID], _ report: inout DamageReport) -> [(place: Int, rows: LocatedRows)] {
+    // A source that cannot say is asked for rows, and says why it has none.
+    ((try? mayHold(among: traces)) ?? Array(traces.indices)).flatMap { place in
+      (report.collect { try rows(of: traces[place], for: .fields) } ?? [])
+        .filter { $0.stripe.holdsFinals }.map { (place, $0) }
     }
-    for (target, producer) in ordered where targets.last != target {
-      targets.append(target)
-      services.append(names.code(of: producer.service))
-    }
-    self.names = names.names
-  }
-
-  var byteCount: Int {
-    targets.count * (MemoryLayout<LinkTarget>.stride + MemoryLayout<UInt32>.stride)
-      + names.reduce(0) { $0 + $1.count + 32 }
-  }
-
-  /// The services of those that are wanted.
-  ///
-  /// What links point to need not be here. To look each up takes as many steps as the table can be halved, and to go
-  /// through both side by side one for each target: whichever is less.
-  ///
-  /// - Parameter wanted: ascending, each once.
-  func services(of wanted: [LinkTarget]) -> [(target: LinkTarget, service: [UInt8])] {
-    if targets.isEmpty { return [] }
-    let halvingCount = Int.bitWidth - targets.count.leadingZeroBitCount
-    guard targets.count + wanted.count < wanted.count * halvingCount else {
-      return wanted.compactMap { target in service(of: target).map { (target, $0) } }
-    }
-    var found: [(target: LinkTarget, service: [UInt8])] = []
-    var place = 0
-    for target in wanted {
-      while place < targets.count, Self.precedes(targets[place], target) { place += 1 }
-      if place == targets.count { break }
-      if targets[place] == target { found.append((target, names[Int(services[place])])) }
-    }
-    return found
-  }
-
-  private func service(of target: LinkTarget) -> [UInt8]? {
-    var (low, high) = (0, targets.count)
-    while low < high {
-      let middle = (low &+ high) / 2
-      if Self.precedes(targets[middle], target) { low = middle &+ 1 } else { high = middle }
-    }
-    return low < targets.count && targets[low] == target ? names[Int(services[low])] : nil
-  }
-
-  static func precedes(_ left: LinkTarget, _ right: LinkTarget) -> Bool {
-    left.trace != right.trace ? left.trace < right.trace : left.spanID < right.spanID
-  }
-}
-
-/// The producers that links point to.
-struct FoundProducers: Sendable {
-  private var services: [LinkTarget: [UInt8]] = [:]
-
-  /// Those that are wanted. A trace is counted in one of the tables, but where damage hides that it stands in several: then
-  /// the first name counts, so that the order of the tables changes nothing.
-  init(
-    _ wanted: Set<LinkTarget>, among tables: [ProducerTable], _ parallel: SegmentParallelism = SegmentWriter.serial
-  ) {
-    let ascending = wanted.sorted(by: ProducerTable.precedes)
-    for found in concurrently(parallel, tables.count, { tables[$0].services(of: ascending) }) {
-      for (target, service) in found {
-        if let known = services[target], known == service || known.lexicographicallyPrecedes(service) { continue }
-        services[target] = service
-      }
-    }
-  }
-
-  func service(of target: LinkTarget) -> [UInt8]? { services[target] }
-}
-
-/// Finds the services of producers that links point to.
-struct ProducerFinder {
-  /// Where producers may be that are not known yet.
-  private let sources: [any SpanSource]
-  private var names = NameTable()
-  private var known: [LinkTarget: FoundProducer?] = [:]
-
-  init(_ sources: [any SpanSource]) { self.sources = sources }
-
-  /// The service of the producer span that a link points to; nil when there is no such span.
-  mutating func service(of target: LinkTarget, _ damage: inout DamageReport) -> [UInt8]? {
-    if let known = known[target] { return known?.service }
-    var best: FoundProducer?
-    for source in sources {
-      for located in damage.collect({ try source.rows(of: target.trace) }) ?? [] {
-        damage.salvage(located) { fragment in
-          let ids = try fragment.stripe.spanIDs(fragment.rows)
-          let rows = zip(fragment.rows, ids).filter { $1 == target.spanID }.map(\.0)
-          for row in try fragment.stripe.callRows(rows, &names) where row.span.role == .producer {
-            let producer = FoundProducer(start: row.span.start, service: names.names[Int(row.span.service)])
-            if best.map(producer.precedes) ?? true { best = producer }
-          }
-        }
-      }
-    }
-    known[target] = .some(best)
-    return best?.service
   }
 }

@@ -8,8 +8,8 @@ package import TracestoreV2
 ///
 /// Traces that stand whole in one stripe of a segment come from the sums that are kept for groups of stripes
 /// (`GroupCalls`), or, where the window cuts a group or memory has a part of its traces, from the calls that are kept
-/// beside each stripe (`StripeCalls`). All others are joined from their fragments, repeated records dropped, and paired
-/// anew: those of memtables, and those that several segments have a part of.
+/// beside each stripe (`StripeCalls`). All others are joined from their fragments, repeated records dropped, and paired:
+/// those of memtables for each question, and those that several segments have a part of once (`JoinedCalls`).
 package struct ServiceGraphQuery: Sendable {
   let query: DependencyQuery
   let snapshot: QuerySnapshot
@@ -35,27 +35,20 @@ package struct ServiceGraphQuery: Sendable {
     guard let window else { return ServiceGraph() }
     var damage = DamageReport(snapshot.damage)
     let loose = LooseTraces(snapshot.recordSources, &damage)
-    var joined = Set(loose.traces)
     let (groups, unread) = touchedGroups(window, loose.traces, &damage)
     let entries = entries(of: groups, window, &damage)
-    let calls = entries.map(\.calls)
-    let traces = loose.traces + calls.flatMap { $0.leftOut.filter { joined.insert($0).inserted } }
-    let chunkCount = min(traces.count, 64)
-    let chunks = concurrently(parallel, chunkCount) { index in
-      var chunk = JoinedTraces(snapshot, loose, window)
-      for trace in traces[index * traces.count / chunkCount..<(index + 1) * traces.count / chunkCount] {
-        chunk.add(trace)
-      }
-      return chunk
-    }
+    let joined = joined(entries.map(\.calls), loose, &damage)
     var kept = SumsOfGroups(entries)
     kept.join(parallel)
     var sums = kept.sum(parallel)
-    for chunk in chunks {
-      damage.add(chunk.damage)
-      chunk.add(to: &sums)
+    for joined in joined {
+      if let whole = joined.sums, joined.isLeftOut.isEmpty, joined.calls.allStart(in: window) {
+        sums.add(whole.tally, whole.names)
+      } else {
+        sums.add(joined.calls, in: window, leavingOut: joined.isLeftOut)
+      }
     }
-    addLinked(kept.linked + chunks.flatMap(\.linked), calls, joined, unread, to: &sums, &damage)
+    addLinked(kept.linked, entries.map(\.calls.producers), joined, window, unread, to: &sums, &damage)
     var graph = sums.graph(includesSelfCalls: query.includesSelfCalls)
     graph.summary.damage = damage.messages
     return graph
@@ -117,27 +110,108 @@ package struct ServiceGraphQuery: Sendable {
     }
   }
 
+  // MARK: Traces in several places
+
+  private struct Joined {
+    var calls: TraceCalls
+    /// By ordinal; empty for none.
+    var isLeftOut: [Bool] = []
+    /// What all come to, where it is kept.
+    var sums: (names: [[UInt8]], tally: PackedTally)?
+  }
+
+  /// The calls of the traces that no group counts: those of memtables, and those that groups leave out.
+  private func joined(_ groups: [GroupCalls], _ loose: LooseTraces, _ damage: inout DamageReport) -> [Joined] {
+    let cache = segments.first?.cache
+    let known = cache?.joinedCalls()
+    let stale = known?.stale(among: segments) ?? []
+    let looseTraces = Set(loose.traces)
+    func isKnown(_ trace: TraceID) -> Bool {
+      guard let known, let ordinal = known.ordinal(of: trace) else { return false }
+      return stale.isEmpty || !stale[ordinal]
+    }
+    var fresh: [TraceID] = []
+    var seen: Set<TraceID> = []
+    var knownGroups: [GroupCalls] = []
+    for group in groups where known?.hasAll(of: group) != true || !stale.isEmpty {
+      let unknown = group.leftOut.filter { !isKnown($0) }
+      if unknown.isEmpty { knownGroups.append(group) }
+      for trace in unknown where !looseTraces.contains(trace) && seen.insert(trace).inserted { fresh.append(trace) }
+    }
+    let made = join(fresh, loose)
+    var result: [Joined] = []
+    for made in join(loose.traces, loose) + made {
+      damage.add(made.damage)
+      result.append(Joined(calls: made.calls))
+    }
+    if let known {
+      var isLeftOut = stale
+      for ordinal in looseTraces.lazy.compactMap(known.ordinal) {
+        if isLeftOut.isEmpty { isLeftOut = [Bool](repeating: false, count: known.calls.traces.count) }
+        isLeftOut[ordinal] = true
+      }
+      result.append(Joined(calls: known.calls, isLeftOut: isLeftOut, sums: known.sums))
+    }
+    if stale.isEmpty { known?.noteAll(of: knownGroups, among: groups) }
+    if let cache { keep(made, beside: known, leavingOut: stale, in: cache) }
+    return result
+  }
+
+  private func join(_ traces: [TraceID], _ loose: LooseTraces) -> [JoinedTraces] {
+    let batchCount = JoinedTraces.batchCount
+    let chunkCount = (traces.count + batchCount - 1) / batchCount
+    return concurrently(parallel, chunkCount) { [snapshot] index in
+      var chunk = JoinedTraces(snapshot, loose)
+      chunk.add(Array(traces[index * traces.count / chunkCount..<(index + 1) * traces.count / chunkCount]))
+      return chunk
+    }
+  }
+
+  /// Keeps what was joined for the next question, as much as there is room for.
+  private func keep(
+    _ made: [JoinedTraces], beside known: JoinedCalls?, leavingOut stale: [Bool], in cache: BlockCache
+  ) {
+    var pieces = known.map { [$0.piece(leavingOut: stale)] } ?? []
+    var byteCount = pieces.reduce(0) { $0 + $1.byteCount }
+    for made in made where made.damage.messages.isEmpty {
+      // What stands in one stripe may be counted there by and by.
+      let parts = made.parts.map { $0.compactMap(\.self) }
+      let piece = JoinedCalls.Piece(
+        calls: made.calls, isLeftOut: zip(made.parts, parts).map { $1.count < 2 || $1.count < $0.count }, parts: parts)
+      byteCount += piece.byteCount
+      if byteCount > cache.maximumByteCountOfJoinedCalls || piece.isLeftOut.allSatisfy(\.self) { break }
+      pieces.append(piece)
+    }
+    if pieces.count > (known == nil ? 0 : 1) || !stale.isEmpty {
+      cache.keep(JoinedCalls(pieces, comparedWith: segments.map(\.number)))
+    }
+  }
+
   // MARK: Links
 
   /// Adds consumers whose links name producers, wherever these are.
   ///
   /// - Parameters:
-  ///   - joined: traces whose producers may be in any source.
-  ///   - unread: segments that may have producers of other traces than `calls` have.
+  ///   - consumers: of groups.
+  ///   - unread: segments that may have producers of other traces than these.
   private func addLinked(
-    _ consumers: [NamedConsumer], _ calls: [GroupCalls], _ joined: Set<TraceID>, _ unread: [Segment],
-    to sums: inout GraphSums, _ damage: inout DamageReport
+    _ consumers: [NamedConsumer], _ producers: [ProducerTable], _ joined: [Joined], _ window: ClosedRange<UInt64>,
+    _ unread: [Segment], to sums: inout GraphSums, _ damage: inout DamageReport
   ) {
+    var consumers = consumers
+    for joined in joined {
+      for (ordinal, consumer) in joined.calls.linked
+      where window.contains(consumer.span.start) && (joined.isLeftOut.isEmpty || !joined.isLeftOut[Int(ordinal)]) {
+        consumers.append(NamedConsumer(consumer, joined.calls.names))
+      }
+    }
     if consumers.isEmpty { return }
     let wanted = Set(consumers.lazy.flatMap(\.consumer.targets))
-    let found = FoundProducers(wanted, among: calls.map(\.producers), parallel)
-    var everywhere = ProducerFinder(snapshot.recordSources)
+    let tables = producers + joined.map { ProducerTable($0.calls, leavingOut: $0.isLeftOut, among: wanted) }
+    let found = FoundProducers(wanted, among: tables, parallel)
     var elsewhere = ProducerFinder(unread)
     for named in consumers {
-      sums.add(named) { target in
-        if joined.contains(target.trace) { return everywhere.service(of: target, &damage) }
-        return found.service(of: target) ?? elsewhere.service(of: target, &damage)
-      }
+      sums.add(named) { target in found.service(of: target) ?? elsewhere.service(of: target, &damage) }
     }
   }
 }

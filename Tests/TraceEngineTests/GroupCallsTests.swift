@@ -63,11 +63,11 @@ import TracestoreV2
     }
   }
 
-  /// - Parameter seed: one of four has a cache in which nothing stays.
+  /// - Parameter seed: of four, one has a cache in which nothing stays, and one where some of what is joined does.
   @Test(arguments: 1...8 as ClosedRange<UInt64>)
   func `sources that come and go leave no wrong sum behind`(_ seed: UInt64) async throws {
     var random = SeededRandom(seed: seed &+ 77)
-    let sources = try Sources(seed: seed, cacheByteCount: seed % 4 == 0 ? 0 : 64 << 20)
+    let sources = try Sources(seed: seed, cacheByteCount: seed % 4 == 0 ? 0 : seed % 4 == 1 ? 48 << 10 : 64 << 20)
     var chosen = [0]
     for turn in 0..<24 {
       let changed = random.below(sources.all.count)
@@ -84,6 +84,50 @@ import TracestoreV2
         #expect(graph.summary == ResultSummary(), "seed \(seed), turn \(turn)")
       }
     }
+  }
+
+  @Test(arguments: 1...4 as ClosedRange<UInt64>)
+  func `rows from columns say what records say`(_ seed: UInt64) throws {
+    func described(_ row: CallRow, _ names: NameTable) -> String {
+      let span = row.span
+      let peer = span.peer == CallSpan.noPeer ? "none" : "\(names.names[Int(span.peer)]) \(span.peerConnection)"
+      return """
+        \(row.row) \(span.spanID) \(span.parentID) \(span.start) \(span.duration) \(names.names[Int(span.service)]) \
+        \(peer) \(span.role) \(span.isError) \(row.targets)
+        """
+    }
+    var random = SeededRandom(seed: seed)
+    let sources = try Sources(seed: seed, cacheByteCount: 1 << 20)
+    var peers: Set<UInt32> = []
+    for case let segment as Segment in sources.all {
+      for stripe in try segment.spanStripes() {
+        for share in [1, 2, 7] {
+          let rows = (0..<stripe.rowCount).filter { _ in random.isOneIn(share) }
+          var (names, others) = (NameTable(), NameTable())
+          let own = try stripe.callRows(rows, &names)
+          let expected = zip(rows, try stripe.records(rows)).map {
+            CallRow(row: $0, $1.span, service: $1.resource.serviceName, &others)
+          }
+          #expect(own.map { described($0, names) } == expected.map { described($0, others) }, "seed \(seed)")
+          peers.formUnion(own.map(\.span.peer))
+        }
+      }
+    }
+    #expect(peers.count > 3, "seed \(seed) tests little")
+  }
+
+  @Test func `traces that go on in other segments are joined once, and anew when another segment has a part`() throws {
+    let sources = try Sources(seed: 3, cacheByteCount: 64 << 20)
+    let cache = try #require((sources.all[0] as? Segment)?.cache)
+    let query = DependencyQuery()
+    let first = sources.graph(of: [0, 1], query)
+    let joined = try #require(cache.joinedCalls())
+    #expect(!joined.calls.traces.isEmpty)
+    #expect(sources.graph(of: [0, 1], query) == first)
+    #expect(cache.joinedCalls() === joined)
+    #expect(sources.graph(of: [0, 1, 2], query) != first)
+    #expect(cache.joinedCalls() !== joined)
+    #expect(sources.graph(of: [0, 1], query) == first)
   }
 
   @Test func `a question that was answered reads no stripe again, and neither does one after a segment went`() throws {

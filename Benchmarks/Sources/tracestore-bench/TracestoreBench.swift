@@ -28,6 +28,13 @@ struct TracestoreBench: AsyncParsableCommand {
         throw ValidationError("There is no store in \(store); make one with tracestore import --store \(store) FILE.")
       }
     }
+
+    /// Opens the store to measure it as it stands: nothing is merged meanwhile.
+    func withStore<Result>(_ body: (TraceStore) async throws -> Result) async throws -> Result {
+      var options = StoreOptions()
+      options.isCompactionAutomatic = false
+      return try await withTraceStore(at: store, options: options, body)
+    }
   }
 
   /// A store that the measurement makes.
@@ -105,7 +112,7 @@ extension TracestoreBench {
 
     func run() async throws {
       let questions = try JSONDecoder().decode([Question].self, from: Data(contentsOf: URL(fileURLWithPath: questions)))
-      try await withTraceStore(at: source.store) { store in
+      try await source.withStore { store in
         var answers: [[Answer]] = []
         for question in questions {
           for variant in question.warmup { _ = try await question.answer(variant, from: store) }
@@ -174,7 +181,7 @@ extension TracestoreBench {
 
     func run() async throws {
       let filters = try FilterTable(path: filters)
-      try await withTraceStore(at: source.store) { try await filters.measure($0).print("traces", "filter") }
+      try await source.withStore { try await filters.measure($0).print("traces", "filter") }
     }
   }
 
@@ -183,7 +190,7 @@ extension TracestoreBench {
     @OptionGroup var source: ExistingStore
 
     func run() async throws {
-      try await withTraceStore(at: source.store) { try await NameTable.measure($0).print("names", "list") }
+      try await source.withStore { try await NameTable.measure($0).print("names", "list") }
     }
   }
 
@@ -193,7 +200,7 @@ extension TracestoreBench {
     @Argument(help: "Only the questions whose name holds this.") var text: String?
 
     func run() async throws {
-      try await withTraceStore(at: source.store) {
+      try await source.withStore {
         try await MetricTable.measure($0, only: text).print("points", "question")
       }
     }

@@ -263,7 +263,7 @@ final class ShapeMap: StripePart {
   }
 }
 
-/// Walks from places among the values of one catalogue entry to the elements that hold them, ascending.
+/// Walks from places among the values of one catalogue entry to the elements that hold them, or back, ascending.
 struct DenseCursor {
   private let map: ShapeMap
   private let prefix: [UInt32]
@@ -280,6 +280,20 @@ struct DenseCursor {
 
   /// How many values of the entry an element has.
   func valueCount(of element: Int) -> Int { multiplicities[Int(map.codes[element])] }
+
+  /// The places of the values that an element has; elements must not decrease from call to call.
+  mutating func values(of next: Int) -> Range<Int> {
+    let block = next >> ShapeMap.blockShift
+    if block != element >> ShapeMap.blockShift {
+      element = block << ShapeMap.blockShift
+      valueCountBefore = Int(prefix[block])
+    }
+    while element < next {
+      valueCountBefore += multiplicities[Int(map.codes[element])]
+      element += 1
+    }
+    return valueCountBefore..<valueCountBefore + multiplicities[Int(map.codes[next])]
+  }
 
   /// The element of the value at `index`, which must not decrease from call to call; nil past the end.
   mutating func element(of index: Int) -> Int? {

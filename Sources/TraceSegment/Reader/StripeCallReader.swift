@@ -33,11 +33,11 @@ final class StripeCallReader {
 
   deinit { spans.deallocate() }
 
-  func calls() throws -> StripeCalls {
+  func calls() throws -> TraceCalls {
     var pairing = CallPairing()
     var calls = CallCollector(capacity: spans.count / 2)
     var linked: [(ordinal: UInt32, consumer: LinkedConsumer)] = []
-    var producers: [StripeCalls.Producer] = []
+    var producers: [TraceCalls.Producer] = []
     let offsets = try loaded.linkOffsets(scratch)
     var group: [CallSpan] = []
     let names = names
@@ -57,30 +57,19 @@ final class StripeCallReader {
       }
       for span in group where span.role == .producer {
         producers.append(
-          StripeCalls.Producer(
+          TraceCalls.Producer(
             ordinal: UInt32(ordinal), service: span.service, spanID: span.spanID, start: span.start))
       }
       guard offsets != nil else { continue }
       for index in group.indices where group[index].role == .consumer && !pairing.hasCaller(index) {
         let range = links(index)
         if range.isEmpty { continue }
-        linked.append((UInt32(ordinal), LinkedConsumer(span: group[index], targets: try targets(range))))
+        linked.append((UInt32(ordinal), LinkedConsumer(span: group[index], targets: try loaded.linkTargets(range))))
       }
     }
-    return StripeCalls(
+    return TraceCalls(
       names: names.names, calls: calls, linked: linked, producers: producers,
       traces: try (0..<loaded.head.traceCount).map { try loaded.traceID($0) })
-  }
-
-  private func targets(_ links: Range<Int>) throws -> [LinkTarget] {
-    let count = loaded.head.linkCount
-    func value(_ id: UInt32, _ index: Int) throws -> UInt64 { try loaded.integers(id, count: count).value(at: index) }
-    return try links.compactMap { index in
-      guard try value(ChunkID.linkAbsence, index) == 0 else { return nil }
-      return LinkTarget(
-        trace: TraceID(high: try value(ChunkID.linkTraceHigh, index), low: try value(ChunkID.linkTraceLow, index)),
-        spanID: try value(ChunkID.linkSpanID, index))
-    }
   }
 
   // MARK: Columns

@@ -62,17 +62,24 @@ struct StripeTimes {
     return base &+ (try offsets.value(at: row))
   }
 
-  /// The ends of ascending rows.
-  func ends(of rows: [Int]) throws -> [UInt64] {
-    var ends = try durations.gather(rows)
-    let offsets = try offsets.gather(rows)
+  /// The starts of ascending rows.
+  func starts(of rows: [Int]) throws -> [UInt64] {
+    var starts = try offsets.gather(rows)
     let ordinals = try ordinals(of: rows)
     // Many rows share few traces.
     let all = rows.count * 4 > bases.count ? try bases.decodeAll() : nil
-    for place in ends.indices {
+    for place in starts.indices {
       let base = try all?[ordinals[place]] ?? bases.value(at: ordinals[place])
-      ends[place] = ends[place] &+ base &+ offsets[place]
+      starts[place] = starts[place] &+ base
     }
+    return starts
+  }
+
+  /// The ends of ascending rows.
+  func ends(of rows: [Int]) throws -> [UInt64] {
+    var ends = try starts(of: rows)
+    let durations = try durations.gather(rows)
+    for place in ends.indices { ends[place] = ends[place] &+ durations[place] }
     return ends
   }
 

@@ -1,0 +1,127 @@
+import Synchronization
+import TraceGraph
+import TraceModel
+import TraceSegment
+
+/// The calls of traces that stand in several stripes of segments, joined from their parts: kept for the next question.
+///
+/// A trace is joined anew when a segment that has a part of it is gone, or one came that may have another part. Such a trace
+/// is left out of the sums of every group (`GroupCalls`), so that none is counted twice.
+final class JoinedCalls: CachedBlock {
+  let calls: TraceCalls
+  /// The numbers of the segments with a part, by ordinal: those of all traces behind each other.
+  private let parts: [UInt64]
+  private let firstParts: [UInt32]
+  private let segments: Set<UInt64>
+  /// What all come to, for a window that has them all.
+  let sums: (names: [[UInt8]], tally: PackedTally)
+  private let ordinals: [TraceID: UInt32]
+
+  private struct Compared: Sendable {
+    /// Segments that have no part but those that are named.
+    var segments: Set<UInt64>
+    /// Groups all of whose traces that are left out stand here.
+    var groups: Set<UInt64> = []
+  }
+  private let compared: Mutex<Compared>
+
+  let residentByteCount: Int
+  static let passCount = GroupCalls.passCount
+
+  /// Joined traces with the numbers of the segments that have parts of them, by ordinal.
+  struct Piece {
+    var calls: TraceCalls
+    /// By ordinal; empty for none.
+    var isLeftOut: [Bool]
+    var parts: [[UInt64]]
+
+    /// What it takes in memory, about.
+    var byteCount: Int { calls.byteCount + calls.traces.count * JoinedCalls.byteCountOfTrace }
+  }
+
+  private static let byteCountOfTrace = 64
+
+  /// - Parameter numbers: of the segments that were looked at.
+  init(_ pieces: [Piece], comparedWith numbers: [UInt64]) {
+    calls = TraceCalls(joining: pieces.map { ($0.calls, $0.isLeftOut) })
+    var parts: [UInt64] = []
+    var firstParts: [UInt32] = [0]
+    for piece in pieces {
+      for (ordinal, own) in piece.parts.enumerated() where piece.isLeftOut.isEmpty || !piece.isLeftOut[ordinal] {
+        parts += own
+        firstParts.append(UInt32(parts.count))
+      }
+    }
+    (self.parts, self.firstParts) = (parts, firstParts)
+    segments = Set(parts)
+    var sums = GraphSums()
+    sums.add(calls, in: nil, leavingOut: [])
+    self.sums = sums.packed()
+    ordinals = Dictionary(calls.traces.enumerated().map { ($1, UInt32($0)) }, uniquingKeysWith: { first, _ in first })
+    compared = Mutex(Compared(segments: Set(numbers)))
+    residentByteCount =
+      256 + calls.byteCount + calls.traces.count * Self.byteCountOfTrace + self.sums.tally.byteCount
+      + self.sums.names.reduce(0) { $0 + $1.count + 32 }
+  }
+
+  /// All of it, but for some traces.
+  func piece(leavingOut isLeftOut: [Bool]) -> Piece {
+    Piece(
+      calls: calls, isLeftOut: isLeftOut,
+      parts: calls.traces.indices.map { Array(parts[Int(firstParts[$0])..<Int(firstParts[$0 + 1])]) })
+  }
+
+  func ordinal(of trace: TraceID) -> Int? { ordinals[trace].map { Int($0) } }
+
+  /// By ordinal, whether a trace has to be joined anew; empty when none has.
+  ///
+  /// - Parameter others: all segments of the snapshot.
+  func stale(among others: [Segment]) -> [Bool] {
+    var stale: [Bool] = []
+    func mark(_ ordinal: Int) {
+      if stale.isEmpty { stale = [Bool](repeating: false, count: calls.traces.count) }
+      stale[ordinal] = true
+    }
+    let numbers = Set(others.map(\.number))
+    if !segments.isSubset(of: numbers) {
+      for ordinal in calls.traces.indices
+      where !parts[Int(firstParts[ordinal])..<Int(firstParts[ordinal + 1])].allSatisfy(numbers.contains) {
+        mark(ordinal)
+      }
+    }
+    let known = compared.withLock { $0.segments }
+    for other in others where !known.contains(other.number) {
+      // What cannot be asked may have any.
+      for ordinal in (try? other.mayHold(among: calls.traces)) ?? Array(calls.traces.indices) { mark(ordinal) }
+    }
+    if stale.isEmpty { compared.withLock { $0.segments = numbers } }
+    return stale
+  }
+
+  /// Whether all traces that a group leaves out are known to stand here.
+  func hasAll(of group: GroupCalls) -> Bool { compared.withLock { $0.groups.contains(group.number) } }
+
+  /// - Parameters:
+  ///   - groups: all of whose traces that are left out stand here.
+  ///   - others: those that are asked about; all but these are forgotten.
+  func noteAll(of groups: [GroupCalls], among others: [GroupCalls]) {
+    compared.withLock { compared in
+      compared.groups.formIntersection(others.map(\.number))
+      compared.groups.formUnion(groups.map(\.number))
+    }
+  }
+}
+
+extension BlockCache {
+  private static let joinedCalls = Key.ofNoFile(variant: .max)
+
+  /// A part of the memory that leaves the sums of groups where they are.
+  var maximumByteCountOfJoinedCalls: Int { statistics.maximumByteCount / 4 }
+
+  /// What was kept of traces that are joined.
+  func joinedCalls() -> JoinedCalls? { find(Self.joinedCalls) }
+
+  func keep(_ joined: JoinedCalls) {
+    replace(Self.joinedCalls, by: joined, maximumByteCountOfKind: maximumByteCountOfJoinedCalls)
+  }
+}
