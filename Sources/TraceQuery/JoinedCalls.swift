@@ -2,6 +2,7 @@ import Synchronization
 import TraceGraph
 import TraceModel
 import TraceSegment
+import TraceSource
 
 /// The calls of traces that stand in several stripes of segments, joined from their parts: kept for the next question.
 ///
@@ -13,8 +14,8 @@ final class JoinedCalls: CachedBlock {
   private let parts: [UInt64]
   private let firstParts: [UInt32]
   private let segments: Set<UInt64>
-  /// What all come to, for a window that has them all.
-  let sums: (names: [[UInt8]], tally: PackedTally)
+  /// What all come to, for a question about all of them.
+  let sums: Sums
   private let ordinals: [TraceID: UInt32]
 
   private struct Compared: Sendable {
@@ -27,6 +28,37 @@ final class JoinedCalls: CachedBlock {
 
   let residentByteCount: Int
   static let passCount = GroupCalls.passCount
+
+  /// What joined traces come to.
+  struct Sums {
+    var names: [[UInt8]]
+    var tally: PackedTally
+    /// Consumers that are not counted, because links of theirs name spans of other traces.
+    var linked: [NamedConsumer]
+    var producers: ProducerTable
+
+    init(_ calls: TraceCalls, _ isJoined: (TraceID) -> Bool) {
+      var sums = GraphSums()
+      sums.add(calls, in: nil, leavingOut: [])
+      let consumers = calls.linked.map { NamedConsumer($0.consumer, calls.names) }
+      producers = ProducerTable(calls.producers.map(calls.found))
+      let found = FoundProducers(Set(consumers.lazy.flatMap(\.consumer.targets)), among: [producers])
+      linked = []
+      for named in consumers {
+        if named.consumer.targets.allSatisfy({ isJoined($0.trace) }) {
+          sums.add(named) { found.service(of: $0) }
+        } else {
+          linked.append(named)
+        }
+      }
+      (names, tally) = sums.packed()
+    }
+
+    var byteCount: Int {
+      tally.byteCount + names.reduce(0) { $0 + $1.count + 32 } + linked.reduce(0) { $0 + $1.byteCount }
+        + producers.byteCount
+    }
+  }
 
   /// Joined traces with the numbers of the segments that have parts of them, by ordinal.
   struct Piece {
@@ -54,14 +86,10 @@ final class JoinedCalls: CachedBlock {
     }
     (self.parts, self.firstParts) = (parts, firstParts)
     segments = Set(parts)
-    var sums = GraphSums()
-    sums.add(calls, in: nil, leavingOut: [])
-    self.sums = sums.packed()
     ordinals = Dictionary(calls.traces.enumerated().map { ($1, UInt32($0)) }, uniquingKeysWith: { first, _ in first })
+    sums = Sums(calls) { [ordinals] in ordinals[$0] != nil }
     compared = Mutex(Compared(segments: Set(numbers)))
-    residentByteCount =
-      256 + calls.byteCount + calls.traces.count * Self.byteCountOfTrace + self.sums.tally.byteCount
-      + self.sums.names.reduce(0) { $0 + $1.count + 32 }
+    residentByteCount = 256 + calls.byteCount + calls.traces.count * Self.byteCountOfTrace + sums.byteCount
   }
 
   /// All of it, but for some traces.

@@ -37,12 +37,12 @@ package struct ServiceGraphQuery: Sendable {
     let loose = LooseTraces(snapshot.recordSources, &damage)
     let (groups, unread) = touchedGroups(window, loose.traces, &damage)
     let entries = entries(of: groups, window, &damage)
-    let joined = joined(entries.map(\.calls), loose, &damage)
+    let joined = joined(entries.map(\.calls), loose, window, &damage)
     var kept = SumsOfGroups(entries)
     kept.join(parallel)
     var sums = kept.sum(parallel)
     for joined in joined {
-      if let whole = joined.sums, joined.isLeftOut.isEmpty, joined.calls.allStart(in: window) {
+      if let whole = joined.sums {
         sums.add(whole.tally, whole.names)
       } else {
         sums.add(joined.calls, in: window, leavingOut: joined.isLeftOut)
@@ -116,12 +116,26 @@ package struct ServiceGraphQuery: Sendable {
     var calls: TraceCalls
     /// By ordinal; empty for none.
     var isLeftOut: [Bool] = []
-    /// What all come to, where it is kept.
-    var sums: (names: [[UInt8]], tally: PackedTally)?
+    /// What they come to, where it is kept.
+    var sums: JoinedCalls.Sums?
+
+    /// Consumers that start in a window and are not counted.
+    func linked(in window: ClosedRange<UInt64>) -> [NamedConsumer] {
+      if let sums { return sums.linked }
+      return calls.linked.filter { ordinal, consumer in
+        window.contains(consumer.span.start) && (isLeftOut.isEmpty || !isLeftOut[Int(ordinal)])
+      }.map { NamedConsumer($0.consumer, calls.names) }
+    }
+
+    func producers(among wanted: Set<LinkTarget>) -> ProducerTable {
+      sums?.producers ?? ProducerTable(calls, leavingOut: isLeftOut, among: wanted)
+    }
   }
 
   /// The calls of the traces that no group counts: those of memtables, and those that groups leave out.
-  private func joined(_ groups: [GroupCalls], _ loose: LooseTraces, _ damage: inout DamageReport) -> [Joined] {
+  private func joined(
+    _ groups: [GroupCalls], _ loose: LooseTraces, _ window: ClosedRange<UInt64>, _ damage: inout DamageReport
+  ) -> [Joined] {
     let cache = segments.first?.cache
     let known = cache?.joinedCalls()
     let stale = known?.stale(among: segments) ?? []
@@ -150,10 +164,11 @@ package struct ServiceGraphQuery: Sendable {
         if isLeftOut.isEmpty { isLeftOut = [Bool](repeating: false, count: known.calls.traces.count) }
         isLeftOut[ordinal] = true
       }
-      result.append(Joined(calls: known.calls, isLeftOut: isLeftOut, sums: known.sums))
+      let isWhole = isLeftOut.isEmpty && known.calls.allStart(in: window)
+      result.append(Joined(calls: known.calls, isLeftOut: isLeftOut, sums: isWhole ? known.sums : nil))
     }
     if stale.isEmpty { known?.noteAll(of: knownGroups, among: groups) }
-    if let cache { keep(made, beside: known, leavingOut: stale, in: cache) }
+    if let cache, !made.isEmpty || !stale.isEmpty { keep(made, beside: known, leavingOut: stale, in: cache) }
     return result
   }
 
@@ -198,16 +213,10 @@ package struct ServiceGraphQuery: Sendable {
     _ consumers: [NamedConsumer], _ producers: [ProducerTable], _ joined: [Joined], _ window: ClosedRange<UInt64>,
     _ unread: [Segment], to sums: inout GraphSums, _ damage: inout DamageReport
   ) {
-    var consumers = consumers
-    for joined in joined {
-      for (ordinal, consumer) in joined.calls.linked
-      where window.contains(consumer.span.start) && (joined.isLeftOut.isEmpty || !joined.isLeftOut[Int(ordinal)]) {
-        consumers.append(NamedConsumer(consumer, joined.calls.names))
-      }
-    }
+    let consumers = joined.reduce(consumers) { $0 + $1.linked(in: window) }
     if consumers.isEmpty { return }
     let wanted = Set(consumers.lazy.flatMap(\.consumer.targets))
-    let tables = producers + joined.map { ProducerTable($0.calls, leavingOut: $0.isLeftOut, among: wanted) }
+    let tables = producers + joined.map { $0.producers(among: wanted) }
     let found = FoundProducers(wanted, among: tables, parallel)
     var elsewhere = ProducerFinder(unread)
     for named in consumers {

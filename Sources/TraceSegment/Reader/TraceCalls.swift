@@ -37,11 +37,11 @@ package struct TraceCalls: Sendable {
   /// By ordinal.
   package let traces: [TraceID]
 
-  /// Whether all calls start in a window.
+  /// Whether all calls and linked consumers start in a window.
   package func allStart(in window: ClosedRange<UInt64>) -> Bool {
     startBounds.map { window.contains($0.lowerBound) && window.contains($0.upperBound) } ?? true
   }
-  /// Nil without calls.
+  /// Nil without any.
   private let startBounds: ClosedRange<UInt64>?
 
   package let byteCount: Int
@@ -53,7 +53,10 @@ package struct TraceCalls: Sendable {
     self.names = names
     edges = calls.edges
     (firstCalls, starts, durations, ordinals) = calls.columns()
-    startBounds = calls.startBounds
+    startBounds = linked.reduce(calls.startBounds) { bounds, linked in
+      let start = linked.consumer.span.start
+      return bounds.map { min($0.lowerBound, start)...max($0.upperBound, start) } ?? start...start
+    }
     self.linked = linked
     self.producers = producers
     self.traces = traces
