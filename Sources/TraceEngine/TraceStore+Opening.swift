@@ -9,7 +9,8 @@ import TraceWAL
 extension TraceStore {
   /// Opens the store in a directory for writing, and creates both when they are missing.
   ///
-  /// Costs a read of the manifest, of each segment's footer, and of what the log holds that is not in a segment.
+  /// Costs a read of the manifest, of each segment's footer, and of what the log holds that is not in a segment. A full
+  /// disk is no obstacle to a store that is there: it can be read, and `retain(_:)` makes room.
   ///
   /// A segment or a place of the log that is damaged is left out, and every answer names it.
   ///
