@@ -40,7 +40,8 @@ extension TraceStore {
     options.durability = .none
     let chosen = options
     return try await WorkerPool.once(name: "tracestore-open") {
-      try StoreOpening(SimulatedFileSystem(isDurabilityTracked: false), "store", chosen).openForWriting()
+      try StoreOpening(SimulatedFileSystem(isDurabilityTracked: false), "store", chosen)
+        .openForWriting(hasReserve: false)
     }
   }
 
@@ -75,7 +76,8 @@ struct StoreOpening {
 
   private var logDirectory: String { joinedPath(directory, StoreLayout.walDirectoryName) }
 
-  func openForWriting() throws -> TraceStore {
+  /// - Parameter hasReserve: whether there is a disk that can be full.
+  func openForWriting(hasReserve: Bool = true) throws -> TraceStore {
     try fileSystem.createDirectory(directory)
     let lock = try fileSystem.lock(joinedPath(directory, StoreLayout.lockFileName))
     var generator = SystemRandomNumberGenerator()
@@ -113,7 +115,9 @@ struct StoreOpening {
       case .sealFailed(let error): observer?(.sealFailed(error))
       }
     }
-    let loops = makeMaintenance(manifest, files, ingestor)
+    let reserve = DiskReserve(fileSystem: fileSystem, directory: directory)
+    if hasReserve { reserve.fill() }
+    let loops = makeMaintenance(manifest, files, ingestor, reserve)
     maintenance.withLock { $0.value = loops }
     return TraceStore(
       core: try StoreCore(
@@ -121,7 +125,9 @@ struct StoreOpening {
         manifest: manifest, cache: cache, overlay: overlay, fileSystem: fileSystem, directory: directory, lock: lock))
   }
 
-  private func makeMaintenance(_ manifest: ManifestStore, _ files: SegmentFiles, _ ingestor: Ingestor) -> Maintenance {
+  private func makeMaintenance(
+    _ manifest: ManifestStore, _ files: SegmentFiles, _ ingestor: Ingestor, _ reserve: DiskReserve
+  ) -> Maintenance {
     let observer = options.observer
     let turn = MaintenanceTurn()
     let rules = options.retention.rules
@@ -139,8 +145,8 @@ struct StoreOpening {
         isPressed: { [overlay, options] in overlay.hiddenByteCount > options.memoryBudgetByteCount / 16 },
         observe: { observer?($0) }),
       retention: RetentionLoop(
-        expirer: expirer, ingestor: ingestor, manifest: manifest, rules: rules, turn: turn, clock: options.clock,
-        observe: { observer?($0) }))
+        expirer: expirer, ingestor: ingestor, manifest: manifest, reserve: reserve, rules: rules, turn: turn,
+        clock: options.clock, observe: { observer?($0) }))
   }
 
   func openForReading() throws -> TraceStore {
