@@ -94,6 +94,25 @@ import TracestoreTesting
     try await store.close()
   }
 
+  @Test func `a compaction without room says how much it needs and where, and changes nothing`() async throws {
+    let clock = Clock()
+    let files = try await Self.prepare(clock)
+    let store = try await Self.open(files, clock)
+    let unsealed = await #expect(throws: TracestoreError.self) { try await store.compact(.all) }
+    #expect(unsealed?.code == .diskFull && unsealed?.message.contains("stand in the log") == true)
+    // Room for what is in memory, and no more.
+    files.capacityByteCount = .max
+    try await store.seal()
+    files.capacityByteCount = files.usedByteCount
+    let sizes = try await store.statistics().segments.map(\.byteCount)
+    let error = await #expect(throws: TracestoreError.self) { try await store.compact(.all) }
+    #expect(error?.code == .diskFull && error?.path == "store")
+    #expect(error?.message.contains("merging 7 segments takes up to \(sizes.reduce(0, +)) bytes") == true)
+    #expect(error?.message.contains("0 are free") == true, "\(error as Any)")
+    #expect(try await store.statistics().segments.map(\.byteCount) == sizes)
+    try await store.close()
+  }
+
   @Test func `a log with more than a segment has room for is read all the same`() async throws {
     let files = SimulatedFileSystem(capacityByteCount: 50_000)
     let options = StoreOptions(sealSpanCount: 60, stripeSpanCount: 16, isCompactionAutomatic: false)
