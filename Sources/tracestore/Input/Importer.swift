@@ -67,8 +67,8 @@ final class Importer {
       let request: RequestSource.Request
       do {
         let next = try source.next()
-        // What Ctrl-C cut short is no request.
-        guard !Interruption.isRequested, let next else { break }
+        // What was cut short is no request.
+        guard !Interruption.endsInput, let next else { break }
         request = next
       } catch {
         // What stands before the place that cannot be read is accounted for first.
@@ -82,7 +82,9 @@ final class Importer {
       }
       let number = queue.add(request.bytes.count)
       let (index, offset, places, byteCount) = (request.index, request.offset, request.places, request.bytes.count)
-      line.submit(request.bytes, encoding: request.encoding) { result in
+      line.submit(request.bytes, encoding: request.encoding) { [isKeepingGoing] result in
+        // A pipe may stay silent for as long as it likes, and nothing that it says matters any more.
+        if case .failure(let error) = result, !isKeepingGoing || !Self.isToBlame(error) { Interruption.endInput() }
         outlet.yield(
           Done(number: number, index: index, offset: offset, places: places, byteCount: byteCount, result: result))
       }
@@ -129,7 +131,7 @@ final class Importer {
   private func note(
     _ error: any Error, index: Int, offset: UInt64, in file: String, _ queue: inout Queue
   ) {
-    guard let error = error as? TracestoreError, [.malformedInput, .limitExceeded].contains(error.code) else {
+    guard let error = error as? TracestoreError, Self.isToBlame(error) else {
       queue.end(error)
       return
     }
@@ -138,6 +140,11 @@ final class Importer {
         file: file, index: index, offset: error.offset ?? offset,
         reason: error.cause.map { "\(error.message): \($0)" } ?? error.message))
     if !isKeepingGoing { queue.end(nil) }
+  }
+
+  /// Whether the input's bytes are the reason.
+  private static func isToBlame(_ error: any Error) -> Bool {
+    [.malformedInput, .limitExceeded].contains((error as? TracestoreError)?.code)
   }
 }
 
