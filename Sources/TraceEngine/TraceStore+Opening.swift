@@ -33,6 +33,11 @@ extension TraceStore {
     }
   }
 
+  /// Whether there is a store in a directory.
+  package static func exists(at path: String) -> Bool {
+    (try? RealFileSystem().exists(joinedPath(path, StoreLayout.currentFileName))) ?? false
+  }
+
   /// A store that lives in memory and is gone with its last reference: for tests and previews. It takes the same code
   /// path as one on disk, segments and log included, and grows with its content.
   public static func inMemory(options: StoreOptions = StoreOptions()) async throws -> TraceStore {
