@@ -2,6 +2,7 @@ import TraceFiles
 import TraceIngest
 import TraceMaintenance
 import TraceManifest
+import TraceModel
 import TraceQuery
 import TraceSegment
 import TraceSource
@@ -13,6 +14,7 @@ final class RetentionLoop: Sendable {
   private let expirer: Expirer
   private let ingestor: Ingestor
   private let manifest: ManifestStore
+  private let reserve: DiskReserve
   private let rules: RetentionRules
   private let turn: MaintenanceTurn
   private let clock: @Sendable () -> UInt64
@@ -23,12 +25,13 @@ final class RetentionLoop: Sendable {
   private static let pauses: ClosedRange<UInt64> = 1_000_000_000...60_000_000_000
 
   init(
-    expirer: Expirer, ingestor: Ingestor, manifest: ManifestStore, rules: RetentionRules, turn: MaintenanceTurn,
-    clock: @escaping @Sendable () -> UInt64, observe: @escaping @Sendable (StoreEvent) -> Void
+    expirer: Expirer, ingestor: Ingestor, manifest: ManifestStore, reserve: DiskReserve, rules: RetentionRules,
+    turn: MaintenanceTurn, clock: @escaping @Sendable () -> UInt64, observe: @escaping @Sendable (StoreEvent) -> Void
   ) {
     self.expirer = expirer
     self.ingestor = ingestor
     self.manifest = manifest
+    self.reserve = reserve
     self.rules = rules
     self.turn = turn
     self.clock = clock
@@ -85,18 +88,31 @@ final class RetentionLoop: Sendable {
     try turn.perform {
       var due = rules.expired(manifest.current.files(of: .segment), nowNanoseconds: clock())[...]
       var result = ExpiryResult()
-      repeat {
-        if turn.isClosed { throw StoreFailure.closed }
-        var recordCount = 0
-        let batch = due.prefix { segment in
-          defer { recordCount += segment.recordCount }
-          return recordCount == 0 || recordCount + segment.recordCount <= Self.batchRecordCount
-        }
-        due = due.dropFirst(batch.count)
-        result.add(try expire(Array(batch), rules))
-      } while !due.isEmpty
+      do {
+        try expire(&due, rules, batchRecordCount: Self.batchRecordCount, &result)
+      } catch let error as TracestoreError where error.code == .diskFull && reserve.release() {
+        defer { reserve.fill() }
+        // The oldest segment alone needs the least room, and gives back its own before the next one is looked at.
+        try expire(&due, rules, batchRecordCount: 1, &result)
+      }
       return result
     }
+  }
+
+  /// Takes what has gone out of `due`, also when it throws.
+  private func expire(
+    _ due: inout ArraySlice<ManifestFile>, _ rules: RetentionRules, batchRecordCount: Int, _ result: inout ExpiryResult
+  ) throws {
+    repeat {
+      if turn.isClosed { throw StoreFailure.closed }
+      var recordCount = 0
+      let batch = due.prefix { segment in
+        defer { recordCount += segment.recordCount }
+        return recordCount == 0 || recordCount + segment.recordCount <= batchRecordCount
+      }
+      result.add(try expire(Array(batch), rules))
+      due = due.dropFirst(batch.count)
+    } while !due.isEmpty
   }
 
   private func expire(_ batch: [ManifestFile], _ rules: RetentionRules) throws -> ExpiryResult {

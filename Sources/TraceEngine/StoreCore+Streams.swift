@@ -88,6 +88,7 @@ struct ChunkMaker: ElementMaker {
   private(set) var summary: ResultSummary
   private var nextTrace = 0
   private var assembly: TraceAssembly?
+  private var rowByteCount = TraceAssembly.firstRowByteCount
 
   init(
     _ traces: [TraceID], in snapshot: QuerySnapshot, _ options: ReadOptions, _ nowNanoseconds: UInt64,
@@ -100,26 +101,33 @@ struct ChunkMaker: ElementMaker {
     self.summary = summary
   }
 
-  /// Spans that are enough for one way: those of a chunk of a large trace, or of many small ones.
+  /// Spans that are enough for one way: those of a chunk of a large trace, or of many small ones. So are bytes: what waits
+  /// to be taken is held by each stream.
   private static let batchSpanCount = 1024
+  private static let batchByteCount = TraceAssembly.maximumChunkByteCount
 
   var isAtEnd: Bool { assembly == nil && nextTrace == traces.count }
 
   mutating func makeNext() -> [TraceChunk] {
     var chunks: [TraceChunk] = []
-    var spanCount = 0
-    while spanCount < Self.batchSpanCount {
+    var (spanCount, byteCount) = (0, 0)
+    while spanCount < Self.batchSpanCount, byteCount < Self.batchByteCount {
       if assembly == nil {
         guard nextTrace < traces.count else { break }
-        assembly = TraceAssembly(traces[nextTrace], in: snapshot, options: options, nowNanoseconds: nowNanoseconds)
+        assembly = TraceAssembly(
+          traces[nextTrace], in: snapshot, options: options, nowNanoseconds: nowNanoseconds,
+          rowByteCount: rowByteCount)
         nextTrace += 1
       }
       if let chunk = assembly?.next() {
         spanCount += chunk.data.spanCount
+        byteCount += assembly?.chunkByteCount ?? 0
         chunks.append(chunk)
       }
       if let assembly, assembly.isAtEnd {
         summary.add(damage: assembly.damage)
+        // Spans of another trace may be larger, and are not likely to be smaller.
+        rowByteCount = max(assembly.rowByteCount, TraceAssembly.firstRowByteCount)
         self.assembly = nil
       }
     }

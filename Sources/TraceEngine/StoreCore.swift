@@ -3,6 +3,7 @@ import TraceFiles
 import TraceIngest
 import TraceMaintenance
 import TraceManifest
+import TraceModel
 import TraceOTLP
 import TraceQuery
 import TraceSegment
@@ -192,8 +193,13 @@ final class StoreCore: Sendable {
     isFull: Bool, report: @escaping @Sendable (MergeProgress) -> Void
   ) async throws -> CompactionResult {
     try checkWritable()
-    guard case .writer(_, let maintenance, _) = origin else { throw StoreFailure.readOnly }
-    if isFull { try await seal() }
+    guard case .writer(let ingestor, let maintenance, _) = origin else { throw StoreFailure.readOnly }
+    if isFull {
+      do { try await seal() } catch let error as TracestoreError where error.code == .diskFull {
+        let byteCount = UInt64(ingestor.memoryByteCount)
+        throw manifest.noRoom(for: "a segment of the spans that stand in the log", byteCount: byteCount, error)
+      }
+    }
     // It may take minutes: none of the threads that others wait for.
     return try await WorkerPool.once(name: "tracestore-compact") {
       try maintenance.merges.compact(isFull: isFull, report: report)

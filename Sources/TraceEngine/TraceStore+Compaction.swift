@@ -42,7 +42,8 @@ extension TraceStore {
   /// - Parameters:
   ///   - extent: what is merged.
   ///   - progress: called now and then on the thread that merges; it must be quick.
-  /// - Throws: `readOnly`, `closed`, `diskFull`, `inputOutput`. Nothing has changed then.
+  /// - Throws: `readOnly`, `closed`, `diskFull` with the room that is needed and where, `inputOutput`. Nothing has changed
+  ///   then.
   @discardableResult
   public func compact(
     _ extent: CompactionExtent = .due, progress: (@Sendable (CompactionProgress) -> Void)? = nil

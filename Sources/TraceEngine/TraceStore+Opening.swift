@@ -9,7 +9,8 @@ import TraceWAL
 extension TraceStore {
   /// Opens the store in a directory for writing, and creates both when they are missing.
   ///
-  /// Costs a read of the manifest, of each segment's footer, and of what the log holds that is not in a segment.
+  /// Costs a read of the manifest, of each segment's footer, and of what the log holds that is not in a segment. A full
+  /// disk is no obstacle to a store that is there: it can be read, and `retain(_:)` makes room.
   ///
   /// A segment or a place of the log that is damaged is left out, and every answer names it.
   ///
@@ -32,6 +33,11 @@ extension TraceStore {
     }
   }
 
+  /// Whether there is a store in a directory.
+  package static func exists(at path: String) -> Bool {
+    (try? RealFileSystem().exists(joinedPath(path, StoreLayout.currentFileName))) ?? false
+  }
+
   /// A store that lives in memory and is gone with its last reference: for tests and previews. It takes the same code
   /// path as one on disk, segments and log included, and grows with its content.
   public static func inMemory(options: StoreOptions = StoreOptions()) async throws -> TraceStore {
@@ -39,7 +45,8 @@ extension TraceStore {
     options.durability = .none
     let chosen = options
     return try await WorkerPool.once(name: "tracestore-open") {
-      try StoreOpening(SimulatedFileSystem(isDurabilityTracked: false), "store", chosen).openForWriting()
+      try StoreOpening(SimulatedFileSystem(isDurabilityTracked: false), "store", chosen)
+        .openForWriting(hasReserve: false)
     }
   }
 
@@ -74,7 +81,8 @@ struct StoreOpening {
 
   private var logDirectory: String { joinedPath(directory, StoreLayout.walDirectoryName) }
 
-  func openForWriting() throws -> TraceStore {
+  /// - Parameter hasReserve: whether there is a disk that can be full.
+  func openForWriting(hasReserve: Bool = true) throws -> TraceStore {
     try fileSystem.createDirectory(directory)
     let lock = try fileSystem.lock(joinedPath(directory, StoreLayout.lockFileName))
     var generator = SystemRandomNumberGenerator()
@@ -112,7 +120,9 @@ struct StoreOpening {
       case .sealFailed(let error): observer?(.sealFailed(error))
       }
     }
-    let loops = makeMaintenance(manifest, files, ingestor)
+    let reserve = DiskReserve(fileSystem: fileSystem, directory: directory)
+    if hasReserve { reserve.fill() }
+    let loops = makeMaintenance(manifest, files, ingestor, reserve)
     maintenance.withLock { $0.value = loops }
     return TraceStore(
       core: try StoreCore(
@@ -120,7 +130,9 @@ struct StoreOpening {
         manifest: manifest, cache: cache, overlay: overlay, fileSystem: fileSystem, directory: directory, lock: lock))
   }
 
-  private func makeMaintenance(_ manifest: ManifestStore, _ files: SegmentFiles, _ ingestor: Ingestor) -> Maintenance {
+  private func makeMaintenance(
+    _ manifest: ManifestStore, _ files: SegmentFiles, _ ingestor: Ingestor, _ reserve: DiskReserve
+  ) -> Maintenance {
     let observer = options.observer
     let turn = MaintenanceTurn()
     let rules = options.retention.rules
@@ -138,8 +150,8 @@ struct StoreOpening {
         isPressed: { [overlay, options] in overlay.hiddenByteCount > options.memoryBudgetByteCount / 16 },
         observe: { observer?($0) }),
       retention: RetentionLoop(
-        expirer: expirer, ingestor: ingestor, manifest: manifest, rules: rules, turn: turn, clock: options.clock,
-        observe: { observer?($0) }))
+        expirer: expirer, ingestor: ingestor, manifest: manifest, reserve: reserve, rules: rules, turn: turn,
+        clock: options.clock, observe: { observer?($0) }))
   }
 
   func openForReading() throws -> TraceStore {

@@ -37,8 +37,8 @@ extension TraceStore {
   ///
   /// - Parameter policy: nil for the store's own.
   /// - Throws: `invalidArgument`, `readOnly`, `closed`, `diskFull`, `inputOutput`. What was dropped until then is gone and
-  ///   counted, all else is as it was. On a full disk there may be no room for the figures;
-  ///   `maximumMetricsAgeNanoseconds: 0` needs none.
+  ///   counted, all else is as it was. On a full disk the store's reserve is used up first; beyond it there may be no room
+  ///   for the figures, and `maximumMetricsAgeNanoseconds: 0` needs none.
   @discardableResult
   public func retain(_ policy: RetentionPolicy? = nil) async throws -> RetentionReport {
     RetentionReport(try await core.retain(policy ?? core.options.retention))

@@ -1,6 +1,7 @@
 import Synchronization
 import TraceFiles
 import TraceModel
+import TraceOTLP
 package import TracestoreV2
 
 /// Requests that are stored in the order in which they were handed in, and none behind one that ended the line.
@@ -41,6 +42,13 @@ package final class WriteLine: Sendable {
       number += 1
       core.write({ try EncodedRequest(request, encoding: encoding) }, inLine: place, completion: completion)
     }
+  }
+
+  /// Whether a store would take the request in, without one.
+  /// - Throws: what `submit` would give to its completion.
+  package static func check(_ request: [UInt8], encoding: OTLPEncoding) throws {
+    let encoded = try EncodedRequest(request, encoding: encoding)
+    try encoded.bytes.withUnsafeBytes { try OTLPBatchDecoder.decode($0, into: SpanBatch()) }
   }
 
   /// Whether what kept a request out keeps out those behind it: always when the store is to blame.

@@ -21,11 +21,15 @@ extension FileSystem {
   package func replaceFile(_ name: String, in directory: String, with bytes: [UInt8]) throws {
     let temporary = joinedPath(directory, name + ".tmp")
     if try exists(temporary) { try remove(temporary) }
-    let file = try open(temporary, .create)
     do {
+      let file = try open(temporary, .create)
       defer { file.close() }
       try bytes.withUnsafeBytes { try file.append($0) }
       try file.sync()
+    } catch {
+      // On a full disk it would be in the way of whatever makes room.
+      try? remove(temporary)
+      throw error
     }
     try rename(temporary, to: joinedPath(directory, name))
     try syncDirectory(directory)

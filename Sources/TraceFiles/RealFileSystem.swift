@@ -126,7 +126,7 @@ package struct RealFileSystem: FileSystem {
       closeDescriptor(descriptor)
       guard number == EWOULDBLOCK else { throw systemFailure("lock", path, number) }
       throw TracestoreError(
-        .locked, "\(path) is locked by another writer; close it, or open read-only", path: path,
+        .locked, "another writer has the store open; end it or wait for it, readers need not", path: path,
         cause: SystemError(number))
     }
     return RealFileLock(descriptor: descriptor, path: path)

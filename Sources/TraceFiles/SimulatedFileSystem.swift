@@ -184,7 +184,7 @@ package final class SimulatedFileSystem: FileSystem {
       }
       guard state.locks.insert(id).inserted else {
         throw TracestoreError(
-          .locked, "\(path) is locked by another writer; close it, or open read-only", path: path,
+          .locked, "another writer has the store open; end it or wait for it, readers need not", path: path,
           cause: SystemError(EWOULDBLOCK))
       }
       return SimulatedFileLock(system: self, index: id, path: path)

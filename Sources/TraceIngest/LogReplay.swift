@@ -1,4 +1,5 @@
 import TraceFiles
+import TraceModel
 package import TraceSegment
 package import TraceWAL
 
@@ -7,6 +8,8 @@ package struct LogReplay {
   package private(set) var memtable: Memtable
   private let options: IngestOptions
   private let frame = FrameWorkspace()
+  /// Whether the disk had no room for a segment.
+  private var isDiskFull = false
 
   package init(_ options: IngestOptions) {
     self.options = options
@@ -16,7 +19,8 @@ package struct LogReplay {
   /// Appends a frame's rows, visible at once, and returns how many. `unsupportedFormat` for a frame that is no request.
   ///
   /// - Parameter seal: writes a memtable to a segment, because it is full or has no room for the frame; an empty one
-  ///   takes its place.
+  ///   takes its place. When the disk has no room for the segment, the memtable takes up what follows: on a full disk the
+  ///   log holds two memtables at most, and who opens the store may be about to make room.
   package mutating func append(_ record: WALRecord, seal: (Memtable) throws -> Void) throws -> Int {
     try record.checkIsRequest()
     try frame.load(record)
@@ -56,7 +60,9 @@ package struct LogReplay {
   private mutating func append(_ frame: FrameWorkspace, seal: (Memtable) throws -> Void) throws -> Int {
     if memtable.rowCount > 0, !memtable.hasRoom(for: frame.batch) { try begin(seal) }
     let count = try memtable.append(frame)
-    if options.isFull(memtable) { try begin(seal) }
+    if options.isFull(memtable), !isDiskFull {
+      do { try begin(seal) } catch let error as TracestoreError where error.code == .diskFull { isDiskFull = true }
+    }
     return count
   }
 

@@ -64,10 +64,11 @@ extension MemtableStripe: ElementStripe {
     switch leaf {
     case .linkedTrace(let id):
       return { link, _ in
-        links[link].hasTraceID
-          && (id.map { links[link].traceHigh == $0.high && links[link].traceLow == $0.low } ?? true)
+        let linked = TraceID(high: links[link].traceHigh, low: links[link].traceLow)
+        return links[link].hasTraceID && (id.map { linked == $0 } ?? !linked.isZero)
       }
-    case .linkedSpan(let id): return { link, _ in links[link].hasSpanID && id.map { links[link].spanID == $0 } ?? true }
+    case .linkedSpan(let id):
+      return { link, _ in links[link].hasSpanID && (id.map { links[link].spanID == $0 } ?? (links[link].spanID != 0)) }
     case .traceState(let test):
       var decision = CodeDecision(context, test)
       return { link, _ in decision.passes(links[link].traceState) }

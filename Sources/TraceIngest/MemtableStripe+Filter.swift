@@ -16,8 +16,9 @@ extension MemtableStripe {
       keep(&mask) { codes.contains($0.pointee.marks.contains(.hasStatus) ? $0.pointee.statusCode : 0) }
     case .traceID(let id): keep(&mask) { $0.pointee.traceHigh == id.high && $0.pointee.traceLow == id.low }
     case .spanID(let id): keep(&mask) { $0.pointee.spanID == id }
-    case .parent(let id):
-      keep(&mask) { ($0.pointee.marks.contains(.hasParent) ? $0.pointee.parentSpanID : nil) == id }
+    // An id that is not there stands as zero.
+    case .parent(nil): keep(&mask) { $0.pointee.parentSpanID == 0 }
+    case .parent(let id?): keep(&mask) { $0.pointee.marks.contains(.hasParent) && $0.pointee.parentSpanID == id }
     case .attribute(let level, let key, let test): try filterAttribute(&mask, level: level, key: key, test: test)
     case .some(let level, let predicate): try keepOwners(&mask, of: level, predicate)
     case .record(let test):

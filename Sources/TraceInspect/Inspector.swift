@@ -66,6 +66,8 @@ package struct Inspector: Sendable {
     var result = Explanation(kind: "file", path: path, byteCount: byteCount)
     if name == StoreLayout.lockFileName {
       result.fields = [("meaning", .string("the writer's lock; it has no content"))]
+    } else if name == StoreLayout.reserveFileName {
+      result.fields = [("meaning", .string("room for a full disk to be cleared; its bytes mean nothing"))]
     } else {
       result.note(
         TracestoreError(.corrupt, "this is no file of a store that this version knows", path: path, offset: 0), at: 0)

@@ -64,8 +64,9 @@ package final class Compactor: Sendable {
 
   /// Merges `inputs`. A damaged input is left alone, and the others are merged.
   ///
-  /// - Throws: what files and manifest throw. Nothing has changed then, except when the manifest itself could not be
-  ///   written: then the outputs stay, and the next opening keeps them or sweeps them, as the manifest says.
+  /// - Throws: what files and manifest throw; `diskFull` says how much room is missed. Nothing has changed then, except
+  ///   when the manifest itself could not be written: then the outputs stay, and the next opening keeps them or sweeps
+  ///   them, as the manifest says.
   package func merge(
     _ inputs: [ManifestFile], level: UInt8, parallel: @escaping SegmentParallelism,
     isCancelled: @escaping () -> Bool = { false }, report: @escaping (MergeProgress) -> Void = { _ in }
@@ -89,11 +90,18 @@ package final class Compactor: Sendable {
         continue
       } catch {
         merge.written.forEach(files.discard)
-        throw error
+        throw noRoom(for: inputs, error)
       }
-      try commit(inputs, merge, level: level, &result)
+      do { try commit(inputs, merge, level: level, &result) } catch { throw noRoom(for: inputs, error) }
       return result
     }
+  }
+
+  /// How much room a full disk lacks; other errors as they are.
+  private func noRoom(for inputs: [ManifestFile], _ error: any Error) -> any Error {
+    guard let error = error as? TracestoreError, error.code == .diskFull else { return error }
+    let byteCount = inputs.reduce(0) { $0 + $1.byteCount }
+    return manifest.noRoom(for: "merging \(inputs.count) segments", byteCount: byteCount, error)
   }
 
   private func commit(

@@ -47,8 +47,8 @@ package final class Expirer: Sendable {
   /// way: small ones as one when many have gathered, and those with hours that have outstayed their age.
   ///
   /// - Parameter figures: what is to be kept of the segments.
-  /// - Throws: what files and manifest throw. Nothing has changed then, unless the manifest is poisoned: then the next
-  ///   opening finds the rows or their figures, as the manifest says.
+  /// - Throws: what files and manifest throw; `diskFull` says what there was no room for. Nothing has changed then, unless
+  ///   the manifest is poisoned: then the next opening finds the rows or their figures, as the manifest says.
   package func expire(
     _ segments: [ManifestFile], keeping figures: HourlyFigures, _ rules: RetentionRules, nowNanoseconds: UInt64
   ) throws -> ExpiryResult {
@@ -71,14 +71,14 @@ package final class Expirer: Sendable {
     var written: [ManifestFile] = []
     do {
       for part in figures.parts(maximumByteCount: Self.maximumPartByteCount) {
-        var file = try files.write(part)
+        var file = try write(part)
         written.append(file)
         file.takeArrivals(of: segments + rewritten)
         edit.add(file)
       }
       // Opened first: after the edit there is no way back.
       let opened = try written.map(files.openMetrics)
-      try manifest.commit(edit)
+      try commit(edit)
       publish(Set(removed.map(\.key.number)), opened)
     } catch let error as TracestoreError where error.code == .poisoned {
       // The edit may be durable, and then it names the files.
@@ -89,6 +89,20 @@ package final class Expirer: Sendable {
     }
     removed.forEach(files.discard)
     return result
+  }
+
+  private func write(_ figures: HourlyFigures) throws -> ManifestFile {
+    do { return try files.write(figures) } catch let error as TracestoreError where error.code == .diskFull {
+      let byteCount = UInt64(figures.encoded().count)
+      throw manifest.noRoom(for: "keeping hourly figures of what is due", byteCount: byteCount, error)
+    }
+  }
+
+  private func commit(_ edit: ManifestEdit) throws {
+    do { try manifest.commit(edit) } catch let error as TracestoreError where error.code == .diskFull {
+      let byteCount = UInt64(edit.encoded().count)
+      throw manifest.noRoom(for: "a record of the manifest that lets go of what is due", byteCount: byteCount, error)
+    }
   }
 
   /// Adds the figures of metrics segments, and gives back the entries of those that could be read: others stay as they

@@ -73,7 +73,7 @@ extension ManifestEntry {
 }
 
 extension ManifestEdit {
-  func encoded() -> [UInt8] {
+  package func encoded() -> [UInt8] {
     var writer = ByteWriter()
     for entry in entries { entry.append(to: &writer) }
     return writer.bytes

@@ -4,6 +4,7 @@ import TraceFiles
 package enum StoreLayout {
   package static let lockFileName = "LOCK"
   package static let currentFileName = "CURRENT"
+  package static let reserveFileName = "RESERVE"
   package static let walDirectoryName = "wal"
   /// Files under construction; whatever bears it after a crash can go.
   package static let temporarySuffix = ".tmp"

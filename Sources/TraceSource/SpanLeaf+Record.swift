@@ -13,7 +13,7 @@ extension SpanLeaf {
     case .duration(let range): range.contains(span.durationNanoseconds)
     case .traceID(let id): span.traceID == id
     case .spanID(let id): span.spanID.rawValue == id
-    case .parent(let id): span.parentSpanID?.rawValue == id
+    case .parent(let id): id.map { span.parentSpanID?.rawValue == $0 } ?? (span.parentSpanID?.isZero ?? true)
     case .attribute(let level, let key, let test):
       switch level {
       case .span: Self.contains(span.attributes, key, test)
@@ -102,8 +102,8 @@ extension ElementLeaf {
       }
     case .link(let link):
       switch self {
-      case .linkedTrace(let id): id.map { link.traceID == $0 } ?? (link.traceID != nil)
-      case .linkedSpan(let id): id.map { link.spanID?.rawValue == $0 } ?? (link.spanID != nil)
+      case .linkedTrace(let id): id.map { link.traceID == $0 } ?? (link.traceID?.isZero == false)
+      case .linkedSpan(let id): id.map { link.spanID?.rawValue == $0 } ?? (link.spanID?.isZero == false)
       case .traceState(let test): test.matches(link.traceState)
       case .attribute(let key, let test): SpanLeaf.contains(link.attributes, key, test)
       case .name, .time, .timeSinceStart: false

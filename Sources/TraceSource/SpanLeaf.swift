@@ -16,7 +16,7 @@ package enum SpanLeaf: Sendable {
   case duration(ClosedRange<UInt64>)
   case traceID(TraceID)
   case spanID(UInt64)
-  /// The parent's id; nil for spans that have none.
+  /// The parent's id; nil for spans that have none, or one of zeros.
   case parent(UInt64?)
   /// Any attribute with this key at this level whose value passes; of events and links, any of any of them.
   case attribute(level: ColumnLevel, key: [UInt8], ValueTest)
@@ -77,7 +77,7 @@ package enum ElementLeaf: Sendable {
   /// How long after the span's start an event stands, in nanoseconds, both ends included; negative before it. Instants
   /// are further apart than an `Int64` says.
   case timeSinceStart(ClosedRange<Int128>)
-  /// What a link points to; nil for any id, as long as the link has one.
+  /// What a link points to; nil for any id, as long as the link has one that is not zeros.
   case linkedTrace(TraceID?)
   case linkedSpan(UInt64?)
   case traceState(TextTest)

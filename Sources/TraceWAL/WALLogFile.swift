@@ -9,8 +9,9 @@ final class WALLogFile: @unchecked Sendable {
   private let fileSystem: any FileSystem
   private let directory: String
   private let storeID: StoreID
-  private let position: WALPositionFile
-  private var file: any File
+  private var position: WALPositionFile?
+  /// Nil until there has been room for it.
+  private var file: (any File)?
   private var fileNumber: UInt64
   private var nextFileNumber: UInt64
   private var salt: UInt32
@@ -19,14 +20,16 @@ final class WALLogFile: @unchecked Sendable {
   private var gathered: [UInt8] = []
 
   private(set) var path: String
-  /// Where the last whole frame ends.
-  private(set) var endOffset: UInt64
+  /// Where the last whole frame ends; 0 as long as there is no file.
+  private(set) var endOffset: UInt64 = 0
   /// False once the file or what is durable of it is no longer known.
   private(set) var isWhole = true
   private(set) var syncCount: UInt64 = 0
   /// When the oldest unsynced byte was written.
   private(set) var unsyncedSinceNanoseconds: UInt64?
 
+  /// Starts a file. On a full disk the first frame does so: a store is opened to make room, too, and what recovery has
+  /// found says all that the header of a file without frames would say.
   init(
     fileSystem: any FileSystem, directory: String, storeID: StoreID, fileNumber: UInt64, lastSequence: UInt64
   ) throws {
@@ -34,21 +37,17 @@ final class WALLogFile: @unchecked Sendable {
     self.directory = directory
     self.storeID = storeID
     self.fileNumber = fileNumber
-    nextFileNumber = fileNumber &+ 1
+    nextFileNumber = fileNumber
     self.lastSequence = lastSequence
     syncedSequence = lastSequence
     salt = WALFormat.salt(storeID, fileNumber)
-    endOffset = UInt64(WALFormat.fileHeaderByteCount)
-    position = try WALPositionFile(fileSystem: fileSystem, directory: directory, storeID: storeID)
-    let header = WALFileHeader(
-      storeID: storeID, fileNumber: fileNumber, firstSequence: lastSequence &+ 1, previousSequence: lastSequence)
     path = joinedPath(directory, WALFormat.fileName(fileNumber))
-    switch Self.create(path, header, fileSystem, directory) {
-    case .success(let created): file = created
-    case .failure(let failure): throw failure.error
-    }
-    try publishPosition()
+    do {
+      _ = try startNextFile()
+    } catch let error as TracestoreError where error.code == .diskFull && isWhole {}
   }
+
+  var isStarted: Bool { file != nil }
 
   /// A new file, durable with its name; a failure tells whether it was a sync that failed.
   private static func create(
@@ -82,6 +81,7 @@ final class WALLogFile: @unchecked Sendable {
   /// Writes the frames after one another. When the disk is full, what was written of them is cut off again, durably,
   /// and `isWhole` stays true.
   func append(_ frames: [WALWriterCore.PendingFrame], lastSequence newLastSequence: UInt64) throws {
+    if !isStarted { _ = try startNextFile() }
     let start = endOffset
     do {
       gathered.removeAll(keepingCapacity: true)
@@ -102,8 +102,8 @@ final class WALLogFile: @unchecked Sendable {
     } catch {
       isWhole = false
       if let failure = error as? TracestoreError, failure.code == .diskFull {
-        try file.truncate(to: start)
-        try file.sync()
+        try file?.truncate(to: start)
+        try file?.sync()
         syncCount += 1
         endOffset = start
         syncedSequence = lastSequence
@@ -121,7 +121,7 @@ final class WALLogFile: @unchecked Sendable {
   }
 
   private func write(_ bytes: UnsafeRawBufferPointer) throws {
-    try file.append(bytes)
+    try file?.append(bytes)
     endOffset += UInt64(bytes.count)
   }
 
@@ -129,7 +129,7 @@ final class WALLogFile: @unchecked Sendable {
   func sync() throws {
     guard unsyncedSinceNanoseconds != nil else { return }
     do {
-      try file.sync()
+      try file?.sync()
     } catch {
       isWhole = false
       throw error
@@ -141,7 +141,7 @@ final class WALLogFile: @unchecked Sendable {
 
   func publishPosition() throws {
     do {
-      try position.publish(sequence: lastSequence, fileNumber: fileNumber, offset: endOffset)
+      try position?.publish(sequence: lastSequence, fileNumber: fileNumber, offset: endOffset)
     } catch {
       // Readers would go on believing an old position.
       isWhole = false
@@ -149,8 +149,14 @@ final class WALLogFile: @unchecked Sendable {
     }
   }
 
-  /// Everything is synced already.
-  func startNextFile() throws -> WALRecoveryReport.ClosedFile {
+  /// Everything is synced already. Returns the file that was ended, if there was one.
+  func startNextFile() throws -> WALRecoveryReport.ClosedFile? {
+    if position == nil {
+      let opened = try WALPositionFile(fileSystem: fileSystem, directory: directory, storeID: storeID)
+      // No number is given twice, also when a full disk had left the log without a file.
+      nextFileNumber = max(nextFileNumber, opened.lastFileNumber &+ 1)
+      position = opened
+    }
     let number = nextFileNumber
     nextFileNumber &+= 1
     let header = WALFileHeader(
@@ -161,9 +167,10 @@ final class WALLogFile: @unchecked Sendable {
       if failure.isSyncFailure { isWhole = false }
       throw failure.error
     case .success(let new):
-      let closed = WALRecoveryReport.ClosedFile(
-        fileNumber: fileNumber, byteCount: endOffset, lastSequence: lastSequence)
-      file.close()
+      let closed = file.map { old in
+        old.close()
+        return WALRecoveryReport.ClosedFile(fileNumber: fileNumber, byteCount: endOffset, lastSequence: lastSequence)
+      }
       file = new
       path = newPath
       fileNumber = number
@@ -175,7 +182,7 @@ final class WALLogFile: @unchecked Sendable {
   }
 
   func close() {
-    file.close()
-    position.close()
+    file?.close()
+    position?.close()
   }
 }

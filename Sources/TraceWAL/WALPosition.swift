@@ -131,6 +131,8 @@ final class WALPositionFile: @unchecked Sendable {
   private let storeID: StoreID
   private let bootIdentity: UInt64
   private var edition: UInt64
+  /// Of the log file that was published last, also before a restart; 0 for none.
+  let lastFileNumber: UInt64
 
   init(fileSystem: any FileSystem, directory: String, storeID: StoreID) throws {
     file = try fileSystem.open(joinedPath(directory, WALFormat.positionFileName), .createOrUpdate)
@@ -139,6 +141,7 @@ final class WALPositionFile: @unchecked Sendable {
     // Editions go on even after a restart, so that a reader that kept one never sees it go back.
     let positions = WALPositions(try WALPositions.bytes(of: file), storeID: storeID, bootIdentity: nil)
     edition = positions.newest?.edition ?? 0
+    lastFileNumber = positions.newest?.fileNumber ?? 0
     if try file.byteCount() < 2 * UInt64(WALPosition.slotByteCount) {
       try file.truncate(to: 2 * UInt64(WALPosition.slotByteCount))
     }

@@ -44,7 +44,8 @@ package final class WALWriter: Sendable {
   private let core: WALWriterCore
   private let thread: WorkerThread
 
-  /// Starts a new file after what recovery has found. The first frame gets a sequence above `report.lastSequence`.
+  /// Starts a new file after what recovery has found; on a full disk, the first frame that finds room does. The first
+  /// frame gets a sequence above `report.lastSequence`.
   package init(
     fileSystem: any FileSystem, directory: String, storeID: StoreID, after report: WALRecoveryReport,
     options: WALOptions = WALOptions()
@@ -97,14 +98,10 @@ package final class WALWriter: Sendable {
   package func sync() throws { try core.request(.sync) }
 
   /// Ends the current file after the frames queued so far and starts a new one. Returns the file that was ended;
-  /// with `trim(below:)` it goes once its last sequence is no longer needed. A failure to make the new file leaves
-  /// the writer on the old one, unless a sync has failed.
-  package func rotate() throws -> WALRecoveryReport.ClosedFile {
-    guard let closed = try core.request(.rotate) else {
-      throw TracestoreError(.closed, "the log is closed")
-    }
-    return closed
-  }
+  /// with `trim(below:)` it goes once its last sequence is no longer needed. Nil, and nothing done, when no frame has
+  /// been written since a full disk had no room for a file. A failure to make the new file leaves the writer on the old
+  /// one, unless a sync has failed.
+  package func rotate() throws -> WALRecoveryReport.ClosedFile? { try core.request(.rotate) }
 
   /// Removes the ended files all of whose frames are below `sequence`. Returns the bytes freed.
   @discardableResult

@@ -35,7 +35,8 @@ final class WALWriterCore: Sendable {
     var refusal: TracestoreError?
     var closedFiles: [WALRecoveryReport.ClosedFile]
     var statistics = WALStatistics()
-    var currentByteCount = UInt64(WALFormat.fileHeaderByteCount)
+    /// Of the file that is being written; 0 as long as there has been no room for one.
+    var currentByteCount: UInt64
   }
 
   let fileSystem: any FileSystem
@@ -53,13 +54,15 @@ final class WALWriterCore: Sendable {
     log = try WALLogFile(
       fileSystem: fileSystem, directory: directory, storeID: storeID, fileNumber: report.nextFileNumber,
       lastSequence: report.lastSequence)
-    // A file without frames says nothing that the new file's header does not say.
+    // A file without frames says nothing that the new file's header does not say. Without a new one it stays.
     let isEmpty = { (file: WALRecoveryReport.ClosedFile) in file.byteCount <= UInt64(WALFormat.fileHeaderByteCount) }
-    for file in report.files where isEmpty(file) {
+    for file in report.files where log.isStarted && isEmpty(file) {
       try fileSystem.remove(joinedPath(directory, WALFormat.fileName(file.fileNumber)))
     }
     monitor = Monitor(
-      State(nextSequence: report.lastSequence &+ 1, closedFiles: report.files.filter { !isEmpty($0) }))
+      State(
+        nextSequence: report.lastSequence &+ 1, closedFiles: report.files.filter { !isEmpty($0) },
+        currentByteCount: log.endOffset))
   }
 
   // MARK: Producers
@@ -127,7 +130,7 @@ final class WALWriterCore: Sendable {
     monitor.withLock { state in
       var result = state.statistics
       result.byteCount = state.closedFiles.reduce(state.currentByteCount) { $0 + $1.byteCount }
-      result.fileCount = state.closedFiles.count + (state.hasEnded ? 0 : 1)
+      result.fileCount = state.closedFiles.count + (state.hasEnded || state.currentByteCount == 0 ? 0 : 1)
       return result
     }
   }
@@ -236,11 +239,12 @@ final class WALWriterCore: Sendable {
     } catch {
       throw poison(error)
     }
-    guard case .rotate = request else { return nil }
+    // Without a file of its own the log has nothing to end.
+    guard case .rotate = request, log.isStarted else { return nil }
     do {
       let closed = try log.startNextFile()
       monitor.withLock { state in
-        state.closedFiles.append(closed)
+        if let closed { state.closedFiles.append(closed) }
         state.currentByteCount = log.endOffset
         state.statistics.syncCount = log.syncCount
       }

@@ -64,9 +64,35 @@ struct Entry {
       StandardOutput.shared.flush()
       exit(ExitStatus.done.rawValue)
     }
-    let message = oneLine(TracestoreCommand.message(for: error))
+    var message = oneLine(TracestoreCommand.message(for: error))
+    if message.hasPrefix("Missing value for") {
+      // Behind a dash argument-parser looks for an option. With an equals sign it says what is wrong with the value.
+      let joined = joiningDashes(arguments)
+      if joined != arguments {
+        do { _ = try TracestoreCommand.parseAsRoot(joined) } catch {
+          message = oneLine(TracestoreCommand.message(for: error))
+        }
+      }
+      if message.hasPrefix("Missing value for") {
+        message += "; a value that begins with a dash is written behind an equals sign"
+      }
+    }
     report(
       .usage("\(message.isEmpty ? "the arguments are wrong" : message) (see \(commandName(in: arguments)) --help)"))
+  }
+
+  /// The arguments with options and negative numbers behind them as one.
+  private static func joiningDashes(_ arguments: [String]) -> [String] {
+    var joined: [String] = []
+    for argument in arguments {
+      let isNegative = argument.utf8.first == UInt8(ascii: "-") && argument.dropFirst().first?.isNumber == true
+      if isNegative, let option = joined.last, option.hasPrefix("--"), !option.contains("=") {
+        joined[joined.count - 1] = "\(option)=\(argument)"
+      } else {
+        joined.append(argument)
+      }
+    }
+    return joined
   }
 
   /// What argument-parser says, its lists of values included, and how values look that it knows only by name.
@@ -78,13 +104,20 @@ struct Entry {
       if item.hasPrefix("- ") { item = item.dropFirst(2) }
       text += (text.isEmpty ? "" : text.hasSuffix(":") || item.count == line.count ? " " : ", ") + item
     }
-    guard text.contains("is invalid for") else { return text }
-    if text.hasSuffix("<duration>'") { text += "; durations look like 250us, 10ms or 1h30m" }
-    if text.hasSuffix("<time>'") { text += "; times look like 2026-01-01T08:00:00Z, or count nanoseconds since 1970" }
-    if text.hasSuffix("<id>'") || text.hasSuffix("<trace>'") { text += "; ids have 1 to 32 hexadecimal digits" }
-    if text.hasSuffix("<key=value>'") { text += "; attributes look like http.route=/cart" }
-    return text
+    guard text.contains("is invalid for"), let form = forms.first(where: { text.hasSuffix("<\($0.name)>'") })?.form
+    else { return text }
+    return "\(text); \(form)"
   }
+
+  /// How values look, by what the help calls them.
+  private static let forms: [(name: String, form: String)] = [
+    ("duration", "durations look like 250us, 10ms or 1h30m"),
+    ("time", "times look like 2026-01-01T08:00:00Z, or count nanoseconds since 1970"),
+    ("id", "ids have 1 to 32 hexadecimal digits"), ("trace", "ids have 1 to 32 hexadecimal digits"),
+    ("key=value", "attributes look like http.route=/cart"), ("bytes", "bytes look like 5000000, 20GB or 512MiB"),
+    ("count", "counts are whole numbers"), ("seed", "seeds are whole numbers from 0 on"),
+    ("offset", "offsets are whole numbers from 0 on"), ("quantile", "quantiles are numbers from 0 to 1"),
+  ]
 
   /// The innermost command that the arguments name: its help is the one to read.
   private static func commandName(in arguments: [String]) -> String {

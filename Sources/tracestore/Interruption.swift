@@ -9,7 +9,8 @@ import Synchronization
 #endif
 
 private let interruptionCount = Atomic(0)
-/// The two ends of a pipe that has a byte once Ctrl-C has been pressed; -1 without one.
+private let isInputEnded = Atomic(false)
+/// The two ends of a pipe that has a byte once Ctrl-C has been pressed or no more input is wanted; -1 without one.
 private let reportEnd = Atomic<Int32>(-1)
 private let waitEnd = Atomic<Int32>(-1)
 
@@ -41,13 +42,23 @@ enum Interruption {
     sigaction(SIGTERM, &action, nil)
   }
 
-  /// Waits until reading would not block or Ctrl-C has been pressed. The signal may reach any thread, so a read that
-  /// waits for a silent pipe does not hear of it by itself.
+  /// Ends the input of pipes and terminals: what may still come cannot be used. To be called from any thread.
+  static func endInput() {
+    if isInputEnded.exchange(true, ordering: .relaxed) { return }
+    var byte: UInt8 = 0
+    _ = write(reportEnd.load(ordering: .relaxed), &byte, 1)
+  }
+
+  /// Whether nothing is to be read any more.
+  static var endsInput: Bool { isRequested || isInputEnded.load(ordering: .relaxed) }
+
+  /// Waits until reading would not block, Ctrl-C has been pressed or the input is ended. The signal may reach any thread,
+  /// so a read that waits for a silent pipe does not hear of it by itself.
   static func waitForInput(_ descriptor: Int32) {
     var wanted = [
       pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
       pollfd(fd: waitEnd.load(ordering: .relaxed), events: Int16(POLLIN), revents: 0),
     ]
-    while !isRequested, poll(&wanted, 2, -1) < 0, errno == EINTR {}
+    while !endsInput, poll(&wanted, 2, -1) < 0, errno == EINTR {}
   }
 }

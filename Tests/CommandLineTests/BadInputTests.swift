@@ -47,9 +47,30 @@ import Testing
     #expect(refused.first?["offset"] as? Int == bad.offset)
     #expect((refused.first?["reason"] as? String)?.isEmpty == false)
     #expect(receipt["spans"] as? Int == bad.storedSpanCount)
+    guard bad.storedSpanCount > 0 else { return #expect(!FileManager.default.fileExists(atPath: program.store)) }
     // Some of these files send one span several times.
-    let count = try program.spanCount()
-    #expect(bad.storedSpanCount == 0 ? count == 0 : (1...bad.storedSpanCount).contains(count))
+    #expect((1...bad.storedSpanCount).contains(try program.spanCount()))
+  }
+
+  @Test(arguments: [[], ["--keep-going"], ["--input-format", "otlp-framed"], ["--input-format", "zipkin-json"]])
+  func `what is no trace data at all makes no store`(_ options: [String]) throws {
+    let program = try Program()
+    let file = program.path("some.txt")
+    try Data("Dear diary,\ntoday I have named the wrong file.\n".utf8).write(to: URL(fileURLWithPath: file))
+    // Neither where there is nothing yet nor in a folder of other things.
+    for name in ["new/store", "."] {
+      let before = try FileManager.default.contentsOfDirectory(atPath: program.folder.path).count
+      let arguments = ["import", "--store", program.path(name), file] + options
+      #expect(try program.run(arguments: arguments).status == 1)
+      let names = try FileManager.default.contentsOfDirectory(atPath: program.folder.path)
+      #expect(names.filter { !$0.hasPrefix("out-") && !$0.hasPrefix("err-") } == ["some.txt"], "\(before)")
+    }
+    // What can be read behind it does make one.
+    let kept = try program.run(
+      "import", "--keep-going", file, Program.fixture("otlp/shop-morning.otlp"), "--json")
+    #expect(kept.status == 1)
+    #expect(try (kept.object()["refused"] as? [Any])?.count == 1)
+    #expect(try program.spanCount() == kept.object()["spans"] as? Int)
   }
 
   @Test func `every damaged fixture has a case`() throws {
@@ -147,7 +168,7 @@ import Testing
       let refused = try #require(run.object()["refused"] as? [[String: Any]])
       #expect(refused.count == 1 && (refused.first?["reason"] as? String)?.contains("too early") == true)
       #expect(refused.first?["index"] as? Int == (try run.object()["requests"] as? Int))
-      counts.append(try store.spanCount())
+      counts.append(store.isStored() ? try store.spanCount() : 0)
       #expect(try run.object()["spans"] as? Int == counts.last)
     }
     #expect(counts == counts.sorted())

@@ -61,4 +61,40 @@ import Testing
     #expect(run.status == (compression == "plain" ? 0 : 1), "\(run.errors)")
     #expect(try program.spanCount() == 3)
   }
+
+  private static func refused(_ form: String) -> Data {
+    form == "otlp-json-lines" ? Data("{\"resourceSpans\":7}\n".utf8) : Data([0, 0, 0, 2, 0x0f, 0xff])
+  }
+
+  @Test(arguments: ["otlp-framed", "otlp-json-lines"], ["plain", "gzip"])
+  func `a refused request ends the import while the pipe stays open and silent`(
+    _ form: String, _ compression: String
+  ) throws {
+    let program = try Program()
+    let running = try program.start(["import", "-", "--json"])
+    try running.input.write(contentsOf: Self.block(compression, Self.request(form, 1), isFirst: true))
+    try running.wait("the first span") { try program.isStored() && program.storedSpanCount() == 1 }
+    try running.input.write(contentsOf: Self.block(compression, Self.refused(form), isFirst: false))
+    let deadline = Date().addingTimeInterval(30)
+    while running.process.isRunning, Date() < deadline { usleep(2000) }
+    #expect(!running.process.isRunning, "it waits for what it cannot use")
+    let run = try running.end()
+    try running.input.close()
+    #expect(run.status == 1, "\(run.errors)")
+    let receipt = try run.object()
+    #expect(receipt["requests"] as? Int == 1)
+    #expect((receipt["refused"] as? [[String: Any]])?.map { $0["index"] as? Int } == [1])
+    #expect(try program.spanCount() == 1)
+  }
+
+  @Test func `an import that keeps going reads on behind a refused request`() throws {
+    let program = try Program()
+    let running = try program.start(["import", "-", "--keep-going"])
+    for number in 1...2 {
+      try running.input.write(contentsOf: Self.refused("otlp-framed") + Self.request("otlp-framed", number))
+      try running.wait("span \(number)") { try program.isStored() && program.storedSpanCount() == number }
+    }
+    try running.input.close()
+    #expect(try running.end().status == 1)
+  }
 }

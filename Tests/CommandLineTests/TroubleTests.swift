@@ -208,7 +208,9 @@ import Testing
     #expect(second.status == 3)
     let error = try #require(second.object()["error"] as? [String: Any])
     #expect(error["code"] as? String == "locked")
-    #expect((error["message"] as? String)?.contains(program.store) == true)
+    let message = try #require(error["message"] as? String)
+    #expect(message.contains(program.store) && message.contains("another writer"))
+    #expect(!message.contains("read-only"), "no command has such an option")
     try first.wait("the manifest") { FileManager.default.fileExists(atPath: program.store + "/CURRENT") }
     #expect(try program.run("stats").status == 0)
     for frame in frames[1...] { try first.input.write(contentsOf: frame) }
@@ -217,6 +219,28 @@ import Testing
     #expect(done.status == 0, "\(done.errors)")
     #expect(try done.object()["spans"] as? Int == 2000)
     #expect(try program.spanCount() == 2000)
+  }
+
+  @Test func `numbers that an option does not take are told what it takes, also behind a dash`() throws {
+    let program = try Program()
+    let cases = [
+      (["search", "--limit", "-1"], "--limit must be at least 1"),
+      (["search", "--limit=-1"], "--limit must be at least 1"),
+      (["search", "--limit", "many"], "counts are whole numbers"),
+      (["export", "--out", program.path("x"), "--limit", "-3"], "--limit must be at least 1"),
+      (["analyze", "critical-path", "--top", "-1"], "--top must be at least 1"),
+      (["generate", "--out", program.path("x"), "--spans", "-1"], "--spans must be from 0"),
+      (["generate", "--out", program.path("x"), "--spans", "1", "--seed", "-1"], "seeds are whole numbers from 0 on"),
+      (["search", "--min-duration", "-1ms"], "durations look like"),
+      (["search", "--start", "-1"], "times look like"), (["retain", "--max-bytes", "-1"], "bytes look like"),
+      (["metrics", "latency", "--quantile", "-1"], "quantile"), (["dump", "--hex", "-1", "x"], "offsets are"),
+      (["search", "--service", "-x"], "equals sign"),
+    ]
+    for (arguments, words) in cases {
+      let run = try program.run(arguments: arguments)
+      expectSentence(run, 2, words)
+      #expect(!run.errors.contains("Missing value") || words == "equals sign", "\(run.errors)")
+    }
   }
 
   @Test func `names that are no text are refused, and make no store of another name`() throws {

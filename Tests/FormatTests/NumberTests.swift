@@ -138,6 +138,7 @@ import TraceWAL
     for kind in 1...7 { #expect(isNamed(pattern(ManifestFileKind(rawValue: UInt16(kind)))), "kind \(kind)") }
     #expect(isNamed(pattern(ManifestFileKind(rawValue: 8)).replacingOccurrences(of: "0008", with: "<kind>")))
     #expect(isNamed(StoreLayout.lockFileName) && isNamed(StoreLayout.currentFileName))
+    #expect(isNamed(StoreLayout.reserveFileName))
     #expect(isNamed("MANIFEST-<number>") && StoreLayout.manifestFileName(1) == "MANIFEST-0000000000000001")
     #expect(isNamed("wal/wal-<number>.log") && StoreLayout.walDirectoryName == "wal")
     #expect(WALFormat.fileName(255) == "wal-00000000000000ff.log")

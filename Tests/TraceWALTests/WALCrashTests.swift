@@ -21,7 +21,7 @@ import TraceWAL
           acknowledged.append(index)
         }
         if round < 2 {
-          let closed = try writer.rotate()
+          let closed = try #require(try writer.rotate())
           trimmedBelow = closed.lastSequence
           try writer.trim(below: trimmedBelow)
         }

@@ -24,7 +24,7 @@ import TraceWAL
       }
     }
     for thread in threads { thread.join() }
-    #expect(try writer.rotate().lastSequence == 64)
+    #expect(try writer.rotate()?.lastSequence == 64)
     #expect(outcomes.succeeded.count == 64)
     var reader = try WALReader(fileSystem: fileSystem, directory: path, storeID: storeID, mode: .published)
     for _ in 0..<64 { #expect(try reader.next() != nil) }

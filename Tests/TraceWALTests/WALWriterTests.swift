@@ -200,7 +200,7 @@ import TraceWAL
     var closed: [WALRecoveryReport.ClosedFile] = []
     for file in 0..<4 {
       for index in 1...3 { try writer.appendAndWait(frame(file * 3 + index)) }
-      if file < 3 { closed.append(try writer.rotate()) }
+      if file < 3 { closed.append(try #require(try writer.rotate())) }
     }
     #expect(closed.map(\.lastSequence) == [3, 6, 9])
     #expect(writer.statistics.fileCount == 4)
@@ -224,11 +224,61 @@ import TraceWAL
     #expect { try writer.rotate() } throws: { code($0) == .diskFull }
     fileSystem.capacityByteCount = .max
     try writer.appendAndWait(frame(2))
-    #expect(try writer.rotate().lastSequence == 2)
+    #expect(try writer.rotate()?.lastSequence == 2)
     try writer.appendAndWait(frame(3))
     try writer.close()
     let recovered = try recover(fileSystem)
     #expect(recovered.sequences == [1, 2, 3] && recovered.report.gaps.isEmpty)
+  }
+
+  @Test func aWriterOpensOnAFullDiskAndStartsItsFileWithTheFirstFrameThatFindsRoom() throws {
+    let fileSystem = SimulatedFileSystem()
+    do {
+      let writer = try openWriter(fileSystem)
+      try writer.appendAndWait(frame(1))
+      try writer.close()
+    }
+    fileSystem.capacityByteCount = fileSystem.usedByteCount
+    let writer = try openWriter(fileSystem)
+    #expect(writer.statistics.fileCount == 1)
+    #expect(try writer.rotate() == nil, "there is nothing to end")
+    #expect { try writer.appendAndWait(frame(2)) } throws: { code($0) == .diskFull }
+    for policy in CrashPolicy.allCases {
+      let after = try recover(fileSystem.crashClone(keeping: policy))
+      #expect(after.payloads == [payload(1)] && after.report.gaps.isEmpty, "\(policy)")
+    }
+    // What is in a segment goes, although no file follows it.
+    let trimmed = fileSystem.crashClone(keeping: .keepAll)
+    trimmed.capacityByteCount = trimmed.usedByteCount
+    do {
+      let other = try WALWriter(
+        fileSystem: trimmed, directory: directory, storeID: storeID, after: try recover(trimmed).report)
+      #expect(try other.trim(below: 2) > 0)
+      try other.close()
+    }
+    trimmed.capacityByteCount = .max
+    let report = try recover(trimmed, from: 2).report
+    #expect(report.lastSequence == 1 && report.files.isEmpty && report.gaps.isEmpty)
+    let next = try WALWriter(fileSystem: trimmed, directory: directory, storeID: storeID, after: report)
+    #expect(try trimmed.exists(joinedPath(directory, "wal-0000000000000002.log")), "no number comes twice")
+    try next.close()
+    fileSystem.capacityByteCount = .max
+    try writer.appendAndWait(frame(3))
+    #expect(try writer.rotate() != nil)
+    try writer.appendAndWait(frame(4))
+    try writer.close()
+    for clone in [fileSystem, fileSystem.crashClone(keeping: .loseUnsynced)] {
+      let recovered = try recover(clone)
+      #expect(recovered.payloads == [payload(1), payload(3), payload(4)])
+      #expect(recovered.report.gaps.isEmpty && recovered.report.tail == nil)
+    }
+  }
+
+  @Test func aFileThatCannotBeSyncedIsNoFullDisk() throws {
+    let fileSystem = SimulatedFileSystem()
+    try fileSystem.createDirectory(directory)
+    fileSystem.inject(Fault([.sync], errorNumber: Fault.noSpace))
+    #expect { try openWriter(fileSystem) } throws: { code($0) == .diskFull }
   }
 
   @Test func openingAgainGoesOnWithSequencesAndLeavesNoEmptyFiles() throws {

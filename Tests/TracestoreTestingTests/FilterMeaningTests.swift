@@ -11,7 +11,7 @@ import TracestoreV2
   static let scope = InstrumentationScope(
     name: "library", version: "1.0", attributes: [Attribute("only.scope", 1)], schemaURL: "https://s")
   static let span = SpanRecord(
-    traceID: TraceID(high: 0, low: 0xAB), spanID: SpanID(0xCD), traceState: "vendor=1", parentSpanID: SpanID(0),
+    traceID: TraceID(high: 0, low: 0xAB), spanID: SpanID(0xCD), traceState: "vendor=1", parentSpanID: SpanID(0xBA),
     name: "GET /", kind: .server, start: Timestamp(nanoseconds: 1_000_000_000),
     end: Timestamp(nanoseconds: 3_000_000_000),
     attributes: [
@@ -36,8 +36,9 @@ import TracestoreV2
       SpanLink(spanID: SpanID(0xEF), traceState: "vendor=2"),
     ],
     status: SpanStatus(code: .error, message: "timeout"))
-  /// A span that has nothing that may be missing.
-  static let bare = SpanRecord(traceID: TraceID(high: 0, low: 1), spanID: SpanID(1), start: Timestamp(nanoseconds: 5))
+  /// A span that has nothing that may be missing: a parent of zeros is none.
+  static let bare = SpanRecord(
+    traceID: TraceID(high: 0, low: 1), spanID: SpanID(1), parentSpanID: SpanID(0), start: Timestamp(nanoseconds: 5))
 
   static let rows: [(topic: String, holds: [String], fails: [String])] = [
     (
@@ -189,7 +190,7 @@ import TracestoreV2
       "fields have their values",
       [
         "span.traceID = \"000000000000000000000000000000ab\"", "span.spanID = \"00000000000000cd\"",
-        "span.parentSpanID = \"0000000000000000\"", "span.traceState = \"vendor=1\"", "span.name = \"GET /\"",
+        "span.parentSpanID = \"00000000000000ba\"", "span.traceState = \"vendor=1\"", "span.name = \"GET /\"",
         "span.statusMessage = \"timeout\"", "span.kind = server", "span.status = error", "span.status != ok",
         "span.startTime = 1970-01-01T00:00:01Z", "span.endTime > 1970-01-01T00:00:02.999999999Z",
         "span.duration = 2s", "span.duration in (1s, 2000ms)", "span.duration > -1s", "resource.service = \"cart\"",

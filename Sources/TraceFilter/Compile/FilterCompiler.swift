@@ -242,18 +242,18 @@ struct FilterCompiler {
   }
 }
 
-// Ids are lower-case text: anything else names none.
+// Ids are lower-case text, and not all zeros: anything else names none.
 extension TraceID {
   init?(exactly text: String) {
     self.init(hex: text)
-    guard hex == text else { return nil }
+    guard hex == text, !isZero else { return nil }
   }
 }
 
 extension SpanID {
   init?(exactly text: String) {
     self.init(hex: text)
-    guard hex == text else { return nil }
+    guard hex == text, !isZero else { return nil }
   }
 }
 

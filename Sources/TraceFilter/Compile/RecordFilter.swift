@@ -119,11 +119,14 @@ private struct Subject {
     func texts(_ texts: [String?]) -> [FilterValue] {
       texts.compactMap(\.self).filter { !$0.isEmpty }.map { .text($0) }
     }
+    // An id of zeros is none.
+    func present(_ id: SpanID?) -> String? { id.flatMap { $0.isZero ? nil : $0.hex } }
+    func present(_ id: TraceID?) -> String? { id.flatMap { $0.isZero ? nil : $0.hex } }
     let timedEvents = events.filter { $0.time != .zero }
     switch (field.level, field.name) {
     case (.span, "traceID"): return texts([span.traceID.hex])
     case (.span, "spanID"): return texts([span.spanID.hex])
-    case (.span, "parentSpanID"): return texts([span.parentSpanID?.hex])
+    case (.span, "parentSpanID"): return texts([present(span.parentSpanID)])
     case (.span, "kind"): return texts([span.kind.word])
     case (.span, "status"): return texts([(span.status?.code ?? .unset).word])
     case (.span, "startTime"): return [.timestamp(span.start.nanoseconds)]
@@ -133,8 +136,8 @@ private struct Subject {
     case (.event, "time"): return timedEvents.map { .timestamp($0.time.nanoseconds) }
     case (.event, "timeSinceStart"):
       return timedEvents.map { .duration(Int128($0.time.nanoseconds) - Int128(span.start.nanoseconds)) }
-    case (.link, "traceID"): return texts(links.map { $0.traceID?.hex })
-    case (.link, "spanID"): return texts(links.map { $0.spanID?.hex })
+    case (.link, "traceID"): return texts(links.map { present($0.traceID) })
+    case (.link, "spanID"): return texts(links.map { present($0.spanID) })
     case (.link, "traceState"): return texts(links.map(\.traceState))
     default: return texts([field.spanText?.value(resource, scope, span)])
     }

@@ -38,15 +38,20 @@ extension SegmentStripe: ElementStripe {
       switch leaf {
       case .name(let test): try keepTexts(ChunkID.eventName, test)
       case .traceState(let test): try keepTexts(ChunkID.linkTraceState, test)
-      case .linkedTrace(let id):
-        if let id {
-          try keepValues(try integers(ChunkID.linkTraceLow), &result, scratch) { $0 == id.low }
-          try keepValues(try integers(ChunkID.linkTraceHigh), &result, scratch) { $0 == id.high }
-        }
-        // An id that is not there stands as zero.
+      // An id that is not there stands as zero.
+      case .linkedTrace(nil):
+        var zeros = result
+        try keepValues(try integers(ChunkID.linkTraceLow), &zeros, scratch) { $0 == 0 }
+        try keepValues(try integers(ChunkID.linkTraceHigh), &zeros, scratch) { $0 == 0 }
+        result.subtract(zeros)
+      case .linkedTrace(let id?):
+        try keepValues(try integers(ChunkID.linkTraceLow), &result, scratch) { $0 == id.low }
+        try keepValues(try integers(ChunkID.linkTraceHigh), &result, scratch) { $0 == id.high }
         try keepValues(try integers(ChunkID.linkAbsence), &result, scratch) { $0 & 1 == 0 }
-      case .linkedSpan(let id):
-        if let id { try keepValues(try integers(ChunkID.linkSpanID), &result, scratch) { $0 == id } }
+      case .linkedSpan(nil):
+        try keepValues(try integers(ChunkID.linkSpanID), &result, scratch) { $0 != 0 }
+      case .linkedSpan(let id?):
+        try keepValues(try integers(ChunkID.linkSpanID), &result, scratch) { $0 == id }
         try keepValues(try integers(ChunkID.linkAbsence), &result, scratch) { $0 & 2 == 0 }
       case .time, .timeSinceStart: try keepTimes(leaf, &result, loaded, scratch)
       case .attribute(let key, let test):

@@ -18,7 +18,12 @@ extension SegmentStripe {
 
   func keepParent(_ id: UInt64?, _ mask: inout RowMask, _ loaded: LoadedStripe, _ scratch: ReadScratch) throws {
     guard let id else {
-      return try keepValues(try loaded.integers(ChunkID.parent, count: rowCount), &mask, scratch) { $0 == 0 }
+      // One of zeros was written in full, and is none either.
+      var kept = RowMask(count: rowCount)
+      try loaded.escapedParents(scratch).forEachRow(ofParent: 0) { kept.set($0) }
+      kept.formIntersection(mask)
+      try keepValues(try loaded.integers(ChunkID.parent, count: rowCount), &mask, scratch) { $0 == 0 }
+      return mask.formUnion(kept)
     }
     // A child stands in the trace of its parent, or has the parent's id in full.
     var kept = RowMask(count: rowCount)

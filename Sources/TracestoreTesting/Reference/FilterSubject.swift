@@ -60,7 +60,7 @@ struct FilterSubject {
     switch (reference.level, reference.name) {
     case (.span, "traceID"): return texts([span.traceID.hex])
     case (.span, "spanID"): return texts([span.spanID.hex])
-    case (.span, "parentSpanID"): return texts([span.parentSpanID?.hex])
+    case (.span, "parentSpanID"): return texts([span.parentSpanID.flatMap { $0.isZero ? nil : $0.hex }])
     case (.span, "traceState"): return texts([span.traceState])
     case (.span, "name"): return texts([span.name])
     case (.span, "statusMessage"): return texts([span.status?.message])
@@ -78,8 +78,8 @@ struct FilterSubject {
     case (.event, "time"): return seenEvents.map { .timestamp($0.time) }
     case (.event, "timeSinceStart"):
       return seenEvents.map { .duration(Int128($0.time.nanoseconds) - Int128(span.start.nanoseconds)) }
-    case (.link, "traceID"): return texts(links.map { $0.traceID?.hex })
-    case (.link, "spanID"): return texts(links.map { $0.spanID?.hex })
+    case (.link, "traceID"): return texts(links.map { $0.traceID.flatMap { $0.isZero ? nil : $0.hex } })
+    case (.link, "spanID"): return texts(links.map { $0.spanID.flatMap { $0.isZero ? nil : $0.hex } })
     case (.link, "traceState"): return texts(links.map(\.traceState))
     default: return []
     }

@@ -60,7 +60,7 @@ struct CriticalPathCommand: AsyncParsableCommand {
   @OptionGroup var location: StoreLocation
   @Argument(help: "One trace; without it, all that the conditions find.") var trace: TraceIDArgument?
   @OptionGroup var flags: SearchFlags
-  @Option(help: "At most this many traces.") var limit = 1000
+  @Option(help: ArgumentHelp("At most this many traces.", valueName: "count")) var limit = 1000
   @Option(help: ArgumentHelp("At most this many operations in the table.", valueName: "count")) var top = 30
   @OptionGroup var output: OutputOptions
 

@@ -21,7 +21,7 @@ struct CompareCommand: AsyncParsableCommand {
   var window: DurationArgument?
   @Option(help: ArgumentHelp("A condition on the spans before.", valueName: "filter")) var before: String?
   @Option(help: ArgumentHelp("A condition on the spans after.", valueName: "filter")) var after: String?
-  @Option(help: "At most this many traces in each set.") var limit = 1000
+  @Option(help: ArgumentHelp("At most this many traces in each set.", valueName: "count")) var limit = 1000
   @Option(help: ArgumentHelp("At most this many operations in the table.", valueName: "count")) var top = 30
   @OptionGroup var output: OutputOptions
 

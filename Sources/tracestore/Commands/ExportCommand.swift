@@ -24,7 +24,7 @@ struct ExportCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("The file to write; - is standard output.", valueName: "file"), completion: .file())
   var out: String
   @OptionGroup var flags: SearchFlags
-  @Option(help: "At most this many traces. Default: all.") var limit: Int?
+  @Option(help: ArgumentHelp("At most this many traces. Default: all.", valueName: "count")) var limit: Int?
   @OptionGroup var output: OutputOptions
 
   func validate() throws {

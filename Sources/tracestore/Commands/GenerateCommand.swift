@@ -13,12 +13,13 @@ struct GenerateCommand: AsyncParsableCommand {
     commandName: "generate", abstract: "Write deterministic OTLP traffic to a file.",
     discussion: "The name decides the form: .json, .jsonl and .ndjson get OTLP/JSON lines, others framed protobuf.")
 
-  @Option(help: "How many spans.") var spans: Int
+  @Option(help: ArgumentHelp("How many spans.", valueName: "count")) var spans: Int
   @Option(help: "Equal seeds make equal files.") var seed: UInt64 = 1
   @Option(help: "uniform: 10 spans a trace over 10 days. realistic: 40 services over 6 hours.")
   var shape: Shape = .realistic
-  @Option(help: "realistic: services have this many times as many operations.") var operationFactor = 1
-  @Option(help: "Write no more than this many spans a second.") var rate: Int?
+  @Option(help: ArgumentHelp("realistic: services have this many times as many operations.", valueName: "count"))
+  var operationFactor = 1
+  @Option(help: ArgumentHelp("Write no more than this many spans a second.", valueName: "count")) var rate: Int?
   @Option(help: ArgumentHelp("When the last span ends.", valueName: "time")) var until: TimeArgument?
   @Option(help: ArgumentHelp("The file to write; - is standard output.", valueName: "file"), completion: .file())
   var out: String

@@ -13,7 +13,8 @@ struct ImportCommand: AsyncParsableCommand {
     discussion: """
       A request that cannot be read is refused whole, named by file, place and byte offset, and ends the import; all \
       requests before it are stored. With --keep-going the import goes on behind it. Spans whose ids are unusable are \
-      refused one by one and never end the import. Importing a file again changes nothing.
+      refused one by one and never end the import. Importing a file again changes nothing. A store that is not there yet \
+      is made with the first request that can be read.
 
       jaeger-json is what Jaeger's UI and query API give: an answer with data, a trace, or a list of traces. zipkin-json \
       is version 2: a list of spans or of traces. A file is one such document, or one a line; its spans are stored \
@@ -74,19 +75,25 @@ struct ImportCommand: AsyncParsableCommand {
       guard case .damaged(let place) = event else { return }
       damage.withLock { if !$0.contains(place) { $0.append(place) } }
     }
-    let importer = Importer(isKeepingGoing: keepGoing, form: inputFormat.form)
+    let chosen = options
+    let importer = Importer(isKeepingGoing: keepGoing, form: inputFormat.form) {
+      try await TraceStore.open(at: directory, options: chosen)
+    }
     // A first look at the names, so that a slip of the fingers does not create a store or stop halfway.
     if !keepGoing { for path in files { _ = try InputFile.check(path: path) } }
-    let store = try await TraceStore.open(at: directory, options: options)
+    // What is the matter with a store that is there is said at once.
+    if TraceStore.exists(at: directory) { try await importer.openStore() }
     var failure: (any Error)?
     do {
-      try await importer.run(files, into: store)
+      try await importer.run(files)
+      // An input without spans is no slip.
+      if importer.outcome.refusals.isEmpty, !Interruption.isRequested { try await importer.openStore() }
     } catch {
       failure = error
     }
     do {
-      if !Interruption.isRequested { try await store.seal() }
-      try await store.close()
+      if !Interruption.isRequested { try await importer.store?.seal() }
+      try await importer.store?.close()
     } catch {
       failure = failure ?? error
     }

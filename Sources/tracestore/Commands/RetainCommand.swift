@@ -1,6 +1,7 @@
 import ArgumentParser
 import TraceEngine
 import TraceInspect
+import TraceModel
 
 struct RetainCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -56,14 +57,27 @@ struct RetainCommand: AsyncParsableCommand {
     var options = StoreOptions()
     options.isCompactionAutomatic = false
     return try await withTraceStore(at: location.path(), options: options) { store in
-      // Spans age in segments.
-      try await store.seal()
+      // Spans age in segments. On a full disk there is no room for more of them until others have gone.
+      do { try await store.seal() } catch let error as TracestoreError where error.code == .diskFull {
+        var report = try await store.retain(policy)
+        if report.segments.isEmpty { throw error }
+        try? await store.seal()
+        report.add(try await store.retain(policy))
+        return report
+      }
       return try await store.retain(policy)
     }
   }
 }
 
 extension TraceStore.RetentionReport {
+  fileprivate mutating func add(_ other: TraceStore.RetentionReport) {
+    segments += other.segments
+    metricsSegmentCount += other.metricsSegmentCount
+    metricsSegmentByteCount += other.metricsSegmentByteCount
+    damage += other.damage.filter { !damage.contains($0) }
+  }
+
   private var recordCount: Int { segments.reduce(0) { $0 + $1.recordCount } }
   private var byteCount: UInt64 { segments.reduce(0) { $0 + $1.byteCount } }
 

@@ -28,7 +28,7 @@ struct SearchCommand: AsyncParsableCommand {
 
   @OptionGroup var location: StoreLocation
   @OptionGroup var flags: SearchFlags
-  @Option(help: "At most this many traces.") var limit = 20
+  @Option(help: ArgumentHelp("At most this many traces.", valueName: "count")) var limit = 20
   @Option(help: "By the newest or by the longest of the matching spans.") var order = Order.newest
   @Option(help: ArgumentHelp("Go on where an earlier page ended.", valueName: "token")) var page: String?
   @Option(help: "What to write. Default: table, or summaries with --json.") var format: Format?

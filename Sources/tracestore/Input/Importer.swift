@@ -11,12 +11,31 @@ final class Importer {
 
   private let isKeepingGoing: Bool
   private let form: InputForm
+  private let open: @Sendable () async throws -> TraceStore
+  /// Nil until there is something to store.
+  private(set) var store: TraceStore?
+  /// The requests of all files stand in one line, so that those of a file come behind those of the file before.
+  private var line: WriteLine?
   private var progress = ProgressLine(total: nil)
   private(set) var outcome = ImportOutcome()
 
-  init(isKeepingGoing: Bool, form: InputForm) {
+  /// - Parameter open: gives the store; called once.
+  init(isKeepingGoing: Bool, form: InputForm, open: @escaping @Sendable () async throws -> TraceStore) {
     self.isKeepingGoing = isKeepingGoing
     self.form = form
+    self.open = open
+  }
+
+  /// Opens the store before anything has been read, or found sound.
+  func openStore() async throws {
+    if store == nil { _ = try await openLine() }
+  }
+
+  private func openLine() async throws -> WriteLine {
+    let store = try await open()
+    let line = store.makeWriteLine(endsAtRefusal: !isKeepingGoing)
+    (self.store, self.line) = (store, line)
+    return line
   }
 
   /// What became of a request.
@@ -30,20 +49,19 @@ final class Importer {
     var result: Result<WriteReceipt, any Error>
   }
 
-  /// Stores everything, or up to the first refused request.
+  /// Stores everything, or up to the first refused request. A store that has not been opened is with the first request
+  /// that it can take: what is refused as a whole makes none.
   ///
   /// - Throws: What stops an import whatever it was told: a store that cannot be written. Refused requests are in
   ///   `outcome`; a file that cannot be read throws too, unless the import keeps going.
-  func run(_ paths: [String], into store: TraceStore) async throws {
+  func run(_ paths: [String]) async throws {
     let sizes = paths.map { try? InputFile.check(path: $0) }
     let total = sizes.reduce(UInt64?(0)) { sum, size in sum.flatMap { sum in (size ?? nil).map { sum + $0 } } }
     progress = ProgressLine(total: total)
     defer { outcome.seconds = progress.seconds }
-    // The requests of all files stand in one line, so that those of a file come behind those of the file before.
-    let line = store.makeWriteLine(endsAtRefusal: !isKeepingGoing)
     for path in paths {
       do {
-        guard try await run(try InputFile(path: path), into: line) else { return }
+        guard try await run(try InputFile(path: path)) else { return }
       } catch let error as InputFailure where isKeepingGoing {
         outcome.hasFileFailure = true
         outcome.refusals.append(
@@ -54,7 +72,7 @@ final class Importer {
   }
 
   /// Returns false when the import has to end here.
-  private func run(_ file: InputFile, into line: WriteLine) async throws -> Bool {
+  private func run(_ file: InputFile) async throws -> Bool {
     let input = PlainInput(file)
     var source = RequestSource(form) { try input.read($0) }
     let (arriving, outlet) = AsyncStream.makeStream(of: Done.self)
@@ -67,8 +85,8 @@ final class Importer {
       let request: RequestSource.Request
       do {
         let next = try source.next()
-        // What Ctrl-C cut short is no request.
-        guard !Interruption.isRequested, let next else { break }
+        // What was cut short is no request.
+        guard !Interruption.endsInput, let next else { break }
         request = next
       } catch {
         // What stands before the place that cannot be read is accounted for first.
@@ -80,11 +98,25 @@ final class Importer {
       while queue.isFull(for: request.bytes.count), let done = await queue.next(&arrivals) {
         account(done, in: file.name, &queue)
       }
-      let number = queue.add(request.bytes.count)
       let (index, offset, places, byteCount) = (request.index, request.offset, request.places, request.bytes.count)
-      line.submit(request.bytes, encoding: request.encoding) { result in
-        outlet.yield(
-          Done(number: number, index: index, offset: offset, places: places, byteCount: byteCount, result: result))
+      let done = { @Sendable (number: Int, result: Result<WriteReceipt, any Error>) in
+        Done(number: number, index: index, offset: offset, places: places, byteCount: byteCount, result: result)
+      }
+      let line: WriteLine
+      if let known = self.line {
+        line = known
+      } else {
+        do { try WriteLine.check(request.bytes, encoding: request.encoding) } catch {
+          account(done(0, .failure(error)), in: file.name, &queue)
+          continue
+        }
+        line = try await openLine()
+      }
+      let number = queue.add(byteCount)
+      line.submit(request.bytes, encoding: request.encoding) { [isKeepingGoing] result in
+        // A pipe may stay silent for as long as it likes, and nothing that it says matters any more.
+        if case .failure(let error) = result, !isKeepingGoing || !Self.isToBlame(error) { Interruption.endInput() }
+        outlet.yield(done(number, result))
       }
       progress.update(done: baseByteCount + file.readByteCount) {
         "importing: \(Figure.count(outcome.spanCount)) spans, \(Figure.count(UInt64(Double(outcome.spanCount) / max(progress.seconds, 0.001)))) spans/s, \(Figure.bytes(baseByteCount + file.readByteCount)), \($0)"
@@ -129,7 +161,7 @@ final class Importer {
   private func note(
     _ error: any Error, index: Int, offset: UInt64, in file: String, _ queue: inout Queue
   ) {
-    guard let error = error as? TracestoreError, [.malformedInput, .limitExceeded].contains(error.code) else {
+    guard let error = error as? TracestoreError, Self.isToBlame(error) else {
       queue.end(error)
       return
     }
@@ -138,6 +170,11 @@ final class Importer {
         file: file, index: index, offset: error.offset ?? offset,
         reason: error.cause.map { "\(error.message): \($0)" } ?? error.message))
     if !isKeepingGoing { queue.end(nil) }
+  }
+
+  /// Whether the input's bytes are the reason.
+  private static func isToBlame(_ error: any Error) -> Bool {
+    [.malformedInput, .limitExceeded].contains((error as? TracestoreError)?.code)
   }
 }
 

@@ -69,14 +69,14 @@ final class InputFile {
 
   deinit { if descriptor != 0 { close(descriptor) } }
 
-  /// Up to that many bytes; none at the end, and once Ctrl-C has been pressed.
+  /// Up to that many bytes; none at the end, once Ctrl-C has been pressed, and of a pipe whose input has been ended.
   func read(_ maximum: Int) throws -> [UInt8] {
     var failure: Int32 = 0
     let bytes = [UInt8](unsafeUninitializedCapacity: maximum) { buffer, count in
       while true {
         // A file never keeps a read waiting.
         if byteCount == nil { Interruption.waitForInput(descriptor) }
-        if Interruption.isRequested { return }
+        if byteCount == nil ? Interruption.endsInput : Interruption.isRequested { return }
         let received = systemRead(descriptor, buffer.baseAddress, maximum)
         if received >= 0 {
           count = received
