@@ -59,11 +59,11 @@ package struct StoreVerifier: Sendable {
   }
 
   /// - Parameter isDeep: also decodes every record of every segment and every request of the log.
-  /// - Throws: `notFound` when there is no store, `inputOutput` when the folder cannot be read.
+  /// - Throws: `notFound` when there is no store, `corrupt` when one has lost its CURRENT, `inputOutput` when the folder cannot be read.
   package func run(isDeep: Bool) throws -> VerificationReport {
     let current = joinedPath(directory, StoreLayout.currentFileName)
     guard try fileSystem.exists(current) else {
-      throw ManifestStore.noStore(directory)
+      throw ManifestStore.noStore(directory, fileSystem)
     }
     var report = VerificationReport()
     // CURRENT and the manifest that it names.

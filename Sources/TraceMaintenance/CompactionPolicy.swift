@@ -14,6 +14,8 @@ package struct CompactionPolicy: Sendable {
   package var segmentWeight = 128 << 20
   /// The most strings of the table that a merged segment is written from. Tests lower it.
   package var maximumStringCount = ByteDictionary.maximumCount
+  /// The most rows of decoded stripes that a merge holds, unless a single stripe has more: about 130 MB of usual spans.
+  package var maximumHeldRowCount = 12 << 15
   /// The most bytes of partial records that a merge has read ahead, unless a single trace has more.
   package var maximumUnpackedByteCount = 32 << 20
   /// How many segments of a tier call for a merge.

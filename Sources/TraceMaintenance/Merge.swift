@@ -30,6 +30,7 @@ struct Merge {
   private var transfers: [SegmentTransfer] = []
   private var numbers: [UInt64] = []
   private var plan = MergePlan(inputCount: 0)
+  private var held: HeldStripes
   /// Partial records that are to be in memory at a time.
   private var unpackedCount = Self.maximumUnpackedCount
   private var output: MergeOutput
@@ -40,9 +41,6 @@ struct Merge {
   /// Partial records stand by trace id in the inputs and are merged by time, so that nearly all of an input is
   /// decompressed for each batch: fewer cost time, more cost memory.
   private static let maximumUnpackedCount = 1 << 16
-  /// The most decoded stripes that are kept: an input whose traces lie far apart in the order is decoded again instead.
-  private static let maximumHeldStripeCount = 12
-
   /// - Parameter windowNanoseconds: aligned windows of this length get segments of their own.
   init(
     files: SegmentFiles, policy: CompactionPolicy, windowNanoseconds: UInt64?, parallel: @escaping SegmentParallelism,
@@ -52,6 +50,7 @@ struct Merge {
     self.policy = policy
     self.windowNanoseconds = windowNanoseconds
     output = MergeOutput(maximumStringCount: policy.maximumStringCount)
+    held = HeldStripes(maximumRowCount: policy.maximumHeldRowCount)
     self.parallel = parallel
     self.isCancelled = isCancelled
     self.report = report
@@ -60,6 +59,48 @@ struct Merge {
   /// Runs the merge. On any error the files in `written` are nobody's yet.
   mutating func run(_ inputs: [ManifestFile]) throws {
     try open(inputs)
+    if inputs.count > 2, plan.isScattered(holding: policy.maximumHeldRowCount) {
+      try mergeHalvesFirst(inputs)
+    } else {
+      try merge()
+    }
+  }
+
+  /// Merges each half of the inputs, and then what came out of them: there, traces stand in the order of the merge. Otherwise
+  /// the parts of each trace would be fetched from other stripes than those of the trace before, each decoded for it.
+  private mutating func mergeHalvesFirst(_ inputs: [ManifestFile]) throws {
+    let totalCount = progress.totalRecordCount
+    (transfers, numbers, plan) = ([], [], MergePlan(inputCount: 0))
+    var halves: [ManifestFile] = []
+    defer { halves.forEach(files.discard) }
+    var doneCount = 0
+    let progressed = { [report] count in report(MergeProgress(recordCount: count / 2, totalRecordCount: totalCount)) }
+    for half in [inputs.prefix(inputs.count / 2), inputs.dropFirst(inputs.count / 2)] {
+      var merge = Merge(
+        files: files, policy: policy, windowNanoseconds: nil, parallel: parallel, isCancelled: isCancelled,
+        report: { [doneCount] in progressed(doneCount + $0.recordCount) })
+      defer { halves += merge.written }
+      try merge.run(Array(half))
+      doneCount += half.reduce(0) { $0 + $1.recordCount }
+      droppedCount += merge.droppedCount
+    }
+    var merge = Merge(
+      files: files, policy: policy, windowNanoseconds: windowNanoseconds, parallel: parallel, isCancelled: isCancelled,
+      report: { progressed(totalCount + $0.recordCount) })
+    defer { written = merge.written }
+    do {
+      try merge.open(halves)
+      try merge.merge()
+    } catch let damage as DamagedInput {
+      // No input of the caller's.
+      throw damage.cause
+    }
+    // What the halves have dropped is not read again.
+    progressed(2 * totalCount)
+    droppedCount += merge.droppedCount
+  }
+
+  private mutating func merge() throws {
     let windowBounds = windowNanoseconds.map { plan.windowBounds($0) } ?? []
     begin()
     var unpackedEnd = 0
@@ -83,7 +124,9 @@ struct Merge {
       output.endTrace()
       for part in plan.parts[trace] {
         progress.recordCount += part.fragment.rowCount
-        if plan.finish(part), let stripe = part.fragment.stripe { transfers[part.input].release(stripe: stripe) }
+        if plan.finish(part), let stripe = part.fragment.stripe {
+          release(HeldStripes.Place(input: part.input, stripe: stripe))
+        }
       }
       if progress.recordCount & 1023 < trace.count { report(progress) }
       try checkCancelled()
@@ -165,7 +208,7 @@ struct Merge {
     for part in plan.parts[trace] {
       guard let stripe = part.fragment.stripe else { continue }
       guard output.hasRoom else { return false }
-      makeRoom(for: part)
+      hold(stripe, of: part.input)
       try naming(numbers[part.input]) {
         try output.append(ordinal: part.fragment.place, ofStripe: stripe, from: transfers[part.input])
       }
@@ -195,16 +238,15 @@ struct Merge {
     return true
   }
 
-  /// Keeps the number of decoded stripes within its bound.
-  private func makeRoom(for part: MergePlan.Part) {
-    let held = transfers.reduce(0) { $0 + $1.heldStripes.count }
-    guard held >= Self.maximumHeldStripeCount else { return }
-    for (input, transfer) in transfers.enumerated() where input != part.input {
-      for stripe in transfer.heldStripes { transfer.release(stripe: stripe) }
-    }
-    for stripe in transfers[part.input].heldStripes where stripe != part.fragment.stripe {
-      transfers[part.input].release(stripe: stripe)
-    }
+  /// Keeps the decoded stripes within their bound.
+  private mutating func hold(_ stripe: Int, of input: Int) {
+    let rowCount = plan.rowCount(ofStripe: stripe, input: input)
+    for other in held.hold(HeldStripes.Place(input: input, stripe: stripe), rowCount: rowCount) ?? [] { release(other) }
+  }
+
+  private mutating func release(_ place: HeldStripes.Place) {
+    held.release(place)
+    transfers[place.input].release(stripe: place.stripe)
   }
 
   private mutating func write(_ rows: MergeOutput.Rows) throws {

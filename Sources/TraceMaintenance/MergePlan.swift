@@ -30,18 +30,23 @@ struct MergePlan {
   private(set) var parts: [Part]
   /// In the order of the merge.
   private var traces: [Trace] = []
-  /// How many parts each stripe of each input still has to give.
-  private var pending: [[Int: Int]]
+  /// What each stripe of each input has, and how many parts it still has to give.
+  private var stripes: [[Int: (rowCount: Int, pendingCount: Int)]]
 
   init(inputCount: Int) {
     parts = []
-    pending = [[Int: Int]](repeating: [:], count: inputCount)
+    stripes = [[Int: (rowCount: Int, pendingCount: Int)]](repeating: [:], count: inputCount)
   }
 
   mutating func add(_ fragment: TraceFragment, input: Int) {
     parts.append(Part(fragment: fragment, input: input))
-    if let stripe = fragment.stripe { pending[input][stripe, default: 0] += 1 }
+    guard let stripe = fragment.stripe else { return }
+    stripes[input][stripe, default: (0, 0)].rowCount += fragment.rowCount
+    stripes[input][stripe, default: (0, 0)].pendingCount += 1
   }
+
+  /// Rows of a stripe of an input.
+  func rowCount(ofStripe stripe: Int, input: Int) -> Int { stripes[input][stripe]?.rowCount ?? 0 }
 
   /// Puts what was added in order.
   mutating func arrange() {
@@ -100,7 +105,58 @@ struct MergePlan {
   /// Notes that a part has been merged; true when its stripe has nothing more to give.
   mutating func finish(_ part: Part) -> Bool {
     guard let stripe = part.fragment.stripe else { return false }
-    pending[part.input][stripe, default: 1] -= 1
-    return pending[part.input][stripe] == 0
+    stripes[part.input][stripe, default: (0, 1)].pendingCount -= 1
+    return stripes[part.input][stripe]?.pendingCount == 0
   }
+
+  /// Whether traces lie so far apart in the inputs that most rows would be decoded more than twice, with so many rows of
+  /// decoded stripes at a time.
+  func isScattered(holding maximumRowCount: Int) -> Bool {
+    let totalCount = stripes.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.rowCount } }
+    guard totalCount > maximumRowCount else { return false }
+    var rest = self
+    var held = HeldStripes(maximumRowCount: maximumRowCount)
+    var decodedCount = 0
+    for place in 0..<traceCount {
+      for part in parts[parts(ofTrace: place)] {
+        guard let stripe = part.fragment.stripe else { continue }
+        let rowCount = rowCount(ofStripe: stripe, input: part.input)
+        let own = HeldStripes.Place(input: part.input, stripe: stripe)
+        if held.hold(own, rowCount: rowCount) != nil { decodedCount += rowCount }
+        if rest.finish(part) { held.release(own) }
+      }
+      if decodedCount > 2 * totalCount { return true }
+    }
+    return false
+  }
+}
+
+/// The decoded stripes that a merge has in memory.
+struct HeldStripes {
+  struct Place: Hashable {
+    var input: Int
+    var stripe: Int
+  }
+
+  let maximumRowCount: Int
+  private var rowCounts: [Place: Int] = [:]
+  private var rowCount = 0
+
+  init(maximumRowCount: Int) { self.maximumRowCount = maximumRowCount }
+
+  /// Takes up a stripe, however large. Gives back those that have to go for it; nil when it is held.
+  mutating func hold(_ place: Place, rowCount new: Int) -> [Place]? {
+    if rowCounts[place] != nil { return nil }
+    var released: [Place] = []
+    if rowCount + new > maximumRowCount {
+      released = Array(rowCounts.keys)
+      rowCounts.removeAll(keepingCapacity: true)
+      rowCount = 0
+    }
+    rowCounts[place] = new
+    rowCount += new
+    return released
+  }
+
+  mutating func release(_ place: Place) { rowCount -= rowCounts.removeValue(forKey: place) ?? 0 }
 }

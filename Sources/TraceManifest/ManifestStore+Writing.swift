@@ -7,11 +7,7 @@ extension ManifestStore {
     try fileSystem.createDirectory(directory)
     for name in try fileSystem.contents(ofDirectory: directory) {
       // Without CURRENT, a manifest is what is left of an unfinished creation; data would be an accident.
-      if StoreLayout.fileKey(name) != nil {
-        throw TracestoreError(
-          .corrupt, "\(directory) holds \(name) and no CURRENT; bring CURRENT back from a copy, or move the file away",
-          path: joinedPath(directory, StoreLayout.currentFileName))
-      }
+      if StoreLayout.fileKey(name) != nil { throw noCurrent(directory, beside: name) }
     }
     for name in try fileSystem.contents(ofDirectory: directory) where StoreLayout.manifestNumber(name) != nil {
       try fileSystem.remove(joinedPath(directory, name))

@@ -49,10 +49,23 @@ package final class ManifestStore: Sendable {
     log = Mutex(state)
   }
 
-  package static func noStore(_ directory: String) -> TracestoreError {
-    TracestoreError(
+  /// What is wrong with a folder that has no CURRENT.
+  package static func noStore(_ directory: String, _ fileSystem: any FileSystem) -> TracestoreError {
+    if let name = try? fileSystem.contents(ofDirectory: directory).sorted().first(where: {
+      StoreLayout.fileKey($0) != nil
+    }) {
+      return noCurrent(directory, beside: name)
+    }
+    return TracestoreError(
       .notFound, "there is no store in this folder; name another one, or write to it first, which makes a store",
       path: directory)
+  }
+
+  /// Files of a store without the one that says which of them count.
+  static func noCurrent(_ directory: String, beside name: String) -> TracestoreError {
+    TracestoreError(
+      .corrupt, "\(directory) holds \(name) and no CURRENT; bring CURRENT back from a copy, or move the file away",
+      path: joinedPath(directory, StoreLayout.currentFileName))
   }
 
   /// Reads the manifest, or makes it. Throws `notFound` when there is none and none is to be made, `corrupt` with the
@@ -62,17 +75,16 @@ package final class ManifestStore: Sendable {
     maximumLogByteCount: Int = ManifestStore.defaultMaximumLogByteCount
   ) throws -> ManifestStore {
     let isThere = try fileSystem.exists(joinedPath(directory, StoreLayout.currentFileName))
-    let missing = noStore(directory)
     switch mode {
     case .readOnly:
-      guard isThere else { throw missing }
+      guard isThere else { throw noStore(directory, fileSystem) }
       let state = try load(fileSystem, directory, isReadOnly: true)
       return ManifestStore(
         fileSystem: fileSystem, directory: directory, isReadOnly: true, maximumLogByteCount: maximumLogByteCount,
         state: state, nextFileNumber: state.version.nextFileNumber)
     case .readWrite(let settings):
       if !isThere {
-        guard let settings else { throw missing }
+        guard let settings else { throw noStore(directory, fileSystem) }
         try create(fileSystem, directory, settings)
       }
       var state = try load(fileSystem, directory, isReadOnly: false)

@@ -4,8 +4,7 @@ import TraceModel
 import TraceSegment
 import TraceSource
 
-/// What the calls of a group of stripes come to, but for the traces that other sources have a part of: these are joined
-/// from all their parts, for each question.
+/// What the calls of a group of stripes come to, but for the traces that other sources have a part of (`SplitTraces`).
 ///
 /// Leaving out a trace that stands nowhere else any more is right too, so that what is kept stays true until another
 /// segment comes that has a part of a trace counted here.
@@ -18,6 +17,8 @@ final class GroupCalls: CachedBlock {
   let tally: PackedTally
   /// Traces with spans elsewhere, of which nothing is counted.
   let leftOut: Set<TraceID>
+  /// The same in the order in which stripes have them.
+  let leftOutTraces: [TraceID]
   /// Consumers whose links name spans of traces that are not counted here.
   let linked: [NamedConsumer]
   /// Of the traces that are counted.
@@ -29,6 +30,7 @@ final class GroupCalls: CachedBlock {
     number = Self.lastNumber.add(1, ordering: .relaxed).newValue
     (names, self.tally) = tally.sums.packed()
     leftOut = tally.leftOut
+    leftOutTraces = tally.leftOutTraces
     linked = tally.linked
     producers = tally.producers
     compared = Mutex(Set(segments.map(\.number)))
@@ -47,7 +49,7 @@ final class GroupCalls: CachedBlock {
   static let passCount = 1024
 
   var residentByteCount: Int {
-    256 + names.reduce(0) { $0 + $1.count + 32 } + tally.byteCount + leftOut.count * 32
+    256 + names.reduce(0) { $0 + $1.count + 32 } + tally.byteCount + leftOut.count * 48
       + linked.reduce(0) { $0 + $1.byteCount } + producers.byteCount + compared.withLock { $0.count } * 16
   }
 }
@@ -56,6 +58,7 @@ final class GroupCalls: CachedBlock {
 struct GroupTally {
   private(set) var sums = GraphSums()
   private(set) var leftOut: Set<TraceID> = []
+  private(set) var leftOutTraces: [TraceID] = []
   private(set) var linked: [NamedConsumer] = []
   private(set) var producers = ProducerTable([])
   private(set) var damage = DamageReport()
@@ -63,9 +66,10 @@ struct GroupTally {
   /// - Parameters:
   ///   - calls: of each stripe.
   ///   - segments: all of the snapshot.
+  ///   - isSplit: true of traces that are counted elsewhere for certain.
   init(
     _ calls: ArraySlice<Result<StripeCalls, any Error>>, of group: StripeGroup, _ window: ClosedRange<UInt64>,
-    among segments: [Segment]
+    among segments: [Segment], leavingOut isSplit: (TraceID) -> Bool
   ) {
     let loose = Set(group.loose)
     var read: [TraceCalls] = []
@@ -78,7 +82,6 @@ struct GroupTally {
       func leave(out ordinal: Int) {
         if isLeftOut.isEmpty { isLeftOut = [Bool](repeating: false, count: calls.traces.count) }
         isLeftOut[ordinal] = true
-        leftOut.insert(calls.traces[ordinal])
       }
       for segment in segments {
         // A segment that cannot be asked is named by whoever reads it; here its traces count as far as they stand.
@@ -86,8 +89,11 @@ struct GroupTally {
           leave(out: Int(ordinal))
         }
       }
-      if !loose.isEmpty {
-        for (ordinal, trace) in calls.traces.enumerated() where loose.contains(trace) { leave(out: ordinal) }
+      for (ordinal, trace) in calls.traces.enumerated() where loose.contains(trace) || isSplit(trace) {
+        leave(out: ordinal)
+      }
+      for ordinal in isLeftOut.indices where isLeftOut[ordinal] && leftOut.insert(calls.traces[ordinal]).inserted {
+        leftOutTraces.append(calls.traces[ordinal])
       }
       let isWhole = window.contains(stripe.bounds.minimumStart) && window.contains(stripe.bounds.maximumStart)
       sums.add(calls, in: isWhole ? nil : window, leavingOut: isLeftOut)

@@ -31,7 +31,7 @@ struct ProducerTable: Sendable {
   private var services: [UInt32] = []
   private let names: [[UInt8]]
 
-  /// - Parameter producers: of traces that stand nowhere else, so that of spans which share their ids the first is known.
+  /// - Parameter producers: of traces all of whose parts are known, so that of spans which share their ids the first is known.
   init(_ producers: [(target: LinkTarget, producer: FoundProducer)]) {
     targets.reserveCapacity(producers.count)
     services.reserveCapacity(producers.count)
@@ -44,15 +44,6 @@ struct ProducerTable: Sendable {
       services.append(names.code(of: producer.service))
     }
     self.names = names.names
-  }
-
-  /// Those that are wanted of the producers of some calls.
-  ///
-  /// - Parameter isLeftOut: by ordinal of the trace; empty for none.
-  init(_ calls: TraceCalls, leavingOut isLeftOut: [Bool], among wanted: Set<LinkTarget>) {
-    self.init(
-      calls.producers.lazy.filter { isLeftOut.isEmpty || !isLeftOut[Int($0.ordinal)] }.map(calls.found)
-        .filter { wanted.contains($0.target) })
   }
 
   var byteCount: Int {

@@ -61,6 +61,9 @@ struct StripeGroup: Sendable {
     return summary
   }
 
+  /// Lets go of what is kept of the group.
+  func forget() { stripes[0].forgetSummary() }
+
   /// Keeps what all calls of the group come to.
   func keep(_ calls: GroupCalls) { stripes[0].keep(summary: calls) }
 

@@ -1,6 +1,14 @@
 import Foundation
 import Testing
 
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 /// A producer that writes now and then: what came whole is stored before it writes again.
 @Suite struct LivePipeTests {
   static let forms = ["otlp-framed", "otlp-varint", "otlp-json-lines", "jaeger-json", "zipkin-json"]
@@ -60,6 +68,29 @@ import Testing
     let run = try running.end()
     #expect(run.status == (compression == "plain" ? 0 : 1), "\(run.errors)")
     #expect(try program.spanCount() == 3)
+  }
+
+  @Test(arguments: [["compact"], ["compact", "--all"], ["retain", "--max-age", "1000000h"]])
+  func `whoever takes over the log of a writer that was killed names what it has lost`(_ command: [String]) throws {
+    let program = try Program()
+    let running = try program.start(["import", "-"])
+    for number in 1...3 {
+      try running.input.write(contentsOf: Self.request("otlp-framed", number))
+      try running.wait("span \(number)") { try program.isStored() && program.storedSpanCount() == number }
+    }
+    kill(running.process.processIdentifier, SIGKILL)
+    running.process.waitUntilExit()
+    try running.input.close()
+    let logs = program.store + "/wal"
+    let name = try #require(FileManager.default.contentsOfDirectory(atPath: logs).first { $0.hasSuffix(".log") })
+    let url = URL(fileURLWithPath: logs + "/" + name)
+    var bytes = try Data(contentsOf: url)
+    // In the second of three frames.
+    bytes[bytes.count * 2 / 3] ^= 1
+    try bytes.write(to: url)
+    #expect(try program.run("verify", "--store", program.store).status == 1)
+    let run = try program.run(arguments: command + ["--json"])
+    #expect(run.status == 1 && run.errors.contains(name), "\(run.errors)")
   }
 
   private static func refused(_ form: String) -> Data {

@@ -48,6 +48,16 @@ import Testing
     #expect(try program.spanCount() == 100)
   }
 
+  @Test(arguments: [["search"], ["verify"], ["stats"], ["compact"], ["import"]])
+  func `a store that has lost CURRENT is told how to get it back`(_ command: [String]) throws {
+    let program = try Program()
+    let file = try program.generate(100)
+    #expect(try program.run("import", file).status == 0)
+    try FileManager.default.removeItem(atPath: program.store + "/CURRENT")
+    let run = try program.run(arguments: command == ["import"] ? ["import", file] : command)
+    expectSentence(run, 1, "no CURRENT", "bring CURRENT back from a copy")
+  }
+
   #if os(Linux)
     @Test func `an input that opens and cannot be read is status 3, behind what came before it`() throws {
       let program = try Program()

@@ -51,9 +51,10 @@ import TracestoreV2
       of chosen: [Int], _ query: DependencyQuery,
       parallel: @escaping SegmentParallelism = { count, body in (0..<count).forEach(body) }
     ) -> ServiceGraph {
-      ServiceGraphQuery(
-        query, in: QuerySnapshot(sources: chosen.map { all[$0] }, storeFingerprint: 0), parallel: parallel
-      ).run()
+      var asked = ServiceGraphQuery(
+        query, in: QuerySnapshot(sources: chosen.map { all[$0] }, storeFingerprint: 0), parallel: parallel)
+      asked.chunkCounts = 3...5
+      return asked.run()
     }
 
     func reference(of chosen: [Int]) async throws -> ReferenceStore {
@@ -121,13 +122,35 @@ import TracestoreV2
     let cache = try #require((sources.all[0] as? Segment)?.cache)
     let query = DependencyQuery()
     let first = sources.graph(of: [0, 1], query)
-    let joined = try #require(cache.joinedCalls())
-    #expect(!joined.calls.traces.isEmpty)
+    let split = try #require(cache.splitTraceCalls())
+    #expect(!split.calls.traces.isEmpty)
     #expect(sources.graph(of: [0, 1], query) == first)
-    #expect(cache.joinedCalls() === joined)
+    #expect(cache.splitTraceCalls() === split)
     #expect(sources.graph(of: [0, 1, 2], query) != first)
-    #expect(cache.joinedCalls() !== joined)
+    #expect(cache.splitTraceCalls() !== split)
     #expect(sources.graph(of: [0, 1], query) == first)
+    // What expires ends no keeping, and is not joined again and again.
+    _ = sources.graph(of: [0], query)
+    _ = sources.graph(of: [0, 2], query)
+    let later = try #require(cache.splitTraceCalls())
+    #expect(!later.calls.traces.isEmpty)
+    _ = sources.graph(of: [0, 2], query)
+    #expect(cache.splitTraceCalls() === later)
+  }
+
+  @Test func `of split traces that have no room together some stay`() throws {
+    let all = try Sources(seed: 3, cacheByteCount: 64 << 20)
+    _ = all.graph(of: [0, 1, 2, 3], DependencyQuery())
+    let whole = try #require((all.all[0] as? Segment)?.cache.splitTraceCalls())
+    var keptCount = 0
+    for percent in stride(from: 30, through: 90, by: 10) {
+      let sources = try Sources(seed: 3, cacheByteCount: whole.residentByteCount * 4 * percent / 100)
+      _ = sources.graph(of: [0, 1, 2, 3], DependencyQuery())
+      let kept = (sources.all[0] as? Segment)?.cache.splitTraceCalls()?.calls.traces.count ?? 0
+      #expect(kept < whole.calls.traces.count)
+      if kept > 0 { keptCount += 1 }
+    }
+    #expect(keptCount >= 5)
   }
 
   @Test func `a question that was answered reads no stripe again, and neither does one after a segment went`() throws {

@@ -246,6 +246,9 @@ package final class BlockCache: Sendable {
 
   package var statistics: Statistics { state.withLock { $0.statistics } }
 
+  /// What blocks may take.
+  package var roomByteCount: Int { state.withLock { $0.roomByteCount } }
+
   /// Tells the questions of several callers apart, as far as they do not overlap: what is asked for from now on is asked
   /// for anew.
   package func beginQuestion() { state.withLock { $0.questionCount += 1 } }

@@ -189,7 +189,7 @@ package final class Segment: SpanSource {
   }
 
   /// The rows of final spans, of those stripes that are wanted: others that the index names are not read.
-  func finalRows(
+  package func finalRows(
     of trace: TraceID, for use: RowUse, inStripesThat isWanted: (Int) -> Bool = { _ in true }
   ) throws -> [LocatedRows] {
     guard totals.traceCount > 0 else { return [] }

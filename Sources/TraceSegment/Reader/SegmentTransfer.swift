@@ -128,9 +128,6 @@ package final class SegmentTransfer {
   /// Forgets a stripe. It is decoded again when a fragment of it is asked for.
   package func release(stripe: Int) { stripes[stripe] = nil }
 
-  /// The stripes that are held, in no order.
-  package var heldStripes: [Int] { Array(stripes.keys) }
-
   // MARK: Partial records
 
   /// Takes the partial records of fragments into memory, in the stead of those that are there, so that they can be asked

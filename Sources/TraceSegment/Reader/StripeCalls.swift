@@ -69,6 +69,8 @@ extension SegmentStripe {
     core.cache.find(cacheKey(.summary, variant: variant))
   }
 
+  package func forgetSummary() { core.cache.removeBlock(cacheKey(.summary)) }
+
   package func keep(summary block: some CachedBlock) { core.cache.replace(cacheKey(.summary), by: block) }
 
   /// Keeps one block beside several stripes.

@@ -96,7 +96,12 @@ struct AttributesCommand: AsyncParsableCommand {
   @Option(help: "Only attributes of this level.") var level: Level?
   @Option(help: ArgumentHelp("List the values of this key, the most frequent first.", valueName: "key"))
   var values: String?
+  @Option(help: "How many values at most.") var limit = 1000
   @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    guard limit >= 1 else { throw ValidationError("--limit must be at least 1") }
+  }
 
   private var attributeLevel: AttributeLevel? { level.map { AttributeLevel(rawValue: $0.rawValue) } }
 
@@ -126,12 +131,10 @@ struct AttributesCommand: AsyncParsableCommand {
     try reportDamage(keys.summary)
   }
 
-  private static let maximumValueCount = 1000
-
   private func listValues(of key: String, in store: TraceStore) async throws {
     let (values, summary) = try await store.getAttributeValues(
       AttributeValueQuery(
-        key: key, level: attributeLevel, serviceName: service ?? "", limit: Self.maximumValueCount)
+        key: key, level: attributeLevel, serviceName: service ?? "", limit: limit)
     ).collect()
     if output.json {
       let values = values.map {
@@ -155,7 +158,7 @@ struct AttributesCommand: AsyncParsableCommand {
       table.print()
     }
     if summary.isTruncated {
-      StandardError.writeLine("Only the \(values.count) most frequent values are shown.")
+      StandardError.writeLine("Only the \(values.count) most frequent values are shown; --limit shows more.")
     }
     try reportDamage(summary)
   }

@@ -21,6 +21,8 @@ struct CompactCommand: AsyncParsableCommand {
     Interruption.watch()
     var options = StoreOptions()
     options.isCompactionAutomatic = false
+    let damage = DamageWatch()
+    options.observer = damage.observe
     let directory = try location.path()
     // Compacting what is not there must not make it.
     try await TraceStore.openReadOnly(at: directory).close()
@@ -55,14 +57,17 @@ struct CompactCommand: AsyncParsableCommand {
       throw QuietExit(status: .interrupted)
     }
     let report = try outcome.get()
-    self.report(report, seconds: ProgressLine.seconds(ContinuousClock.now - started))
-    if !report.damage.isEmpty { throw QuietExit(status: .refused) }
+    let lost = damage.places(besides: report.damage)
+    self.report(report, lost, seconds: ProgressLine.seconds(ContinuousClock.now - started))
+    if !report.damage.isEmpty || !lost.isEmpty { throw QuietExit(status: .refused) }
   }
 
-  private func report(_ report: TraceStore.CompactionReport, seconds: Double) {
+  /// - Parameter lost: what else was found damaged: places of the log.
+  private func report(_ report: TraceStore.CompactionReport, _ lost: [String], seconds: Double) {
     for damage in report.damage { StandardError.writeLine(Sanitized.line("tracestore: left as it is: \(damage)")) }
+    for damage in lost { StandardError.writeLine(Sanitized.line("tracestore: damaged: \(damage)")) }
     if output.json {
-      StandardOutput.shared.writeLine(report.json(seconds: seconds).text)
+      StandardOutput.shared.writeLine(report.json(lost, seconds: seconds).text)
       return
     }
     guard report.segmentCount > 0 else {
@@ -85,11 +90,11 @@ struct CompactCommand: AsyncParsableCommand {
 }
 
 extension TraceStore.CompactionReport {
-  func json(seconds: Double) -> JSONValue {
+  func json(_ lost: [String], seconds: Double) -> JSONValue {
     .object([
       ("segments", .count(segmentCount)), ("newSegments", .count(newSegmentCount)), ("spans", .count(recordCount)),
       ("droppedSpans", .count(droppedRecordCount)), ("bytesBefore", .number(byteCountBefore)),
-      ("bytesAfter", .number(byteCountAfter)), ("damaged", .array(damage.map { .string($0) })),
+      ("bytesAfter", .number(byteCountAfter)), ("damaged", .array((damage + lost).map { .string($0) })),
       ("seconds", .double((seconds * 1e4).rounded() / 1e4)),
     ])
   }

@@ -70,11 +70,8 @@ struct ImportCommand: AsyncParsableCommand {
     let directory = try location.path()
     var options = StoreOptions()
     options.durability = durability.durability
-    let damage = Mutex<[String]>([])
-    options.observer = { event in
-      guard case .damaged(let place) = event else { return }
-      damage.withLock { if !$0.contains(place) { $0.append(place) } }
-    }
+    let damage = DamageWatch()
+    options.observer = damage.observe
     let chosen = options
     let importer = Importer(isKeepingGoing: keepGoing, form: inputFormat.form) {
       try await TraceStore.open(at: directory, options: chosen)
@@ -103,7 +100,7 @@ struct ImportCommand: AsyncParsableCommand {
     if let known { throw QuietExit(status: known.status) }
     if Interruption.isRequested { throw QuietExit(status: .interrupted) }
     if importer.outcome.status != .done { throw QuietExit(status: importer.outcome.status) }
-    try reportDamage(damage.withLock { $0 })
+    try reportDamage(damage.places)
   }
 
   /// What was stored, also when the import could not go on.

@@ -44,18 +44,20 @@ struct RetainCommand: AsyncParsableCommand {
       maximumMetricsAgeNanoseconds: keepMetrics?.nanoseconds)
     // What is not there must not be made, and a plan needs no more.
     let planned = try await withReader(location) { try $0.retentionPlan(policy) }
-    let report = plan ? planned : try await retain(policy)
+    let damage = DamageWatch()
+    let report = plan ? planned : try await retain(policy, damage)
     if output.json {
       StandardOutput.shared.writeLine(report.json(isPlan: plan).text)
     } else {
       report.print(isPlan: plan)
     }
-    try reportDamage(report.damage)
+    try reportDamage(report.damage + damage.places(besides: report.damage))
   }
 
-  private func retain(_ policy: RetentionPolicy) async throws -> TraceStore.RetentionReport {
+  private func retain(_ policy: RetentionPolicy, _ damage: DamageWatch) async throws -> TraceStore.RetentionReport {
     var options = StoreOptions()
     options.isCompactionAutomatic = false
+    options.observer = damage.observe
     return try await withTraceStore(at: location.path(), options: options) { store in
       // Spans age in segments. On a full disk there is no room for more of them until others have gone.
       do { try await store.seal() } catch let error as TracestoreError where error.code == .diskFull {

@@ -4,19 +4,19 @@ import TraceModel
 import TraceSegment
 import TraceSource
 
-/// The calls of traces that stand in several stripes of segments, joined from their parts: kept for the next question.
+/// The calls of traces that stand in several segments, joined from their parts: kept for the next question.
 ///
 /// A trace is joined anew when a segment that has a part of it is gone, or one came that may have another part. Such a trace
 /// is left out of the sums of every group (`GroupCalls`), so that none is counted twice.
-final class JoinedCalls: CachedBlock {
+final class SplitTraceCalls: CachedBlock {
   let calls: TraceCalls
   /// The numbers of the segments with a part, by ordinal: those of all traces behind each other.
   private let parts: [UInt64]
   private let firstParts: [UInt32]
   private let segments: Set<UInt64>
+  private let ordinals: [TraceID: UInt32]
   /// What all come to, for a question about all of them.
   let sums: Sums
-  private let ordinals: [TraceID: UInt32]
 
   private struct Compared: Sendable {
     /// Segments that have no part but those that are named.
@@ -29,7 +29,7 @@ final class JoinedCalls: CachedBlock {
   let residentByteCount: Int
   static let passCount = GroupCalls.passCount
 
-  /// What joined traces come to.
+  /// What split traces come to.
   struct Sums {
     var names: [[UInt8]]
     var tally: PackedTally
@@ -37,7 +37,7 @@ final class JoinedCalls: CachedBlock {
     var linked: [NamedConsumer]
     var producers: ProducerTable
 
-    init(_ calls: TraceCalls, _ isJoined: (TraceID) -> Bool) {
+    init(_ calls: TraceCalls, _ isSplit: (TraceID) -> Bool) {
       var sums = GraphSums()
       sums.add(calls, in: nil, leavingOut: [])
       let consumers = calls.linked.map { NamedConsumer($0.consumer, calls.names) }
@@ -45,7 +45,7 @@ final class JoinedCalls: CachedBlock {
       let found = FoundProducers(Set(consumers.lazy.flatMap(\.consumer.targets)), among: [producers])
       linked = []
       for named in consumers {
-        if named.consumer.targets.allSatisfy({ isJoined($0.trace) }) {
+        if named.consumer.targets.allSatisfy({ isSplit($0.trace) }) {
           sums.add(named) { found.service(of: $0) }
         } else {
           linked.append(named)
@@ -60,15 +60,18 @@ final class JoinedCalls: CachedBlock {
     }
   }
 
-  /// Joined traces with the numbers of the segments that have parts of them, by ordinal.
-  struct Piece {
+  /// Split traces with the numbers of the segments that have parts of them, by ordinal.
+  struct Piece: Sendable {
     var calls: TraceCalls
     /// By ordinal; empty for none.
-    var isLeftOut: [Bool]
+    var isLeftOut: [Bool] = []
     var parts: [[UInt64]]
 
-    /// What it takes in memory, about.
-    var byteCount: Int { calls.byteCount + calls.traces.count * JoinedCalls.byteCountOfTrace }
+    /// What it adds to what is kept, with the sums, about.
+    var byteCount: Int {
+      calls.byteCount + parts.reduce(0) { $0 + SplitTraceCalls.byteCountOfTrace + $1.count * 8 }
+        + calls.producers.count * 28 + calls.linked.count * 160
+    }
   }
 
   private static let byteCountOfTrace = 64
@@ -89,7 +92,8 @@ final class JoinedCalls: CachedBlock {
     ordinals = Dictionary(calls.traces.enumerated().map { ($1, UInt32($0)) }, uniquingKeysWith: { first, _ in first })
     sums = Sums(calls) { [ordinals] in ordinals[$0] != nil }
     compared = Mutex(Compared(segments: Set(numbers)))
-    residentByteCount = 256 + calls.byteCount + calls.traces.count * Self.byteCountOfTrace + sums.byteCount
+    residentByteCount =
+      256 + calls.byteCount + calls.traces.count * Self.byteCountOfTrace + parts.count * 8 + sums.byteCount
   }
 
   /// All of it, but for some traces.
@@ -129,27 +133,28 @@ final class JoinedCalls: CachedBlock {
   /// Whether all traces that a group leaves out are known to stand here.
   func hasAll(of group: GroupCalls) -> Bool { compared.withLock { $0.groups.contains(group.number) } }
 
-  /// - Parameters:
-  ///   - groups: all of whose traces that are left out stand here.
-  ///   - others: those that are asked about; all but these are forgotten.
-  func noteAll(of groups: [GroupCalls], among others: [GroupCalls]) {
+  private static let maximumGroupCount = 4096
+
+  /// - Parameter groups: all of whose traces that are left out stand here.
+  func noteAll(of groups: [GroupCalls]) {
     compared.withLock { compared in
-      compared.groups.formIntersection(others.map(\.number))
+      // Groups that were made anew are never asked about again.
+      if compared.groups.count > Self.maximumGroupCount { compared.groups.removeAll() }
       compared.groups.formUnion(groups.map(\.number))
     }
   }
 }
 
 extension BlockCache {
-  private static let joinedCalls = Key.ofNoFile(variant: .max)
+  private static let splitTraceCalls = Key.ofNoFile(variant: .max)
 
   /// A part of the memory that leaves the sums of groups where they are.
-  var maximumByteCountOfJoinedCalls: Int { statistics.maximumByteCount / 4 }
+  var maximumByteCountOfSplitTraces: Int { roomByteCount / 4 }
 
-  /// What was kept of traces that are joined.
-  func joinedCalls() -> JoinedCalls? { find(Self.joinedCalls) }
+  /// What was kept of split traces.
+  func splitTraceCalls() -> SplitTraceCalls? { find(Self.splitTraceCalls) }
 
-  func keep(_ joined: JoinedCalls) {
-    replace(Self.joinedCalls, by: joined, maximumByteCountOfKind: maximumByteCountOfJoinedCalls)
+  func keep(_ split: SplitTraceCalls) {
+    replace(Self.splitTraceCalls, by: split, maximumByteCountOfKind: maximumByteCountOfSplitTraces)
   }
 }

@@ -1,11 +1,19 @@
+import TraceColumns
 import TraceGraph
 import TraceMerge
 import TraceModel
 import TraceSegment
 import TraceSource
 
-/// Traces whose spans come from several places, joined: of their final spans each distinct one counts once.
-struct JoinedTraces: Sendable {
+/// Where the final spans of a trace stand.
+struct SplitTraceParts: Sendable {
+  /// The numbers of the segments, each once; nil where others have some too.
+  var segments: [UInt64]?
+  var stripeCount = 0
+}
+
+/// Reads traces whose spans come from several places: of their final spans each distinct one counts once.
+struct SplitTraceReader: Sendable {
   private let snapshot: QuerySnapshot
   private let loose: LooseTraces
   private var names = NameTable()
@@ -14,8 +22,7 @@ struct JoinedTraces: Sendable {
   private var linked: [(ordinal: UInt32, consumer: LinkedConsumer)] = []
   private var producers: [TraceCalls.Producer] = []
   private var traces: [TraceID] = []
-  /// The sources that have spans of each trace, once for each stripe; nil for one whose content may change.
-  private(set) var parts: [[UInt64?]] = []
+  private(set) var parts: [SplitTraceParts] = []
   private(set) var damage = DamageReport()
 
   init(_ snapshot: QuerySnapshot, _ loose: LooseTraces) {
@@ -23,19 +30,33 @@ struct JoinedTraces: Sendable {
     self.loose = loose
   }
 
-  var calls: TraceCalls {
+  /// What was read, put together anew each time.
+  func calls() -> TraceCalls {
     TraceCalls(names: names.names, calls: collector, linked: linked, producers: producers, traces: traces)
   }
 
-  /// Traces whose spans are in memory at once.
-  static let batchCount = 4096
+  /// Rows that are in memory at once, unless a single trace has more.
+  private static let batchRowCount = 1 << 16
 
-  /// - Parameter traces: at most `batchCount`; neighbours stand in few stripes, each of which is asked once.
+  /// - Parameter traces: in the order in which stripes have them, as far as that goes: each stripe is asked once for all that
+  ///   are in memory at once.
   mutating func add(_ traces: [TraceID]) {
-    let fragments = snapshot.callFragments(of: traces, loose, &names, &damage)
-    for (place, trace) in traces.enumerated() {
-      parts.append(fragments.parts(ofTrace: place))
-      add(trace, fragments.distinctRows(ofTrace: place, &damage))
+    let located = snapshot.located(traces, loose, &damage)
+    var first = 0
+    while first < traces.count {
+      var end = first
+      var rowCount = 0
+      repeat {
+        rowCount += located.rowCounts[end]
+        end += 1
+      } while end < traces.count && rowCount + located.rowCounts[end] <= Self.batchRowCount
+      var fragments = CallFragments(traces: first..<end)
+      for (source, own) in located.sources { fragments.add(own, of: source, &names, &damage) }
+      for place in first..<end {
+        parts.append(fragments.parts(ofTrace: place))
+        add(traces[place], fragments.distinctRows(ofTrace: place, &damage))
+      }
+      first = end
     }
   }
 
@@ -91,30 +112,39 @@ struct LooseTraces: Sendable {
   }
 }
 
+/// Rows of a trace, with its place among others.
+private typealias PlacedRows = (place: Int, rows: LocatedRows)
+
 /// What stripes have of some traces, by the places of the traces.
-struct CallFragments {
+private struct CallFragments {
   private struct Row {
     var row: CallRow
     /// Its place in `stripes`.
     var stripe: Int
   }
 
-  /// With the numbers of their sources.
-  private var stripes: [(stripe: any SpanStripe, source: UInt64?)] = []
+  /// With the numbers of their segments; nil for other sources.
+  private var stripes: [(stripe: any SpanStripe, segment: UInt64?)] = []
+  private let traces: Range<Int>
   private var rows: [[Row]]
 
-  init(traceCount: Int) { rows = [[Row]](repeating: [], count: traceCount) }
+  /// - Parameter traces: their places.
+  init(traces: Range<Int>) {
+    self.traces = traces
+    rows = [[Row]](repeating: [], count: traces.count)
+  }
 
-  /// Adds what one source has.
+  /// Adds what one source has of these traces.
   ///
-  /// - Parameter located: with the places of the traces.
+  /// - Parameter located: ascending by place, others as well.
   mutating func add(
-    _ located: [(place: Int, rows: LocatedRows)], of source: any SpanSource, _ names: inout NameTable,
-    _ report: inout DamageReport
+    _ located: [PlacedRows], of source: any SpanSource, _ names: inout NameTable, _ report: inout DamageReport
   ) {
-    for (_, parts) in Dictionary(grouping: located, by: \.rows.stripe.index) {
+    let low = located.indices.partition { located[$0].place >= traces.lowerBound }
+    let high = located.indices.partition { located[$0].place >= traces.upperBound }
+    for (_, parts) in Dictionary(grouping: located[low..<high], by: \.rows.stripe.index) {
       let stripe = parts[0].rows.stripe
-      stripes.append((stripe, source.contentNumber))
+      stripes.append((stripe, (source as? Segment)?.number))
       do {
         try add(parts, of: stripe, &names)
       } catch {
@@ -126,9 +156,7 @@ struct CallFragments {
     }
   }
 
-  private mutating func add(
-    _ parts: [(place: Int, rows: LocatedRows)], of stripe: any SpanStripe, _ names: inout NameTable
-  ) throws {
+  private mutating func add(_ parts: [PlacedRows], of stripe: any SpanStripe, _ names: inout NameTable) throws {
     if parts.count == 1 {
       return add(try stripe.callRows(parts[0].rows.rows, &names), ofTrace: parts[0].place)
     }
@@ -139,36 +167,40 @@ struct CallFragments {
     for row in try stripe.callRows(wanted.map(\.row), &names) {
       // Records that are not final are not among them.
       while wanted[next].row < row.row { next += 1 }
-      rows[wanted[next].place].append(Row(row: row, stripe: stripes.count - 1))
+      rows[wanted[next].place - traces.lowerBound].append(Row(row: row, stripe: stripes.count - 1))
     }
   }
 
   private mutating func add(_ found: [CallRow], ofTrace place: Int) {
-    for row in found { rows[place].append(Row(row: row, stripe: stripes.count - 1)) }
+    for row in found { rows[place - traces.lowerBound].append(Row(row: row, stripe: stripes.count - 1)) }
   }
 
-  /// The sources that have rows of a trace, once for each stripe.
-  func parts(ofTrace place: Int) -> [UInt64?] {
-    var parts: [UInt64?] = []
+  func parts(ofTrace place: Int) -> SplitTraceParts {
+    var parts = SplitTraceParts(segments: [])
     var last = -1
-    // Rows of one stripe stand side by side.
-    for row in rows[place] where row.stripe != last {
-      parts.append(stripes[row.stripe].source)
+    // Rows of one stripe stand side by side, and so do those of one source.
+    for row in rows[place - traces.lowerBound] where row.stripe != last {
+      parts.stripeCount += 1
       last = row.stripe
+      guard let segment = stripes[row.stripe].segment else {
+        parts.segments = nil
+        continue
+      }
+      if parts.segments?.last != segment { parts.segments?.append(segment) }
     }
     return parts
   }
 
   /// The distinct final spans of a trace.
   func distinctRows(ofTrace place: Int, _ report: inout DamageReport) -> [CallRow] {
-    let rows = rows[place]
-    let repeated = Self.repeatedIDs(rows.map(\.row.span.spanID))
-    guard !repeated.isEmpty else { return rows.map(\.row) }
-    // Only spans that share their id may be one: these are compared by content.
+    let rows = rows[place - traces.lowerBound]
+    guard Set(rows.lazy.map(\.row.span.spanID)).count < rows.count else { return rows.map(\.row) }
+    // Only spans that agree in what is known may be one: these are compared by content.
+    let counts = Dictionary(rows.map { (Likeness($0.row), 1) }, uniquingKeysWith: +)
     var seen: Set<[UInt8]> = []
     var distinct: [CallRow] = []
     for row in rows {
-      guard repeated.contains(row.row.span.spanID) else {
+      guard counts[Likeness(row.row), default: 1] > 1 else {
         distinct.append(row.row)
         continue
       }
@@ -182,36 +214,46 @@ struct CallFragments {
     return distinct
   }
 
-  private static func repeatedIDs(_ ids: [UInt64]) -> Set<UInt64> {
-    guard ids.count > 1 else { return [] }
-    var repeated: Set<UInt64> = []
-    let ids = ids.sorted()
-    for (id, next) in zip(ids, ids.dropFirst()) where id == next { repeated.insert(id) }
-    return repeated
+  /// What two rows have in common that are one span.
+  private struct Likeness: Hashable {
+    private let ids: [UInt64]
+    private let codes: [UInt32]
+
+    init(_ row: CallRow) {
+      let span = row.span
+      ids = [span.spanID, span.parentID, span.start, span.duration]
+      codes = [span.service, span.peer, UInt32(span.role.rawValue), span.isError ? 1 : 0]
+    }
   }
 }
 
 extension QuerySnapshot {
-  /// What all sources have of some traces.
-  func callFragments(
-    of traces: [TraceID], _ loose: LooseTraces, _ names: inout NameTable, _ report: inout DamageReport
-  ) -> CallFragments {
-    var fragments = CallFragments(traceCount: traces.count)
-    for (place, source) in recordSources.enumerated() {
+  /// Where the final rows of some traces stand, source by source, and how many there are of each trace.
+  fileprivate func located(
+    _ traces: [TraceID], _ loose: LooseTraces, _ report: inout DamageReport
+  ) -> (sources: [(source: any SpanSource, rows: [PlacedRows])], rowCounts: [Int]) {
+    var rowCounts = [Int](repeating: 0, count: traces.count)
+    let sources = recordSources.enumerated().map { place, source in
       let located = loose.finals(of: traces, inSource: place) ?? source.finals(of: traces, &report)
-      fragments.add(located, of: source, &names, &report)
+      for (place, own) in located { rowCounts[place] += own.rows.count }
+      return (source: source, rows: located)
     }
-    return fragments
+    return (sources, rowCounts)
   }
 }
 
 extension SpanSource {
   /// The rows of some traces, with the places of these.
-  fileprivate func finals(of traces: [TraceID], _ report: inout DamageReport) -> [(place: Int, rows: LocatedRows)] {
+  fileprivate func finals(of traces: [TraceID], _ report: inout DamageReport) -> [PlacedRows] {
     // A source that cannot say is asked for rows, and says why it has none.
     ((try? mayHold(among: traces)) ?? Array(traces.indices)).flatMap { place in
-      (report.collect { try rows(of: traces[place], for: .fields) } ?? [])
-        .filter { $0.stripe.holdsFinals }.map { (place, $0) }
+      (report.collect { try finals(of: traces[place]) } ?? []).map { (place, $0) }
     }
+  }
+
+  private func finals(of trace: TraceID) throws -> [LocatedRows] {
+    // Of a segment, partial records that cannot be read cost no final span.
+    if let segment = self as? Segment { return try segment.finalRows(of: trace, for: .fields) }
+    return try rows(of: trace).filter { $0.stripe.holdsFinals }
   }
 }
