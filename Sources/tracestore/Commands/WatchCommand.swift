@@ -10,7 +10,8 @@ struct WatchCommand: AsyncParsableCommand {
     commandName: "watch", abstract: "Show spans as they finish and what services do by the minute, until Ctrl-C.",
     discussion: """
       Works beside the process that writes the store. Every minute the figures of each service follow (calls, errors, \
-      latency), with a mark on what is far from the minutes before. What could not be shown in time is counted.
+      latency), with a mark on what is far from the minutes before; minutes that more spans have come of follow again. \
+      What could not be shown is counted.
       """)
 
   @OptionGroup var location: StoreLocation
@@ -60,20 +61,24 @@ struct WatchCommand: AsyncParsableCommand {
   }
 
   private func show(_ stream: LiveFigureStream) async throws {
-    var shownMinute: UInt64?
+    var shown = ShownMinutes()
     var losses = LiveFigures.Losses()
+    var last: LiveFigures?
+    // What is known when it ends is shown as well.
+    defer { if let last { showMinutes(of: last, &shown, isLast: true) } }
     for try await live in stream {
       let lostCount = live.losses.requestCount - losses.requestCount
       if lostCount > 0 { write(LostEvents(requestCount: lostCount, traceCount: 0)) }
       losses = live.losses
-      showMinute(of: live, &shownMinute)
-      StandardOutput.shared.flush()
+      last = live
+      showMinutes(of: live, &shown)
     }
   }
 
   private func show(_ events: TraceEvents) async throws {
     var live = LiveFigures()
-    var shownMinute: UInt64?
+    var shown = ShownMinutes()
+    defer { showMinutes(of: live, &shown, isLast: true) }
     for try await event in events {
       live.advance(to: Timestamp(nanoseconds: SystemClock.nowNanoseconds()))
       switch event {
@@ -85,16 +90,18 @@ struct WatchCommand: AsyncParsableCommand {
         if traces { write(trace) }
       case .lost(let lost): write(lost)
       }
-      showMinute(of: live, &shownMinute)
-      StandardOutput.shared.flush()
+      showMinutes(of: live, &shown)
     }
   }
 
-  /// Writes the minute that has ended since the last call, if one has.
-  private func showMinute(of live: LiveFigures, _ shownMinute: inout UInt64?) {
+  /// Writes the minutes that have ended, when another one has begun; at the end all of them.
+  private func showMinutes(of live: LiveFigures, _ shown: inout ShownMinutes, isLast: Bool = false) {
+    defer { StandardOutput.shared.flush() }
     let minute = SystemClock.nowNanoseconds() / LiveFigures.minuteNanoseconds
-    if let shownMinute, minute > shownMinute { write(live, minute: minute - 1) }
-    shownMinute = minute
+    guard let due = shown.due(live, inMinute: minute, isLast: isLast) else { return }
+    for minute in due.minutes { write(live, minute: minute) }
+    if due.ignoredCount > 0 { writeIgnored(due.ignoredCount) }
+    if output.json { line("graph", [("links", .array(live.links.map(\.json)))]) }
   }
 
   // MARK: Lines
@@ -176,12 +183,39 @@ struct WatchCommand: AsyncParsableCommand {
           + "\(Style.named(service, Sanitized.line(service))): \(figures)"
           + (unusual.isEmpty ? "" : Style.yellow("  ! \(unusual)")))
     }
-    if output.json {
-      line("graph", [("links", .array(live.links.map(\.json)))])
-    }
+  }
+
+  private func writeIgnored(_ count: UInt64) {
+    guard !output.json else { return line("ignored", [("spans", .number(count))]) }
+    StandardOutput.shared.writeLine(
+      Style.yellow("not shown: \(Figure.count(count)) spans that started before the last hour, or have yet to"))
   }
 
   private func line(_ type: String, _ members: [(key: String, value: JSONValue)]) {
     StandardOutput.shared.writeLine(JSONValue.object([("type", .string(type))] + members).text)
+  }
+}
+
+/// Which minutes have figures that were not shown.
+private struct ShownMinutes {
+  private var minute: UInt64?
+  /// Of the minutes that were shown; spans may come later.
+  private var callCounts: [UInt64: UInt64] = [:]
+  private var ignoredCount: UInt64 = 0
+
+  /// What is to be shown; nil as long as no minute has ended.
+  mutating func due(
+    _ live: LiveFigures, inMinute now: UInt64, isLast: Bool
+  ) -> (minutes: [UInt64], ignoredCount: UInt64)? {
+    let before = minute ?? now
+    minute = now
+    guard isLast || before < now else { return nil }
+    var counts: [UInt64: UInt64] = [:]
+    for minute in live.minutes where isLast || minute < now {
+      counts[minute] = live.cells(ofMinute: minute).reduce(0) { $0 + $1.cell.callCount }
+    }
+    let due = counts.filter { callCounts[$0.key] != $0.value }.keys.sorted()
+    defer { (callCounts, ignoredCount) = (counts, live.ignoredSpanCount) }
+    return (due, live.ignoredSpanCount - ignoredCount)
   }
 }

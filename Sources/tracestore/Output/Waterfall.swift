@@ -58,7 +58,12 @@ struct Waterfall {
   func lines(limit: Int) -> [WaterfallLine] {
     let order = spans.indices.sorted { left, right in
       let (a, b) = (spans[left], spans[right])
-      return a.start != b.start ? a.start < b.start : a.spanID != b.spanID ? a.spanID < b.spanID : left < right
+      if a.start != b.start { return a.start < b.start }
+      if a.spanID != b.spanID { return a.spanID < b.spanID }
+      // In which order spans that share their id are read depends on how they came.
+      if a.duration != b.duration { return a.duration < b.duration }
+      if a.service != b.service { return a.service < b.service }
+      return a.name != b.name ? a.name < b.name : left < right
     }
     // Of spans that share their id, the earliest has the children.
     var holder: [SpanID: Int] = [:]
