@@ -68,7 +68,7 @@ struct SplitTraces {
     }
     if stale.isEmpty { known?.noteAll(of: knownGroups) }
     guard let cache = segments.first?.cache, !fresh.isEmpty || !stale.isEmpty else { return }
-    var kept = KeptPieces(known?.calls.byteCount ?? 0, maximumByteCount: cache.maximumByteCountOfSplitTraces)
+    var kept = KeptPieces(known?.residentByteCount ?? 0, maximumByteCount: cache.maximumByteCountOfSplitTraces)
     var place = 0
     var outdated: Set<Int> = []
     read(fresh.map(\.trace)) { chunk in
@@ -92,19 +92,24 @@ struct SplitTraces {
       if isLeftOut.isEmpty { isLeftOut = [Bool](repeating: false, count: known.calls.traces.count) }
       isLeftOut[ordinal] = true
     }
-    guard isLeftOut.isEmpty, known.calls.allStart(in: window) else { return count(known.calls, leavingOut: isLeftOut) }
+    guard isLeftOut.isEmpty, known.calls.allStart(in: window) else {
+      return count(known.calls, leavingOut: isLeftOut, isLeftOut.isEmpty ? known.sums.producers : nil)
+    }
     sums.add(known.sums.tally, known.sums.names)
     linked += known.sums.linked
     producers.append(known.sums.producers)
   }
 
-  private mutating func count(_ calls: TraceCalls, leavingOut isLeftOut: [Bool]) {
+  /// - Parameter table: of all its producers, where it is kept.
+  private mutating func count(
+    _ calls: TraceCalls, leavingOut isLeftOut: [Bool], _ table: ProducerTable? = nil
+  ) {
     func isCounted(_ ordinal: UInt32) -> Bool { isLeftOut.isEmpty || !isLeftOut[Int(ordinal)] }
     sums.add(calls, in: window, leavingOut: isLeftOut)
     for (ordinal, consumer) in calls.linked where window.contains(consumer.span.start) && isCounted(ordinal) {
       linked.append(NamedConsumer(consumer, calls.names))
     }
-    producers.append(ProducerTable(calls.producers.filter { isCounted($0.ordinal) }.map(calls.found)))
+    producers.append(table ?? ProducerTable(calls.producers.filter { isCounted($0.ordinal) }.map(calls.found)))
   }
 
   /// A chunk of traces that were read.
@@ -140,7 +145,7 @@ struct SplitTraces {
     private var byteCount: Int
     private let maximumByteCount: Int
 
-    /// - Parameter known: bytes of calls that are kept.
+    /// - Parameter known: bytes that are kept.
     init(_ known: Int, maximumByteCount: Int) {
       byteCount = known
       // Sums and names take room as well.
