@@ -146,6 +146,33 @@ import Testing
     #expect(try program.run("search", "--limit", "1000", "--format", format).errors.isEmpty)
   }
 
+  @Test func `spans that share their id stand in one order in the waterfall, however they came`() throws {
+    func request(_ service: String) -> Data {
+      Data(
+        #"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"\#(service)"}}]},"scopeSpans":[{"spans":[{"traceId":"00000000000000000000000000000007","spanId":"0000000000000001","name":"work","startTimeUnixNano":"1767268800000000000","endTimeUnixNano":"1767268800000001000"}]}]}]}"#
+          .utf8)
+    }
+    let texts = try [["first", "second"], ["second", "first"]].map { services in
+      let program = try Program()
+      for service in services { #expect(try program.run("import", "-", input: request(service)).status == 0) }
+      return try program.run("trace", "7").text
+    }
+    #expect(texts[0].contains("first") && texts[0].contains("second"))
+    #expect(texts[0] == texts[1])
+  }
+
+  @Test func `values of an attribute are cut at the limit, and that is told`() throws {
+    let program = try Program()
+    #expect(try program.run("import", program.generate(500)).status == 0)
+    let all = try program.run("attributes", "--values", "service.name", "--json")
+    let cut = try program.run("attributes", "--values", "service.name", "--limit", "2", "--json")
+    let values = try all.array(of: [String: Any].self).compactMap { $0["value"] as? String }
+    #expect(values.count > 2 && all.errors.isEmpty)
+    #expect(try cut.array(of: [String: Any].self).compactMap { $0["value"] as? String } == Array(values.prefix(2)))
+    #expect(cut.errors.contains("--limit"))
+    #expect(try program.run("attributes", "--values", "service.name", "--limit", "0").status == 2)
+  }
+
   @Test func `texts are taken by their bytes, whatever characters they make`() throws {
     let program = try Program()
     func group(_ id: Int, _ service: String, _ span: String) -> String {

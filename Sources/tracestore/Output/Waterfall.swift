@@ -62,8 +62,9 @@ struct Waterfall {
       if a.spanID != b.spanID { return a.spanID < b.spanID }
       // In which order spans that share their id are read depends on how they came.
       if a.duration != b.duration { return a.duration < b.duration }
-      if a.service != b.service { return a.service < b.service }
-      return a.name != b.name ? a.name < b.name : left < right
+      for (one, other) in [(a.service.utf8, b.service.utf8), (a.name.utf8, b.name.utf8)]
+      where !one.elementsEqual(other) { return one.lexicographicallyPrecedes(other) }
+      return left < right
     }
     // Of spans that share their id, the earliest has the children.
     var holder: [SpanID: Int] = [:]
