@@ -43,8 +43,7 @@ struct ManifestHeader: Hashable, Sendable {
   }
 
   static func decode(_ bytes: UnsafeRawBufferPointer, path: String) throws -> ManifestHeader {
-    let failure = TracestoreError(
-      .corrupt, "the manifest's header does not match its checksum", path: path, offset: 0)
+    let failure = damaged("the manifest's header does not match its checksum", path: path, offset: 0)
     guard bytes.count >= ManifestFormat.fileHeaderByteCount else { throw failure }
     var reader = ByteReader(UnsafeRawBufferPointer(rebasing: bytes[..<ManifestFormat.fileHeaderByteCount]))
     let magic = try reader.readBytes(8)
@@ -63,6 +62,13 @@ struct ManifestHeader: Hashable, Sendable {
     return header
   }
 }
+
+/// What is wrong with the manifest or with CURRENT, and what helps.
+func damaged(_ what: String, path: String, offset: UInt64, cause: (any Error)? = nil) -> TracestoreError {
+  TracestoreError(.corrupt, what + repairAdvice, path: path, offset: offset, cause: cause)
+}
+
+let repairAdvice = "; run `tracestore repair --plan`"
 
 func unsupported(_ what: String, path: String, offset: UInt64) -> TracestoreError {
   TracestoreError(
@@ -84,7 +90,7 @@ enum ManifestPointer {
   }
 
   static func decode(_ bytes: [UInt8], path: String) throws -> UInt64 {
-    let failure = TracestoreError(.corrupt, "CURRENT does not match its checksum", path: path, offset: 0)
+    let failure = damaged("CURRENT does not match its checksum", path: path, offset: 0)
     guard bytes.count == ManifestFormat.currentByteCount else { throw failure }
     return try bytes.withUnsafeBytes { buffer in
       var reader = ByteReader(buffer)
@@ -156,14 +162,22 @@ enum ManifestLog {
       let place = start + UInt64(offset)
       let bodyStart = offset + ManifestFormat.recordHeaderByteCount
       guard let header = header(at: offset, bytes, salt) else {
-        try checkTorn(bytes, from: offset, searchingFrom: offset + 1, start: start, salt: salt, path: path)
+        if let damage = damage(
+          bytes, at: offset, searchingFrom: offset + 1, start: start, salt: salt, path: path)
+        {
+          throw damage
+        }
         return (place, .torn)
       }
       guard bytes.count - bodyStart >= header.bodyByteCount else { return (place, .torn) }
       let bodyEnd = bodyStart + header.bodyByteCount
       let edit = UnsafeRawBufferPointer(rebasing: bytes[bodyStart..<bodyEnd])
       guard CRC32C.checksum(edit) == header.bodyChecksum else {
-        try checkTorn(bytes, from: offset, searchingFrom: bodyEnd, start: start, salt: salt, path: path)
+        if let damage = damage(
+          bytes, at: offset, searchingFrom: bodyEnd, start: start, salt: salt, path: path)
+        {
+          throw damage
+        }
         return (place, .torn)
       }
       try body(edit, header.sequence, place)
@@ -172,28 +186,79 @@ enum ManifestLog {
     return (start + UInt64(offset), .clean)
   }
 
-  /// An invalid record at the end is an unfinished commit only when the disk shows that it was not written: the file
-  /// ends inside it, or a sector's part of it is all zeros. Anything else was committed and has been damaged.
-  private static func checkTorn(
-    _ bytes: UnsafeRawBufferPointer, from offset: Int, searchingFrom next: Int, start: UInt64, salt: UInt32,
-    path: String
+  /// What stands at a place of a damaged manifest.
+  enum Finding {
+    case record(edit: UnsafeRawBufferPointer, sequence: UInt64, offset: UInt64)
+    case damage(TracestoreError)
+  }
+
+  /// Gives each whole record to `body`, in order and past any damage, and each damaged place. An unfinished commit at the
+  /// end is no damage. Errors of `body` pass through.
+  static func scanPastDamage(
+    _ bytes: UnsafeRawBufferPointer, start: UInt64, salt: UInt32, path: String, _ body: (Finding) throws -> Void
   ) throws {
-    let failure = TracestoreError(
-      .corrupt, "a committed record of the manifest does not match its checksum", path: path,
-      offset: start + UInt64(offset))
+    var offset = 0
+    while offset < bytes.count {
+      var next = offset + 1
+      if let header = header(at: offset, bytes, salt) {
+        let bodyStart = offset + ManifestFormat.recordHeaderByteCount
+        guard bytes.count - bodyStart >= header.bodyByteCount else { return }
+        next = bodyStart + header.bodyByteCount
+        let edit = UnsafeRawBufferPointer(rebasing: bytes[bodyStart..<next])
+        if CRC32C.checksum(edit) == header.bodyChecksum {
+          try body(.record(edit: edit, sequence: header.sequence, offset: start + UInt64(offset)))
+          offset = next
+          continue
+        }
+      }
+      guard let damage = damage(bytes, at: offset, searchingFrom: next, start: start, salt: salt, path: path) else {
+        return
+      }
+      try body(.damage(damage))
+      while next < bytes.count, header(at: next, bytes, salt) == nil { next += 1 }
+      offset = next
+    }
+  }
+
+  /// The first record, whatever its header's checksum starts from: its sequence and its body, when that is whole.
+  static func firstBody(
+    _ bytes: UnsafeRawBufferPointer
+  ) -> (sequence: UInt64, body: UnsafeRawBufferPointer)? {
+    var reader = ByteReader(bytes)
+    guard let magic = try? reader.readUInt32(), magic == ManifestFormat.recordMagic,
+      let byteCount = try? reader.readUInt32(), let sequence = try? reader.readUInt64(),
+      let checksum = try? reader.readUInt32(), (try? reader.skip(4)) != nil,
+      let body = try? reader.readBytes(Int(byteCount)), CRC32C.checksum(body) == checksum
+    else { return nil }
+    return (sequence, body)
+  }
+
+  /// Whether a record's header stands at the beginning.
+  static func beginsWithRecord(_ bytes: UnsafeRawBufferPointer, salt: UInt32) -> Bool {
+    header(at: 0, bytes, salt) != nil
+  }
+
+  /// An invalid record at the end is an unfinished commit only when the disk shows that it was not written: the file
+  /// ends inside it, or a sector's part of it is all zeros; nil then. Anything else was committed and has been damaged.
+  private static func damage(
+    _ bytes: UnsafeRawBufferPointer, at offset: Int, searchingFrom next: Int, start: UInt64, salt: UInt32,
+    path: String
+  ) -> TracestoreError? {
+    let failure = damaged(
+      "a committed record of the manifest does not match its checksum", path: path, offset: start + UInt64(offset))
     var candidate = next
     while bytes.count - candidate >= ManifestFormat.recordHeaderByteCount {
-      if header(at: candidate, bytes, salt) != nil { throw failure }
+      if header(at: candidate, bytes, salt) != nil { return failure }
       candidate += 1
     }
-    if bytes.count - offset < ManifestFormat.recordHeaderByteCount { return }
+    if bytes.count - offset < ManifestFormat.recordHeaderByteCount { return nil }
     var index = offset
     while index < bytes.count {
       let sectorEnd = Int(ManifestFormat.sectorByteCount - (start + UInt64(index)) % ManifestFormat.sectorByteCount)
       let end = min(index + sectorEnd, bytes.count)
-      if bytes[index..<end].allSatisfy({ $0 == 0 }) { return }
+      if bytes[index..<end].allSatisfy({ $0 == 0 }) { return nil }
       index = end
     }
-    throw failure
+    return failure
   }
 }

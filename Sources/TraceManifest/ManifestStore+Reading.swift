@@ -20,20 +20,65 @@ extension ManifestStore {
     }
   }
 
-  private static func currentNumber(_ fileSystem: any FileSystem, _ directory: String) throws -> UInt64 {
+  static func currentNumber(_ fileSystem: any FileSystem, _ directory: String) throws -> UInt64 {
     let path = joinedPath(directory, StoreLayout.currentFileName)
+    let file = try fileSystem.open(path, .read)
+    defer { file.close() }
+    // A byte more tells a longer file from a whole one.
     return try ManifestPointer.decode(
-      try fileSystem.contents(ofFile: path, maximumByteCount: 4096), path: path)
+      try file.bytes(at: 0, byteCount: ManifestFormat.currentByteCount + 1), path: path)
   }
 
   private static func loadOnce(_ fileSystem: any FileSystem, _ directory: String) throws -> LogState {
-    let number = try currentNumber(fileSystem, directory)
+    let number: UInt64
+    do { number = try currentNumber(fileSystem, directory) } catch let error as TracestoreError
+      where error.code == .corrupt
+    {
+      guard var state = try newestWhole(fileSystem, directory) else { throw error }
+      state.pointerDamage = error
+      return state
+    }
+    return try loadManifest(number, fileSystem, directory)
+  }
+
+  /// The numbers of the manifest files that are there, ascending.
+  static func manifestNumbers(_ fileSystem: any FileSystem, _ directory: String) throws -> [UInt64] {
+    try fileSystem.contents(ofDirectory: directory).compactMap(StoreLayout.manifestNumber).sorted()
+  }
+
+  /// What counts when CURRENT cannot say it: the manifest that is whole. Nil when none is.
+  ///
+  /// Two are there after a crash inside `rewrite(_:as:)`, or when the older one could not be removed. The newer one, N + 1,
+  /// is then torn, and N is taken; or complete, and begins where N ends, perhaps one edit later that nobody was promised:
+  /// it may be taken, as after any crash. Two things speak against it. A writer may have begun to sweep what that edit
+  /// names: then files of N + 1 are missing, and N has all of its own. And a rewrite that found no room may have left its
+  /// name behind, while edits went on into N: then N has come as far, or further.
+  static func newestWhole(_ fileSystem: any FileSystem, _ directory: String) throws -> LogState? {
+    let names = Set(try fileSystem.contents(ofDirectory: directory))
+    var best: (state: LogState, missingCount: Int)?
+    for number in try manifestNumbers(fileSystem, directory) {
+      do {
+        let state = try loadManifest(number, fileSystem, directory)
+        let missingCount = state.version.files.count { !names.contains(StoreLayout.fileName($0.key)) }
+        if let best {
+          if missingCount > best.missingCount { continue }
+          if missingCount == best.missingCount, state.version.sequence < best.state.version.sequence { continue }
+        }
+        best = (state, missingCount)
+      } catch let error as TracestoreError where error.code == .corrupt {}
+    }
+    return best?.state
+  }
+
+  static func loadManifest(
+    _ number: UInt64, _ fileSystem: any FileSystem, _ directory: String
+  ) throws -> LogState {
     let path = joinedPath(directory, StoreLayout.manifestFileName(number))
-    let bytes = try fileSystem.contents(ofFile: path, maximumByteCount: ManifestFormat.maximumFileByteCount)
+    let bytes = try manifestBytes(path, fileSystem)
     return try bytes.withUnsafeBytes { buffer in
       let header = try ManifestHeader.decode(buffer, path: path)
       guard header.number == number else {
-        throw TracestoreError(.corrupt, "the manifest says it is number \(header.number)", path: path, offset: 32)
+        throw damaged("the manifest says it is number \(header.number)", path: path, offset: 32)
       }
       var version: ManifestVersion?
       let start = ManifestFormat.fileHeaderByteCount
@@ -46,11 +91,19 @@ extension ManifestStore {
         if snapshotByteCount == 0 { snapshotByteCount = UInt64(edit.count) }
       }
       guard let version else {
-        throw TracestoreError(.corrupt, "the manifest holds no record", path: path, offset: UInt64(start))
+        throw damaged("the manifest holds no record", path: path, offset: UInt64(start))
       }
       return LogState(
         header: header, salt: salt, endOffset: end, version: version, ending: ending,
         snapshotByteCount: snapshotByteCount)
+    }
+  }
+
+  static func manifestBytes(_ path: String, _ fileSystem: any FileSystem) throws -> [UInt8] {
+    do {
+      return try fileSystem.contents(ofFile: path, maximumByteCount: ManifestFormat.maximumFileByteCount)
+    } catch let error as TracestoreError where error.code == .notFound {
+      throw damaged("the manifest that CURRENT names is gone", path: path, offset: 0)
     }
   }
 
@@ -59,7 +112,7 @@ extension ManifestStore {
     path: String, offset: UInt64
   ) throws -> ManifestVersion {
     func corrupt(_ reason: String, cause: (any Error)? = nil) -> TracestoreError {
-      TracestoreError(.corrupt, "the manifest makes no sense: \(reason)", path: path, offset: offset, cause: cause)
+      damaged("the manifest makes no sense: \(reason)", path: path, offset: offset, cause: cause)
     }
     let expected = version.map { $0.sequence &+ 1 } ?? header.firstSequence
     guard sequence == expected, sequence < ManifestFormat.maximumNumber else {
@@ -100,6 +153,7 @@ extension ManifestStore {
       }
       let bytes = try file.bytes(at: state.endOffset, byteCount: Int(byteCount - state.endOffset))
       var result = state
+      result.pointerDamage = nil
       try bytes.withUnsafeBytes { buffer in
         (result.endOffset, result.ending) = try ManifestLog.scan(
           buffer, start: state.endOffset, salt: state.salt, path: path

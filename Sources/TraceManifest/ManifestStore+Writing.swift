@@ -5,19 +5,29 @@ import TraceModel
 extension ManifestStore {
   static func create(_ fileSystem: any FileSystem, _ directory: String, _ settings: StoreSettings) throws {
     try fileSystem.createDirectory(directory)
-    for name in try fileSystem.contents(ofDirectory: directory) {
-      // Without CURRENT, a manifest is what is left of an unfinished creation; data would be an accident.
-      if StoreLayout.fileKey(name) != nil { throw noCurrent(directory, beside: name) }
-    }
+    // Without CURRENT, a manifest is what is left of an unfinished creation; data would be an accident.
+    if let name = try remains(directory, fileSystem) { throw noCurrent(directory, beside: name) }
     for name in try fileSystem.contents(ofDirectory: directory) where StoreLayout.manifestNumber(name) != nil {
       try fileSystem.remove(joinedPath(directory, name))
     }
     let header = ManifestHeader(storeID: settings.storeID, number: 1, firstSequence: 1)
-    let edit = ManifestEdit([.settings(settings)])
-    let file = try writeManifest(
-      fileSystem, directory, header, ManifestLog.record(edit, sequence: 1, salt: ManifestLog.salt(header)))
-    defer { file.close() }
-    try file.sync()
+    try publish(ManifestEdit([.settings(settings)]), header, fileSystem, directory)
+  }
+
+  /// Makes a manifest of one record, durably, and then the one that counts.
+  static func publish(
+    _ edit: ManifestEdit, _ header: ManifestHeader, _ fileSystem: any FileSystem, _ directory: String
+  ) throws {
+    let record = ManifestLog.record(edit, sequence: header.firstSequence, salt: ManifestLog.salt(header))
+    do {
+      let file = try writeManifest(fileSystem, directory, header, record)
+      defer { file.close() }
+      try file.sync()
+    } catch {
+      // On a full disk it would be in the way.
+      try? fileSystem.remove(joinedPath(directory, StoreLayout.manifestFileName(header.number)))
+      throw error
+    }
     try fileSystem.syncDirectory(directory)
     try fileSystem.replaceFile(
       StoreLayout.currentFileName, in: directory, with: ManifestPointer.encoded(header.number))
@@ -102,11 +112,20 @@ extension ManifestStore {
   /// What was read may stand in the system's memory alone: after a sync that failed, an earlier process could still read
   /// its last record, and no later sync of that file would write it. So a writer begins with a file of its own, before
   /// it removes anything that an earlier version still needs. A file of one record was durable when it was named.
+  ///
+  /// One that was taken in the place of a damaged CURRENT may never have been named, so it has to be written again, and
+  /// CURRENT with it: while CURRENT says nothing, an edit in one of two manifests could be lost to the other.
   func makeReadRecordsDurable() throws {
     try log.withLock { state in
-      guard state.version.sequence > state.header.firstSequence else { return }
+      guard state.version.sequence > state.header.firstSequence || state.pointerDamage != nil else { return }
       let version = state.version
-      _ = try rewrite(&state, as: version)
+      if try rewrite(&state, as: version) {
+        state.pointerDamage = nil
+      } else if let damage = state.pointerDamage {
+        throw TracestoreError(
+          .diskFull, "there is no room to write the damaged CURRENT anew; make room in this folder", path: directory,
+          cause: damage)
+      }
     }
   }
 

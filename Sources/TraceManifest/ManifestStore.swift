@@ -34,6 +34,8 @@ package final class ManifestStore: Sendable {
     var failure: TracestoreError?
     /// What the log took when it was one record.
     var snapshotByteCount: UInt64 = 0
+    /// Why CURRENT did not say which manifest counts.
+    var pointerDamage: TracestoreError?
   }
 
   private init(
@@ -51,25 +53,35 @@ package final class ManifestStore: Sendable {
 
   /// What is wrong with a folder that has no CURRENT.
   package static func noStore(_ directory: String, _ fileSystem: any FileSystem) -> TracestoreError {
-    if let name = try? fileSystem.contents(ofDirectory: directory).sorted().first(where: {
-      StoreLayout.fileKey($0) != nil
-    }) {
-      return noCurrent(directory, beside: name)
-    }
+    if let name = try? remains(directory, fileSystem) { return noCurrent(directory, beside: name) }
     return TracestoreError(
       .notFound, "there is no store in this folder; name another one, or write to it first, which makes a store",
       path: directory)
   }
 
+  /// The name of what only a store has that is more than an unfinished creation: a data file, or a log that is not empty.
+  static func remains(_ directory: String, _ fileSystem: any FileSystem) throws -> String? {
+    if let name = try fileSystem.contents(ofDirectory: directory).first(where: { StoreLayout.fileKey($0) != nil }) {
+      return name
+    }
+    let log = joinedPath(directory, StoreLayout.walDirectoryName)
+    guard try fileSystem.kind(of: log) == .directory, try !fileSystem.contents(ofDirectory: log).isEmpty else {
+      return nil
+    }
+    return StoreLayout.walDirectoryName
+  }
+
   /// Files of a store without the one that says which of them count.
   static func noCurrent(_ directory: String, beside name: String) -> TracestoreError {
     TracestoreError(
-      .corrupt, "\(directory) holds \(name) and no CURRENT; bring CURRENT back from a copy, or move the file away",
+      .corrupt,
+      "\(directory) holds \(name) and no CURRENT; run `tracestore repair --plan`, or bring CURRENT back from a copy",
       path: joinedPath(directory, StoreLayout.currentFileName))
   }
 
   /// Reads the manifest, or makes it. Throws `notFound` when there is none and none is to be made, `corrupt` with the
-  /// byte offset, `unsupportedFormat` for what a newer version has written. Reads `CURRENT` and one file.
+  /// byte offset, `unsupportedFormat` for what a newer version has written. Reads `CURRENT` and one file; when the bytes of
+  /// `CURRENT` are damaged, all manifest files, and takes the newest that is whole. A writer replaces `CURRENT` then.
   package static func open(
     fileSystem: any FileSystem, directory: String, mode: Mode,
     maximumLogByteCount: Int = ManifestStore.defaultMaximumLogByteCount
@@ -111,6 +123,9 @@ package final class ManifestStore: Sendable {
 
   /// Why commits fail, once the manifest is poisoned.
   package var failure: TracestoreError? { log.withLock { $0.failure } }
+
+  /// What is wrong with `CURRENT`, which the newest whole manifest stands in for; nil when it is well.
+  package var pointerDamage: TracestoreError? { log.withLock { $0.pointerDamage } }
 
   /// A number that no file has had, and none will get again once a commit has followed.
   package func allocateFileNumber() -> UInt64 {

@@ -1,4 +1,5 @@
 import Testing
+import TraceBytes
 import TraceFiles
 import TraceManifest
 import TraceModel
@@ -30,11 +31,16 @@ import TraceModel
           try fileSystem.overwrite(path, with: changed)
           do {
             let version = try openStore(fileSystem).current
-            // Only a flip in the last record may pass for an unfinished commit, and only beside natural zeros.
-            #expect(path == manifestPath(1) && offset >= ends[3], "byte \(offset) of \(path)")
-            #expect(version == versions[3])
+            if path == manifestPath(1) {
+              // Only a flip in the last record may pass for an unfinished commit, and only beside natural zeros.
+              #expect(offset >= ends[3], "byte \(offset) of \(path)")
+              #expect(version == versions[3])
+            } else {
+              #expect(version == versions[4], "byte \(offset) of CURRENT")
+            }
           } catch {
-            #expect(code(error) == .corrupt, "byte \(offset) of \(path): \(error)")
+            #expect(path == manifestPath(1) && code(error) == .corrupt, "byte \(offset) of \(path): \(error)")
+            #expect("\(error)".contains("tracestore repair --plan"))
             if path == manifestPath(1), offset >= 64 {
               let place = try #require((error as? TracestoreError)?.offset)
               #expect(place <= UInt64(offset) && ([64] + ends).contains(Int(place)))
@@ -88,7 +94,10 @@ import TraceModel
         changed.insert(contentsOf: changed[start...], at: Int.random(in: 64..<changed.count, using: &generator))
       }
       try fileSystem.overwrite(manifestPath(1), with: changed)
-      if let version = try? openStore(fileSystem).current { #expect(versions.contains(version), "seed \(seed)") }
+      if let version = try? openReader(fileSystem).current {
+        #expect(versions.contains(version), "seed \(seed)")
+        _ = try openStore(fileSystem)
+      }
     }
   }
 
@@ -125,9 +134,94 @@ import TraceModel
   @Test func aManifestOfAnotherNumberOrNoneIsAnError() throws {
     let (fileSystem, _, _) = try small()
     try fileSystem.rename(manifestPath(1), to: manifestPath(2))
-    #expect { try openStore(fileSystem) } throws: { code($0) == .notFound }
+    #expect { try openStore(fileSystem) } throws: { code($0) == .corrupt }
     try fileSystem.link(manifestPath(2), to: manifestPath(1))
     #expect(throws: Never.self) { try openStore(fileSystem) }
+  }
+}
+
+/// CURRENT is there, and its bytes say nothing.
+@Suite struct PointerDamageTests {
+  private static let pointer = joinedPath(directory, StoreLayout.currentFileName)
+
+  private func damagePointer(_ fileSystem: SimulatedFileSystem) throws {
+    try fileSystem.overwrite(Self.pointer, with: Array("no longer what it was".utf8))
+  }
+
+  private func makeFile(_ number: UInt64, _ fileSystem: SimulatedFileSystem) throws {
+    let name = StoreLayout.fileName(ManifestFileKey(kind: .segment, number: number))
+    try fileSystem.open(joinedPath(directory, name), .create).close()
+  }
+
+  @Test func `a reader takes the manifest that is whole, and a writer names it anew`() throws {
+    let fileSystem = SimulatedFileSystem()
+    let store = try openStore(fileSystem)
+    let last = try store.commit(adding(segment(1)))
+    store.close()
+    try damagePointer(fileSystem)
+    let reader = try openReader(fileSystem)
+    #expect(reader.current == last && reader.pointerDamage?.path == Self.pointer)
+    try openStore(fileSystem).close()
+    #expect(try openReader(fileSystem.crashClone(keeping: .loseUnsynced)).pointerDamage == nil)
+    // It looks again when it is asked to.
+    #expect(try reader.refresh() == last && reader.pointerDamage == nil)
+  }
+
+  @Test func `a manifest that a sweep has left without its files gives way to the one before`() throws {
+    let fileSystem = SimulatedFileSystem()
+    try openStore(fileSystem).close()
+    let store = try openStore(fileSystem)
+    try makeFile(1, fileSystem)
+    let promised = try store.commit(adding(segment(1)))
+    store.close()
+    // A crash in the next rewrite, which takes the edit that adds segment 2 with it, and one in the sweep behind it.
+    let next = SimulatedFileSystem()
+    let other = try openStore(next)
+    try other.commit(adding(segment(1)))
+    let stranger = try other.commit(adding(segment(2)))
+    other.close()
+    try openStore(next).close()
+    let file = try fileSystem.open(manifestPath(2), .create)
+    try bytes(next, manifestPath(2)).withUnsafeBytes { try file.append($0) }
+    try damagePointer(fileSystem)
+    #expect(try openReader(fileSystem).current == promised)
+    try makeFile(2, fileSystem)
+    #expect(try openReader(fileSystem).current == stranger)
+  }
+
+  @Test func `a newer version is refused and never taken for damage`() throws {
+    let fileSystem = SimulatedFileSystem()
+    try openStore(fileSystem).close()
+    var writer = ByteWriter()
+    writer.append(ManifestFormat.currentMagic)
+    for word in [2, 0, 1, 0, 0] as [UInt32] { writer.appendInteger(word) }
+    writer.appendInteger(CRC32C.checksum(writer.bytes))
+    try fileSystem.overwrite(Self.pointer, with: writer.bytes)
+    #expect { try openStore(fileSystem) } throws: { code($0) == .unsupportedFormat }
+  }
+
+  @Test func `without room for a new CURRENT nothing is changed`() throws {
+    let fileSystem = SimulatedFileSystem()
+    let store = try openStore(fileSystem)
+    let last = try store.commit(adding(segment(1)))
+    store.close()
+    try damagePointer(fileSystem)
+    fileSystem.capacityByteCount = fileSystem.usedByteCount
+    #expect { try openStore(fileSystem) } throws: { code($0) == .diskFull }
+    #expect(try openReader(fileSystem).current == last)
+    fileSystem.capacityByteCount = .max
+    #expect(try openStore(fileSystem).current == last)
+  }
+
+  @Test func `a log without CURRENT is never taken for an empty store`() throws {
+    let fileSystem = SimulatedFileSystem()
+    try openStore(fileSystem).close()
+    let log = joinedPath(directory, StoreLayout.walDirectoryName)
+    try fileSystem.createDirectory(log)
+    try fileSystem.open(joinedPath(log, "wal-0000000000000001.log"), .create).close()
+    try fileSystem.remove(Self.pointer)
+    #expect { try openStore(fileSystem) } throws: { code($0) == .corrupt }
+    #expect { try openReader(fileSystem) } throws: { code($0) == .corrupt }
   }
 }
 
