@@ -73,19 +73,48 @@ package struct StoreVerifier: Sendable {
       manifest = try ManifestStore.open(fileSystem: fileSystem, directory: directory, mode: .readOnly)
     } catch {
       report.note(error, file: current, at: 0)
+      if !report.isNewerFormat { verifyWithoutManifest(isDeep: isDeep, &report) }
       return report
     }
     defer { manifest.close() }
     report.pageCount += 2
+    if let damage = manifest.pointerDamage { report.note(damage, file: current, at: 0) }
     do {
       try verifyFiles(manifest, isDeep: isDeep, &report)
-      verifyPosition(manifest, &report)
-      verifyLog(manifest, isDeep: isDeep, &report)
+      verifyPosition(of: manifest.current.settings.storeID, &report)
+      verifyLog(isDeep: isDeep, &report) {
+        let version = try manifest.refresh()
+        return (version.settings.storeID, version.walTrimmedBelow)
+      }
       report.orphans = try orphans(manifest)
     } catch {
       report.note(error, file: directory, at: 0)
     }
     return report
+  }
+
+  /// What can be said of the files while nothing says which of them count: what is wrong with the manifests, and each other
+  /// file on its own.
+  private func verifyWithoutManifest(isDeep: Bool, _ report: inout VerificationReport) {
+    do {
+      let names = try fileSystem.contents(ofDirectory: directory)
+      for number in names.compactMap(StoreLayout.manifestNumber) {
+        let path = joinedPath(directory, StoreLayout.manifestFileName(number))
+        do {
+          let salvage = try ManifestSalvage(manifest: number, fileSystem: fileSystem, directory: directory)
+          for damage in salvage.damages { report.note(damage, file: path, at: 0) }
+        } catch {
+          report.note(error, file: path, at: 0)
+        }
+      }
+      for key in names.compactMap(StoreLayout.fileKey) { report.add(verify(key, as: nil, isDeep: isDeep)) }
+      let log = joinedPath(directory, StoreLayout.walDirectoryName)
+      let origin = try WALReader.origin(fileSystem: fileSystem, directory: log)
+      verifyPosition(of: origin.storeID, &report)
+      verifyLog(isDeep: isDeep, &report) { (origin.storeID, origin.firstSequence ?? 1) }
+    } catch {
+      report.note(error, file: directory, at: 0)
+    }
   }
 
   /// The files of the manifest. One that a writer has merged away meanwhile is no damage: what it held is in the files
@@ -96,7 +125,7 @@ package struct StoreVerifier: Sendable {
     while isOutdated {
       isOutdated = false
       for entry in manifest.current.files where seen.insert(entry.key).inserted {
-        let found = verify(entry, isDeep: isDeep)
+        let found = verify(entry.key, as: entry, isDeep: isDeep)
         if try !found.damages.isEmpty && manifest.refresh().file(entry.key) == nil {
           isOutdated = true
         } else {
@@ -122,45 +151,53 @@ package struct StoreVerifier: Sendable {
     }
   }
 
-  private func verify(_ entry: ManifestFile, isDeep: Bool) -> VerificationReport {
+  /// - Parameter entry: what the manifest says about the file; nil when nobody knows.
+  private func verify(_ key: ManifestFileKey, as entry: ManifestFile?, isDeep: Bool) -> VerificationReport {
     var report = VerificationReport()
-    let path = joinedPath(directory, StoreLayout.fileName(entry.key))
+    let path = joinedPath(directory, StoreLayout.fileName(key))
     report.fileCount = 1
     do {
       let file = try fileSystem.open(path, .read)
       defer { file.close() }
       let byteCount = try file.byteCount()
-      guard byteCount == entry.byteCount else {
+      if let entry, byteCount != entry.byteCount {
         throw TracestoreError(
           .corrupt, "the file has \(byteCount) bytes, and the manifest says \(entry.byteCount)", path: path,
           offset: min(byteCount, entry.byteCount))
       }
-      if entry.key.kind == .dependencies {
+      if key.kind == .dependencies {
         let bytes = try fileSystem.contents(ofFile: path, maximumByteCount: Inspector.maximumWholeByteCount)
-        guard Hash128(of: bytes) == entry.footerHash else {
+        if let entry, Hash128(of: bytes) != entry.footerHash {
           throw TracestoreError(.corrupt, "the file is not the one that the manifest names", path: path, offset: 0)
         }
         _ = try DependencySnapshot(bytes, path: path)
         report.pageCount += 1
       }
-      if entry.key.kind == .metricsSegment {
-        let figures = try MetricsSegment(
-          file: file, number: entry.key.number, path: path, byteCount: entry.byteCount, hash: entry.footerHash
-        ).figures()
-        guard figures.cellCount == entry.rowCount else {
+      if key.kind == .metricsSegment {
+        let figures =
+          if let entry {
+            try MetricsSegment(
+              file: file, number: key.number, path: path, byteCount: entry.byteCount, hash: entry.footerHash
+            ).figures()
+          } else {
+            try HourlyFigures(
+              fileSystem.contents(ofFile: path, maximumByteCount: Int(MetricsSegment.maximumByteCount)), path: path)
+          }
+        if let entry, figures.cellCount != entry.rowCount {
           throw TracestoreError(
             .corrupt, "the metrics segment and the manifest disagree about what it holds", path: path, offset: 0)
         }
         report.pageCount += 1
       }
-      guard entry.key.kind == .segment else { return report }
+      guard key.kind == .segment else { return report }
       let segment = try Segment.open(
-        file: file, number: entry.key.number, path: path,
-        cache: BlockCache(maximumByteCount: Inspector.cacheByteCount), expectedFooterHash: entry.footerHash)
+        file: file, number: key.number, path: path,
+        cache: BlockCache(maximumByteCount: Inspector.cacheByteCount), expectedFooterHash: entry?.footerHash)
       let totals = segment.totals
-      guard totals.rowCount == entry.rowCount, totals.traceCount == entry.traceCount,
-        totals.partialCount == entry.partialRecordCount
-      else {
+      if let entry,
+        (totals.rowCount, totals.traceCount, totals.partialCount)
+          != (entry.rowCount, entry.traceCount, entry.partialRecordCount)
+      {
         throw TracestoreError(
           .corrupt, "the segment and the manifest disagree about what it holds", path: path, offset: 0)
       }
@@ -177,13 +214,12 @@ package struct StoreVerifier: Sendable {
     return report
   }
 
-  private func verifyPosition(_ manifest: ManifestStore, _ report: inout VerificationReport) {
+  private func verifyPosition(of storeID: StoreID?, _ report: inout VerificationReport) {
     let log = joinedPath(directory, StoreLayout.walDirectoryName)
     let path = joinedPath(log, WALFormat.positionFileName)
     do {
       guard try fileSystem.exists(path) else { return }
-      let positions = try WALPositions.read(
-        fileSystem: fileSystem, directory: log, storeID: manifest.current.settings.storeID)
+      let positions = try WALPositions.read(fileSystem: fileSystem, directory: log, storeID: storeID)
       report.fileCount += 1
       report.pageCount += 2
       for slot in positions.damagedSlots {
@@ -197,7 +233,11 @@ package struct StoreVerifier: Sendable {
     }
   }
 
-  private func verifyLog(_ manifest: ManifestStore, isDeep: Bool, _ report: inout VerificationReport) {
+  /// - Parameter expected: whose log it should be, and which sequence it is needed from.
+  private func verifyLog(
+    isDeep: Bool, _ report: inout VerificationReport,
+    _ expected: () throws -> (storeID: StoreID?, minimumSequence: UInt64)
+  ) {
     let log = joinedPath(directory, StoreLayout.walDirectoryName)
     /// A writer may trim the log while it is read; what it trims is in segments.
     for attempt in 1...8 {
@@ -205,10 +245,10 @@ package struct StoreVerifier: Sendable {
         guard try fileSystem.kind(of: log) == .directory else { return }
         var found = VerificationReport()
         found.fileCount = try fileSystem.contents(ofDirectory: log).count { WALFormat.fileNumber($0) != nil }
-        let version = try manifest.refresh()
+        let (storeID, minimumSequence) = try expected()
         var reader = try WALReader(
-          fileSystem: fileSystem, directory: log, storeID: version.settings.storeID, mode: .everything,
-          from: WALCursor(minimumSequence: version.walTrimmedBelow), mayBeTrimmed: attempt < 8)
+          fileSystem: fileSystem, directory: log, storeID: storeID, mode: .everything,
+          from: WALCursor(minimumSequence: minimumSequence), mayBeTrimmed: attempt < 8)
         while let record = try reader.next() {
           found.pageCount += 1
           do {

@@ -116,6 +116,17 @@ package struct WALReader {
     try chooseStart()
   }
 
+  /// Whose log it is and the first sequence that may be in it, for those who have no manifest to ask; nil for what no file
+  /// header says.
+  package static func origin(
+    fileSystem: any FileSystem, directory: String
+  ) throws -> (storeID: StoreID?, firstSequence: UInt64?) {
+    guard try fileSystem.kind(of: directory) == .directory else { return (nil, nil) }
+    let reader = try WALReader(fileSystem: fileSystem, directory: directory, storeID: nil, mode: .everything)
+    let headers = reader.sources.map(\.header)
+    return (headers.lazy.compactMap { $0 }.first?.storeID, headers.first??.previousSequence.advanced(by: 1))
+  }
+
   /// The next frame, or nil at the end. `unsupportedFormat` names a frame of a kind from a newer version.
   package mutating func next() throws -> WALRecord? {
     while !isAtEnd {
