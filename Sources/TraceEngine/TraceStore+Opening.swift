@@ -15,7 +15,7 @@ extension TraceStore {
   /// A segment or a place of the log that is damaged is left out, and every answer names it.
   ///
   /// - Throws: `locked` when another process (or another `TraceStore`) has it open for writing; `unsupportedFormat`
-  ///   when a newer version wrote it; `corrupt` when the manifest is damaged; `inputOutput`.
+  ///   when a newer version wrote it; `corrupt` when the manifest is damaged (see `repair(at:options:)`); `inputOutput`.
   public static func open(at path: String, options: StoreOptions = StoreOptions()) async throws -> TraceStore {
     try await WorkerPool.once(name: "tracestore-open") {
       try StoreOpening(RealFileSystem(), path, options).openForWriting()
@@ -63,9 +63,9 @@ extension TraceStore {
 
 /// The steps from a directory to a store.
 struct StoreOpening {
-  private let fileSystem: any FileSystem
-  private let directory: String
-  private let options: StoreOptions
+  let fileSystem: any FileSystem
+  let directory: String
+  let options: StoreOptions
   private let cache: BlockCache
   private let overlay: PartialOverlay
 
@@ -79,12 +79,18 @@ struct StoreOpening {
       cache: cache, maximumSliceKeyCount: options.joinedSpanCount ?? PartialOverlay.maximumSliceKeyCount)
   }
 
-  private var logDirectory: String { joinedPath(directory, StoreLayout.walDirectoryName) }
+  var logDirectory: String { joinedPath(directory, StoreLayout.walDirectoryName) }
 
-  /// - Parameter hasReserve: whether there is a disk that can be full.
-  func openForWriting(hasReserve: Bool = true) throws -> TraceStore {
+  func lock() throws -> any FileLock {
+    try fileSystem.lock(joinedPath(directory, StoreLayout.lockFileName))
+  }
+
+  /// - Parameters:
+  ///   - hasReserve: whether there is a disk that can be full.
+  ///   - held: the writer lock, when the caller has it already.
+  func openForWriting(hasReserve: Bool = true, holding held: (any FileLock)? = nil) throws -> TraceStore {
     try fileSystem.createDirectory(directory)
-    let lock = try fileSystem.lock(joinedPath(directory, StoreLayout.lockFileName))
+    let lock = try held ?? lock()
     var generator = SystemRandomNumberGenerator()
     let settings = StoreSettings(
       storeID: StoreID(first: generator.next(), second: generator.next()), isZeroEndOpen: options.isZeroEndOpen,

@@ -11,7 +11,7 @@ package struct DependencyFiles: Sendable {
   private let manifest: ManifestStore
 
   /// A snapshot is held whole while it is written or read; this is a million links with names of forty bytes.
-  private static let maximumByteCount = 64 << 20
+  static let maximumByteCount = 64 << 20
 
   package init(fileSystem: any FileSystem, directory: String, manifest: ManifestStore) {
     self.fileSystem = fileSystem
@@ -23,23 +23,16 @@ package struct DependencyFiles: Sendable {
   /// - Throws: `limitExceeded` when it is too large; what files and manifest throw. Nothing has changed then, unless the
   ///   manifest is poisoned.
   package func write(_ links: [DependencyLink], at time: Timestamp) throws {
-    let bytes = DependencySnapshot(time: time, links: links).encoded()
+    let snapshot = DependencySnapshot(time: time, links: links)
+    let bytes = snapshot.encoded()
     guard bytes.count <= Self.maximumByteCount else {
       throw TracestoreError(
         .limitExceeded,
         "The snapshot takes \(bytes.count) bytes, more than the \(Self.maximumByteCount) allowed; write it in parts.")
     }
-    var file = ManifestFile(
-      key: ManifestFileKey(kind: .dependencies, number: manifest.allocateFileNumber()))
+    let file = ManifestFile(number: manifest.allocateFileNumber(), snapshot, bytes)
     let name = StoreLayout.fileName(file.key)
     try fileSystem.replaceFile(name, in: directory, with: bytes)
-    file.byteCount = UInt64(bytes.count)
-    file.footerHash = Hash128(of: bytes)
-    file.rowCount = UInt64(links.count)
-    file.minimumStartNanoseconds = time.nanoseconds
-    file.maximumStartNanoseconds = time.nanoseconds
-    // An older version finds its spans without it.
-    file.isMustUnderstand = false
     do { try manifest.commit(ManifestEdit([.addFile(file)])) } catch let error as TracestoreError {
       // After this the edit may be durable, and then it names the file.
       if error.code != .poisoned { try? fileSystem.remove(joinedPath(directory, name)) }
@@ -66,5 +59,19 @@ package struct DependencyFiles: Sendable {
         .corrupt, "the snapshot is not the one that the manifest names; restore it from a copy", path: path, offset: 0)
     }
     return try DependencySnapshot(bytes, path: path)
+  }
+}
+
+extension ManifestFile {
+  /// What a snapshot says about itself.
+  init(number: UInt64, _ snapshot: DependencySnapshot, _ bytes: [UInt8]) {
+    self.init(key: ManifestFileKey(kind: .dependencies, number: number))
+    byteCount = UInt64(bytes.count)
+    footerHash = Hash128(of: bytes)
+    rowCount = UInt64(snapshot.links.count)
+    minimumStartNanoseconds = snapshot.time.nanoseconds
+    maximumStartNanoseconds = snapshot.time.nanoseconds
+    // An older version finds its spans without it.
+    isMustUnderstand = false
   }
 }

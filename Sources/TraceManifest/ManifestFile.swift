@@ -49,6 +49,10 @@ package struct ManifestAttributes: Hashable, Sendable {
 
   package init() {}
 
+  /// Of a segment, without bytes: a repair has taken it in although no record named it. What it holds may stand in other
+  /// segments as well, until it has been merged.
+  static let takenIn: UInt16 = 1
+
   package subscript(key: UInt16) -> [UInt8]? {
     get { list.first { $0.key == key }?.bytes }
     set {
@@ -90,6 +94,9 @@ package struct ManifestFile: Hashable, Sendable {
   package var attributes = ManifestAttributes()
 
   package init(key: ManifestFileKey) { self.key = key }
+
+  /// Whether a repair has taken it in although no record named it.
+  package var isTakenIn: Bool { attributes[ManifestAttributes.takenIn] != nil }
 
   /// Why the entry can be of no file that there is; nil when it can. Whoever adds up figures of entries that were
   /// checked, or opens their files side by side, needs no care.

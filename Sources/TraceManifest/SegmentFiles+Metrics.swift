@@ -10,17 +10,8 @@ extension SegmentFiles {
   /// - Throws: what the file system throws; the temporary file is removed then, which gives a full disk its room back.
   package func write(_ figures: HourlyFigures) throws -> ManifestFile {
     let bytes = figures.encoded()
-    var file = ManifestFile(
-      key: ManifestFileKey(kind: .metricsSegment, number: manifest.allocateFileNumber()))
+    let file = ManifestFile(number: manifest.allocateFileNumber(), figures, bytes)
     try fileSystem.replaceFile(StoreLayout.fileName(file.key), in: directory, with: bytes)
-    file.byteCount = UInt64(bytes.count)
-    file.footerHash = Hash128(of: bytes)
-    file.rowCount = UInt64(figures.cellCount)
-    if let times = figures.times {
-      (file.minimumStartNanoseconds, file.maximumStartNanoseconds) = (times.lowerBound, times.upperBound)
-    }
-    // An older version finds its spans without it.
-    file.isMustUnderstand = false
     return file
   }
 
@@ -41,5 +32,20 @@ extension SegmentFiles {
     _ version: ManifestVersion, known: [UInt64: MetricsSegment] = [:]
   ) throws -> (segments: [MetricsSegment], unreadable: [UnreadableFile]) {
     try openAll(version.files(of: .metricsSegment)) { try known[$0.key.number] ?? openMetrics($0) }
+  }
+}
+
+extension ManifestFile {
+  /// What hourly figures say about themselves.
+  init(number: UInt64, _ figures: HourlyFigures, _ bytes: [UInt8]) {
+    self.init(key: ManifestFileKey(kind: .metricsSegment, number: number))
+    byteCount = UInt64(bytes.count)
+    footerHash = Hash128(of: bytes)
+    rowCount = UInt64(figures.cellCount)
+    if let times = figures.times {
+      (minimumStartNanoseconds, maximumStartNanoseconds) = (times.lowerBound, times.upperBound)
+    }
+    // An older version finds its spans without it.
+    isMustUnderstand = false
   }
 }

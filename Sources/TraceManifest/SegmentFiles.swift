@@ -1,3 +1,4 @@
+import TraceBytes
 package import TraceColumns
 package import TraceFiles
 import TraceModel
@@ -57,7 +58,8 @@ package final class SegmentFiles: Sendable {
       try file.sync()
       try fileSystem.rename(temporary, to: path)
       try fileSystem.syncDirectory(directory)
-      return ManifestFile(key: key, statistics)
+      return ManifestFile(
+        key: key, statistics.totals, byteCount: statistics.byteCount, footerHash: statistics.footerHash)
     } catch {
       try? fileSystem.remove(temporary)
       throw error
@@ -123,12 +125,11 @@ package final class SegmentFiles: Sendable {
 }
 
 extension ManifestFile {
-  /// What a segment's writer says about it.
-  fileprivate init(key: ManifestFileKey, _ statistics: SegmentStatistics) {
+  /// What a segment says about itself.
+  init(key: ManifestFileKey, _ totals: SegmentTotals, byteCount: UInt64, footerHash: Hash128) {
     self.init(key: key)
-    let totals = statistics.totals
-    byteCount = statistics.byteCount
-    footerHash = statistics.footerHash
+    self.byteCount = byteCount
+    self.footerHash = footerHash
     rowCount = totals.rowCount
     partialRecordCount = totals.partialCount
     traceCount = totals.traceCount

@@ -6,6 +6,8 @@ package enum StoreLayout {
   package static let currentFileName = "CURRENT"
   package static let reserveFileName = "RESERVE"
   package static let walDirectoryName = "wal"
+  /// Folders of what repairs have replaced; nothing else looks into them.
+  static func damagedDirectoryName(_ number: Int) -> String { "damaged-\(number)" }
   /// Files under construction; whatever bears it after a crash can go.
   package static let temporarySuffix = ".tmp"
 

@@ -168,7 +168,8 @@ struct TracestoreCommand: AsyncParsableCommand {
       CommandGroup(
         name: "The store itself:",
         subcommands: [
-          StatsCommand.self, DumpCommand.self, VerifyCommand.self, CompactCommand.self, RetainCommand.self,
+          StatsCommand.self, DumpCommand.self, VerifyCommand.self, RepairCommand.self, CompactCommand.self,
+          RetainCommand.self,
         ]),
     ])
 }

@@ -97,7 +97,14 @@ import TraceModel
       if let version = try? openReader(fileSystem).current {
         #expect(versions.contains(version), "seed \(seed)")
         _ = try openStore(fileSystem)
+        continue
       }
+      let repair = try StoreRepair(
+        planning: directory, fileSystem: fileSystem,
+        log: StoreRepair.LogFacts(storeID: storeID, firstSequence: nil), defaults: settings(), nowNanoseconds: 1)
+      #expect(!repair.isWhole && !repair.damages.isEmpty, "seed \(seed)")
+      try repair.perform()
+      #expect(try openStore(fileSystem).current.settings == settings(), "seed \(seed)")
     }
   }
 

@@ -1,0 +1,95 @@
+import ArgumentParser
+import TraceEngine
+import TraceInspect
+
+struct RepairCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "repair", abstract: "Make a store open again whose CURRENT or manifest is damaged or gone.",
+    discussion: """
+      Writes CURRENT anew when the manifest is whole. Otherwise makes a new manifest from the records that can be read, \
+      and from the segments and other files themselves, and merges everything, so that no span counts twice. Removes \
+      nothing: what it replaces, and files that it cannot name, stay in a folder damaged-1 (or the next number) of the \
+      store. Damage inside of segments and of the log stays where it is: `verify` names it, and reads go on without it. A \
+      segment that expired just before the damage may be back; retention drops it again.
+
+      Exit status 0 when the store is whole, or whole again; 1 when a plan has something to do, or when something could \
+      not be taken over. The store must not be open for writing elsewhere.
+      """)
+
+  @OptionGroup var location: StoreLocation
+  @Flag(help: "Show what would be done, and change nothing.") var plan = false
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    let path = try location.path()
+    let report = try await plan ? TraceStore.repairPlan(at: path) : TraceStore.repair(at: path)
+    if output.json {
+      StandardOutput.shared.writeLine(report.json(isPlan: plan).text)
+    } else {
+      report.print(isPlan: plan)
+    }
+    let isLeft = report.mergeFailure != nil || !(report.merge?.damage ?? []).isEmpty || !report.setAside.isEmpty
+    if plan ? !report.isWhole : isLeft { throw QuietExit(status: .refused) }
+  }
+}
+
+extension TraceStore.RepairReport {
+  func json(isPlan: Bool) -> JSONValue {
+    func texts(_ list: [String]) -> JSONValue { .array(list.map { .string($0) }) }
+    var members: [(key: String, value: JSONValue)] = [
+      ("plan", .bool(isPlan)), ("whole", .bool(isWhole)),
+      (
+        "damaged",
+        .array(
+          damages.map {
+            .object([("file", .string($0.path)), ("offset", .number($0.offset)), ("reason", .string($0.reason))])
+          })
+      ),
+      ("rebuilt", .bool(isManifestRebuilt)), ("settingsLost", .bool(areSettingsLost)), ("taken", texts(takenNames)),
+      ("missing", texts(missingNames)),
+      (
+        "setAside",
+        .array(setAside.map { .object([("file", .string($0.name)), ("reason", .string($0.reason))]) })
+      ),
+      ("merge", .bool(isMergeDue)),
+    ]
+    if let manifestName { members.append(("manifest", .string(manifestName))) }
+    if let keptDirectoryName { members.append(("kept", .string(keptDirectoryName))) }
+    if let merge {
+      members.append(("mergedSpans", .count(merge.recordCount)))
+      members.append(("droppedSpans", .count(merge.droppedRecordCount)))
+    }
+    let failures = (merge?.damage ?? []) + [mergeFailure].compactMap { $0 }
+    if !failures.isEmpty { members.append(("unmerged", texts(failures))) }
+    return .object(members)
+  }
+
+  func print(isPlan: Bool) {
+    func line(_ text: String) { StandardOutput.shared.writeLine(Sanitized.line(text)) }
+    if isWhole {
+      return line("Nothing to repair: CURRENT and the manifest are whole; verify looks at everything else.")
+    }
+    for damage in damages { line("damaged: \(damage.path) at byte \(damage.offset): \(damage.reason)") }
+    for name in takenNames { line("taken in: \(name), which no record names") }
+    for name in missingNames { line("gone: \(name), removed by a merge or by retention whose record is lost") }
+    for file in setAside { line("set aside: \(file.name): \(file.reason)") }
+    if areSettingsLost { line("lost: the settings; spans without an end are open ones from now on") }
+    if let manifestName {
+      let what = isManifestRebuilt ? "made from what can be read" : "with the content of the one that is whole"
+      line("\(isPlan ? "Would write" : "Wrote") CURRENT and \(manifestName), \(what).")
+    }
+    if let keptDirectoryName {
+      line("\(isPlan ? "Would keep" : "Kept") what is replaced in \(keptDirectoryName).")
+    }
+    if isPlan, isMergeDue { line("Would merge everything, so that no span counts twice.") }
+    if let merge {
+      let dropped = Figure.count(merge.droppedRecordCount)
+      line("Merged \(Figure.count(merge.recordCount, "span")); dropped \(dropped) that stood twice.")
+      for damage in merge.damage { StandardError.writeLine(Sanitized.line("tracestore: left as it is: \(damage)")) }
+    }
+    if let mergeFailure {
+      StandardError.writeLine(
+        Sanitized.line("tracestore: not merged; run `tracestore compact --all` when this is settled: \(mergeFailure)"))
+    }
+  }
+}
