@@ -124,11 +124,13 @@ extension TraceStore.RepairReport {
 
 extension StoreOpening {
   func planRepair() throws -> StoreRepair {
-    let origin = try WALReader.origin(fileSystem: fileSystem, directory: logDirectory)
     var generator = SystemRandomNumberGenerator()
     return try StoreRepair(
       planning: directory, fileSystem: fileSystem,
-      log: StoreRepair.LogFacts(storeID: origin.storeID, firstSequence: origin.firstSequence),
+      log: {
+        let origin = try WALReader.origin(fileSystem: fileSystem, directory: logDirectory)
+        return StoreRepair.LogFacts(storeID: origin.storeID, firstSequence: origin.firstSequence)
+      },
       defaults: StoreSettings(
         storeID: StoreID(first: generator.next(), second: generator.next()), isZeroEndOpen: options.isZeroEndOpen,
         createdNanoseconds: 0),

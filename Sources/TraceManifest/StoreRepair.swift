@@ -65,12 +65,13 @@ package struct StoreRepair: Sendable {
   /// Finds out what has to be done. Changes nothing.
   ///
   /// - Parameters:
+  ///   - log: asked when no manifest is whole.
   ///   - defaults: for settings that can be read nowhere.
   ///   - nowNanoseconds: the latest that anything can have arrived.
   /// - Throws: `notFound` when there is no store, `unsupportedFormat` when a newer version wrote it, and what the file
   ///   system throws.
   package init(
-    planning directory: String, fileSystem: any FileSystem, log: LogFacts, defaults: StoreSettings,
+    planning directory: String, fileSystem: any FileSystem, log: () throws -> LogFacts, defaults: StoreSettings,
     nowNanoseconds: UInt64
   ) throws {
     self.fileSystem = fileSystem
@@ -98,7 +99,7 @@ package struct StoreRepair: Sendable {
       version = whole.version
     } else {
       isManifestRebuilt = true
-      try rebuild(from: best, names, log, defaults, nowNanoseconds)
+      try rebuild(from: best, names, log(), defaults, nowNanoseconds)
     }
     chooseKeptDirectory(names)
   }

@@ -101,7 +101,7 @@ import TraceModel
       }
       let repair = try StoreRepair(
         planning: directory, fileSystem: fileSystem,
-        log: StoreRepair.LogFacts(storeID: storeID, firstSequence: nil), defaults: settings(), nowNanoseconds: 1)
+        log: { StoreRepair.LogFacts(storeID: storeID, firstSequence: nil) }, defaults: settings(), nowNanoseconds: 1)
       #expect(!repair.isWhole && !repair.damages.isEmpty, "seed \(seed)")
       try repair.perform()
       #expect(try openStore(fileSystem).current.settings == settings(), "seed \(seed)")
