@@ -88,6 +88,8 @@ import TraceWAL
     try file(current, "/store", StoreLayout.currentFileName, in: files)
     try file(manifest, "/store", StoreLayout.manifestFileName(1), in: files)
     let store = try ManifestStore.open(fileSystem: files, directory: "/store", mode: .readOnly)
-    store.close()
+    defer { store.close() }
+    // A damaged CURRENT is told and keeps nothing from being opened.
+    if let damage = store.pointerDamage { throw damage }
   }
 }

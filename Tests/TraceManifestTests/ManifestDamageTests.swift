@@ -172,6 +172,10 @@ import TraceModel
     #expect(try openReader(fileSystem.crashClone(keeping: .loseUnsynced)).pointerDamage == nil)
     // It looks again when it is asked to.
     #expect(try reader.refresh() == last && reader.pointerDamage == nil)
+    // Also where the manifest is one record, which a writer would leave as it is.
+    try damagePointer(fileSystem)
+    try openStore(fileSystem).close()
+    #expect(try openReader(fileSystem).pointerDamage == nil)
   }
 
   @Test func `a manifest that a sweep has left without its files gives way to the one before`() throws {
