@@ -31,6 +31,8 @@ final class StoreCore: Sendable {
   let fileSystem: any FileSystem
   let directory: String
   let readers: WorkerPool
+  /// Threads that join in the loops of readers. Of their own, so that a short question never queues behind a long one.
+  private let helpers: WorkerPool
   private let writers: WorkerPool
   private let sealerThread: WorkerThread?
   private let maintenanceThreads: [WorkerThread]
@@ -58,6 +60,7 @@ final class StoreCore: Sendable {
     let storeID = manifest.current.settings.storeID
     storeFingerprint = storeID.first ^ storeID.second
     readers = try WorkerPool(name: "tracestore-read", threadCount: max(2, ProcessorCount.online))
+    helpers = try WorkerPool(name: "tracestore-part", threadCount: ProcessorCount.online - 1)
     writers = try WorkerPool(name: "tracestore-write", threadCount: max(2, ProcessorCount.online))
     if case .writer(let ingestor, let maintenance, _) = origin {
       sealerThread = try WorkerThread(name: "tracestore-seal") { ingestor.runSealer() }
@@ -117,6 +120,9 @@ final class StoreCore: Sendable {
   }
 
   // MARK: Reading
+
+  /// Spreads a loop of a read over the processors.
+  var parallel: SegmentParallelism { { [helpers] in helpers.perform($0, $1) } }
 
   /// Runs a synchronous read on a reader thread, over what is visible now.
   ///
@@ -274,6 +280,7 @@ final class StoreCore: Sendable {
       maintenance.waitForEnd()
     }
     readers.close()
+    helpers.close()
     manifest.close()
     lock.withLock { $0 = nil }
     if let failure { throw failure }

@@ -21,8 +21,9 @@ extension TraceStore: DependencyReader {
       throw TracestoreError(.invalidArgument, "The window of the service graph ends before it starts.")
     }
     let files = core.dependencyFiles
+    let parallel = core.parallel
     return try await core.read { snapshot in
-      var graph = ServiceGraphQuery(query, in: snapshot, parallel: Concurrency.perform).run()
+      var graph = ServiceGraphQuery(query, in: snapshot, parallel: parallel).run()
       let written = files.links(query)
       if !written.links.isEmpty {
         let isKept = { (link: DependencyLink) in

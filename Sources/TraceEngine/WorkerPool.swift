@@ -62,6 +62,15 @@ final class WorkerPool: Sendable {
     }
   }
 
+  /// Calls `body` with every index below `count`, on the calling thread and on those of the pool that come in time, and
+  /// returns when all calls have. A loop inside a loop is fine: nobody waits for a thread that has not come.
+  func perform(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+    let loop = SharedLoop(count, body)
+    for _ in 0..<min(count - 1, threads.count) where !submit({ loop.run() }) { break }
+    loop.run()
+    loop.wait()
+  }
+
   /// Runs `body` on a thread that ends with it: for what blocks for long, and rarely.
   static func once<Result: Sendable>(
     name: String, _ body: @escaping @Sendable () throws -> Result

@@ -182,13 +182,19 @@ public struct MetricPoint: Hashable, Sendable {
   /// The start of the step.
   public var time: Timestamp
   public var value: Double
+  /// Nil when there are none: answers have points by the hundred thousand, and a list is counted for each.
+  private var examples: [MetricExemplar]?
+
   /// Example traces, the slowest first.
-  public var exemplars: [MetricExemplar]
+  public var exemplars: [MetricExemplar] {
+    get { examples ?? [] }
+    set { examples = newValue.isEmpty ? nil : newValue }
+  }
 
   public init(time: Timestamp, value: Double, exemplars: [MetricExemplar] = []) {
     self.time = time
     self.value = value
-    self.exemplars = exemplars
+    examples = exemplars.isEmpty ? nil : exemplars
   }
 }
 
