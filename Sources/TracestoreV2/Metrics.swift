@@ -183,7 +183,7 @@ public struct MetricPoint: Hashable, Sendable {
   public var time: Timestamp
   public var value: Double
   /// Nil when there are none: answers have points by the hundred thousand, and a list is counted for each.
-  private var examples: [MetricExemplar]?
+  @usableFromInline var examples: [MetricExemplar]?
 
   /// Example traces, the slowest first.
   public var exemplars: [MetricExemplar] {
@@ -191,6 +191,7 @@ public struct MetricPoint: Hashable, Sendable {
     set { examples = newValue.isEmpty ? nil : newValue }
   }
 
+  @inlinable
   public init(time: Timestamp, value: Double, exemplars: [MetricExemplar] = []) {
     self.time = time
     self.value = value

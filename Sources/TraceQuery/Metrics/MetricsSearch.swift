@@ -143,6 +143,10 @@ package struct MetricsSearch: Sendable {
       return points
     }
     let seconds = Double(query.ratePerNanoseconds) / 1e9
+    // At most what the calls are in reach of. Very many are not worth a guess.
+    let reachedCount = UInt64(cells.count).multipliedFullWidth(by: window.reach / window.stride + 1)
+    points.reserveCapacity(
+      Int(min(reachedCount.high > 0 ? .max : reachedCount.low, window.pointCount, 1 << 16)))
     var calls: UInt64 = 0
     var errors: UInt64 = 0
     var first = 0
