@@ -82,8 +82,8 @@ struct SumsOfGroups: Sendable {
         items.append(Item(joined: joined, entries: own.compactMap(\.self), isJoinable: true))
       } else {
         places[entry.calls.number] = nil
-        // What another window asks for stays.
-        items.append(Item(entries: [place], isJoinable: joined?.isAlive != true))
+        // What another window asks for stays. Parts of a group that is cut are other ones for the next window.
+        items.append(Item(entries: [place], isJoinable: !entry.group.isPart && joined?.isAlive != true))
       }
     }
   }

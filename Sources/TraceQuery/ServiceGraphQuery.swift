@@ -122,10 +122,12 @@ package struct ServiceGraphQuery: Sendable {
     _ damage: inout DamageReport
   ) {
     if consumers.isEmpty { return }
-    let found = FoundProducers(Set(consumers.lazy.flatMap(\.consumer.targets)), among: producers, parallel)
-    var elsewhere = ProducerFinder(unread)
+    let wanted = Set(consumers.lazy.flatMap(\.consumer.targets))
+    let found = FoundProducers(wanted, among: producers, parallel)
+    let missing = wanted.filter { found.service(of: $0) == nil }
+    let elsewhere = ProducersElsewhere(missing, in: unread, parallel, &damage)
     for named in consumers {
-      sums.add(named) { target in found.service(of: target) ?? elsewhere.service(of: target, &damage) }
+      sums.add(named) { found.service(of: $0) ?? elsewhere.service(of: $0) }
     }
   }
 }
