@@ -73,10 +73,12 @@ package struct StoreVerifier: Sendable {
       manifest = try ManifestStore.open(fileSystem: fileSystem, directory: directory, mode: .readOnly)
     } catch {
       report.note(error, file: current, at: 0)
+      verifySegmentsAlone(isDeep: isDeep, &report)
       return report
     }
     defer { manifest.close() }
     report.pageCount += 2
+    if let damage = manifest.currentDamage { report.note(damage, file: current, at: 0) }
     do {
       try verifyFiles(manifest, isDeep: isDeep, &report)
       verifyPosition(manifest, &report)
@@ -154,9 +156,7 @@ package struct StoreVerifier: Sendable {
         report.pageCount += 1
       }
       guard entry.key.kind == .segment else { return report }
-      let segment = try Segment.open(
-        file: file, number: entry.key.number, path: path,
-        cache: BlockCache(maximumByteCount: Inspector.cacheByteCount), expectedFooterHash: entry.footerHash)
+      let segment = try open(file, entry.key.number, path, entry.footerHash)
       let totals = segment.totals
       guard totals.rowCount == entry.rowCount, totals.traceCount == entry.traceCount,
         totals.partialCount == entry.partialRecordCount
@@ -164,17 +164,44 @@ package struct StoreVerifier: Sendable {
         throw TracestoreError(
           .corrupt, "the segment and the manifest disagree about what it holds", path: path, offset: 0)
       }
-      let found = segment.verify(deep: isDeep)
-      report.pageCount += found.pageCount
-      for damage in found.damages {
-        report.note(
-          TracestoreError(.corrupt, damage.what, path: damage.path, offset: damage.offset), file: path,
-          at: damage.offset)
-      }
+      verify(segment, path, isDeep: isDeep, &report)
     } catch {
       report.note(error, file: path, at: 0)
     }
     return report
+  }
+
+  /// - Parameter footerHash: nil when nothing says what it should be.
+  private func open(_ file: any File, _ number: UInt64, _ path: String, _ footerHash: Hash128?) throws -> Segment {
+    try Segment.open(
+      file: file, number: number, path: path, cache: BlockCache(maximumByteCount: Inspector.cacheByteCount),
+      expectedFooterHash: footerHash)
+  }
+
+  private func verify(_ segment: Segment, _ path: String, isDeep: Bool, _ report: inout VerificationReport) {
+    let found = segment.verify(deep: isDeep)
+    report.pageCount += found.pageCount
+    for damage in found.damages {
+      report.note(
+        TracestoreError(.corrupt, damage.what, path: damage.path, offset: damage.offset), file: path,
+        at: damage.offset)
+    }
+  }
+
+  /// The segments in the folder, each for itself: without a manifest nothing says which of them count.
+  private func verifySegmentsAlone(isDeep: Bool, _ report: inout VerificationReport) {
+    for name in ((try? fileSystem.contents(ofDirectory: directory)) ?? []).sorted() {
+      guard let key = StoreLayout.fileKey(name), key.kind == .segment else { continue }
+      let path = joinedPath(directory, name)
+      report.fileCount += 1
+      do {
+        let file = try fileSystem.open(path, .read)
+        defer { file.close() }
+        verify(try open(file, key.number, path, nil), path, isDeep: isDeep, &report)
+      } catch {
+        report.note(error, file: path, at: 0)
+      }
+    }
   }
 
   private func verifyPosition(_ manifest: ManifestStore, _ report: inout VerificationReport) {

@@ -22,12 +22,44 @@ extension ManifestStore {
 
   private static func currentNumber(_ fileSystem: any FileSystem, _ directory: String) throws -> UInt64 {
     let path = joinedPath(directory, StoreLayout.currentFileName)
-    return try ManifestPointer.decode(
-      try fileSystem.contents(ofFile: path, maximumByteCount: 4096), path: path)
+    let file = try fileSystem.open(path, .read)
+    defer { file.close() }
+    let byteCount = min(try file.byteCount(), UInt64(ManifestFormat.currentByteCount) + 1)
+    return try ManifestPointer.decode(file.bytes(at: 0, byteCount: Int(byteCount)), path: path)
   }
 
   private static func loadOnce(_ fileSystem: any FileSystem, _ directory: String) throws -> LogState {
-    let number = try currentNumber(fileSystem, directory)
+    let damage: TracestoreError
+    do {
+      return try loadManifest(currentNumber(fileSystem, directory), fileSystem, directory)
+    } catch let error as TracestoreError
+      where error.code == .corrupt && error.path == joinedPath(directory, StoreLayout.currentFileName)
+    {
+      damage = error
+    }
+    guard var state = try newestState(fileSystem, directory) else { throw damage }
+    state.currentDamage = damage
+    return state
+  }
+
+  /// What CURRENT would name. There is one manifest, but where a crash came upon the writing of another: then the newer
+  /// state counts. It is whole in the new file before CURRENT is replaced, and what an edit of it names has been there
+  /// longer. Where a writer had no room for a new file and could not take it away, the old one has gone on since.
+  private static func newestState(_ fileSystem: any FileSystem, _ directory: String) throws -> LogState? {
+    var newest: LogState?
+    for number in try fileSystem.contents(ofDirectory: directory).compactMap(StoreLayout.manifestNumber).sorted() {
+      let state: LogState
+      do {
+        state = try loadManifest(number, fileSystem, directory)
+      } catch let error as TracestoreError where error.code == .corrupt || error.code == .notFound { continue }
+      if newest.map({ $0.version.sequence <= state.version.sequence }) ?? true { newest = state }
+    }
+    return newest
+  }
+
+  private static func loadManifest(
+    _ number: UInt64, _ fileSystem: any FileSystem, _ directory: String
+  ) throws -> LogState {
     let path = joinedPath(directory, StoreLayout.manifestFileName(number))
     let bytes = try fileSystem.contents(ofFile: path, maximumByteCount: ManifestFormat.maximumFileByteCount)
     return try bytes.withUnsafeBytes { buffer in

@@ -104,7 +104,7 @@ extension ManifestStore {
   /// it removes anything that an earlier version still needs. A file of one record was durable when it was named.
   func makeReadRecordsDurable() throws {
     try log.withLock { state in
-      guard state.version.sequence > state.header.firstSequence else { return }
+      guard state.version.sequence > state.header.firstSequence || state.currentDamage != nil else { return }
       let version = state.version
       _ = try rewrite(&state, as: version)
     }
@@ -151,6 +151,7 @@ extension ManifestStore {
     state.salt = salt
     state.endOffset = UInt64(ManifestFormat.fileHeaderByteCount + record.count)
     state.snapshotByteCount = UInt64(record.count)
+    state.currentDamage = nil
     // What stays is removed by the next open.
     try? fileSystem.remove(old)
     return true

@@ -20,29 +20,95 @@ import TraceModel
 
   @Test func everyFlippedByteIsFoundAndNeverChangesAnAnswer() throws {
     let (whole, versions, ends) = try small()
-    for path in [manifestPath(1), joinedPath(directory, StoreLayout.currentFileName)] {
-      let original = try bytes(whole, path)
-      for offset in original.indices {
-        for mask in [UInt8(1), 0x80, 0xff] {
-          let fileSystem = whole.crashClone(keeping: .keepAll)
-          var changed = original
-          changed[offset] ^= mask
-          try fileSystem.overwrite(path, with: changed)
-          do {
-            let version = try openStore(fileSystem).current
-            // Only a flip in the last record may pass for an unfinished commit, and only beside natural zeros.
-            #expect(path == manifestPath(1) && offset >= ends[3], "byte \(offset) of \(path)")
-            #expect(version == versions[3])
-          } catch {
-            #expect(code(error) == .corrupt, "byte \(offset) of \(path): \(error)")
-            if path == manifestPath(1), offset >= 64 {
-              let place = try #require((error as? TracestoreError)?.offset)
-              #expect(place <= UInt64(offset) && ([64] + ends).contains(Int(place)))
-            }
+    let original = try bytes(whole, manifestPath(1))
+    for offset in original.indices {
+      for mask in [UInt8(1), 0x80, 0xff] {
+        let fileSystem = whole.crashClone(keeping: .keepAll)
+        var changed = original
+        changed[offset] ^= mask
+        try fileSystem.overwrite(manifestPath(1), with: changed)
+        do {
+          let version = try openStore(fileSystem).current
+          // Only a flip in the last record may pass for an unfinished commit, and only beside natural zeros.
+          #expect(offset >= ends[3], "byte \(offset)")
+          #expect(version == versions[3])
+        } catch {
+          #expect(code(error) == .corrupt, "byte \(offset): \(error)")
+          if offset >= 64 {
+            let place = try #require((error as? TracestoreError)?.offset)
+            #expect(place <= UInt64(offset) && ([64] + ends).contains(Int(place)))
           }
         }
       }
     }
+  }
+
+  @Test func `a CURRENT that is damaged costs nothing, and a writer replaces it`() throws {
+    let (whole, versions, _) = try small()
+    let path = joinedPath(directory, StoreLayout.currentFileName)
+    let original = try bytes(whole, path)
+    var damaged = original.indices.flatMap { offset in
+      [UInt8(1), 0x80, 0xff].map { mask in
+        var changed = original
+        changed[offset] ^= mask
+        return changed
+      }
+    }
+    damaged += [[], Array(original.dropLast()), original + [0], [UInt8](repeating: 0, count: 32)]
+    damaged.append([UInt8](repeating: 7, count: 10_000))
+    for changed in damaged {
+      let fileSystem = whole.crashClone(keeping: .keepAll)
+      try fileSystem.overwrite(path, with: changed)
+      let reader = try openReader(fileSystem)
+      #expect(reader.current == versions[4])
+      #expect(reader.currentDamage?.code == .corrupt && reader.currentDamage?.path == path)
+      let store = try openStore(fileSystem)
+      #expect(store.current == versions[4] && store.currentDamage == nil)
+      #expect(try reader.refresh() == versions[4])
+      let next = try store.commit(adding(segment(90)))
+      #expect(try reader.refresh() == next)
+      store.close()
+      let healed = try openReader(fileSystem)
+      #expect(healed.current == next && healed.currentDamage == nil)
+    }
+  }
+
+  @Test func `without CURRENT the newer state counts, whatever its manifest is called`() throws {
+    let (whole, versions, _) = try small()
+    let current = joinedPath(directory, StoreLayout.currentFileName)
+    let old = try bytes(whole, manifestPath(1))
+    // What is left when a crash came after CURRENT was replaced, and then of a writer that had no room to do so.
+    try openStore(whole).close()
+    let new = try bytes(whole, manifestPath(2))
+    for isNewTorn in [false, true] {
+      for isOldCut in [false, true] {
+        let fileSystem = whole.crashClone(keeping: .keepAll)
+        try fileSystem.overwrite(current, with: [1, 2, 3])
+        _ = try fileSystem.open(manifestPath(1), .create)
+        let cut = isOldCut ? Array(old.dropLast(1)) : old
+        try fileSystem.overwrite(manifestPath(1), with: cut)
+        try fileSystem.overwrite(manifestPath(2), with: isNewTorn ? Array(new.dropLast(1)) : new)
+        let expected = isNewTorn && isOldCut ? versions[3] : versions[4]
+        #expect(try openReader(fileSystem).current == expected)
+        #expect(try openStore(fileSystem).current == expected)
+      }
+    }
+    let other = SimulatedFileSystem()
+    let store = try openStore(other)
+    for number in UInt64(1)...3 { _ = try store.commit(adding(segment(number), sideFile(.overlayVector, number, 1))) }
+    store.close()
+    try openStore(other).close()
+    let fileSystem = whole.crashClone(keeping: .keepAll)
+    try fileSystem.overwrite(current, with: [])
+    _ = try fileSystem.open(manifestPath(1), .create)
+    try fileSystem.overwrite(manifestPath(1), with: old)
+    try fileSystem.overwrite(manifestPath(2), with: bytes(other, manifestPath(2)))
+    #expect(try openReader(fileSystem).current == versions[4])
+
+    try fileSystem.remove(manifestPath(1))
+    try fileSystem.remove(manifestPath(2))
+    #expect { try openReader(fileSystem) } throws: { code($0) == .corrupt }
+    #expect { try openStore(fileSystem) } throws: { code($0) == .corrupt }
   }
 
   @Test func everyTruncationGivesTheEditsThatAreWhole() throws {
@@ -175,6 +241,14 @@ import TraceModel
           let next = try store.commit(adding(segment(store.allocateFileNumber())))
           store.close()
           #expect(try openStore(after).current == next, place)
+
+          let current = joinedPath(directory, StoreLayout.currentFileName)
+          let rotten = machine.crashClone(keeping: policy, seed: seed)
+          guard try rotten.exists(current) else { continue }
+          try rotten.overwrite(current, with: [UInt8](repeating: 0x5a, count: 32))
+          let found = try openStore(rotten).current
+          #expect(all.contains(found), "damaged after a \(place)")
+          #expect(found.sequence >= promised.last?.sequence ?? 1, "damaged after a \(place)")
         }
       }
     }
