@@ -50,11 +50,11 @@ final class SharedLoop: Sendable {
 
   /// Takes indices until there are none left.
   func run() {
-    guard let body = state.withLock({ state in
+    let body = state.withLock { state in
       if state.body != nil { state.runningCount += 1 }
       return state.body
-    })
-    else { return }
+    }
+    guard let body else { return }
     while let index = take() { body(index) }
     let isLast = state.withLock { state in
       state.runningCount -= 1
