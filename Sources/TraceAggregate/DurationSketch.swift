@@ -3,7 +3,7 @@
 /// Which of the two it is depends on their number alone, so that order and grouping change no answer.
 package struct DurationSketch: Sendable {
   /// Fewer durations are kept themselves. More would make exact figures more frequent and a point's memory larger.
-  @usableFromInline static let exactCount = 256
+  private static let exactCount = 256
 
   private var values: [UInt64] = []
   private var histogram = DurationHistogram()
@@ -11,7 +11,6 @@ package struct DurationSketch: Sendable {
   package init() {}
 
   /// Whether the quantiles of so many durations are exact.
-  @inlinable
   package static func isExact(count: UInt64) -> Bool { count < UInt64(exactCount) }
 
   package var count: UInt64 { UInt64(values.count) + histogram.count }

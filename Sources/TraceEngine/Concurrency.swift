@@ -18,26 +18,28 @@ enum Concurrency {
   /// Calls `body` with every index below `count`, on as many threads as there are processors, the calling one among
   /// them, and returns when all calls have. Where no other thread can be started, the calling one does it all.
   ///
-  /// The threads are started for the loop and have the caller's priority: for seals and merges, which take long. What
-  /// somebody waits for is spread by `WorkerPool.perform`.
+  /// The threads are started for the loop, and on Linux have the caller's priority: for seals and merges, which take long.
+  /// What somebody waits for is spread by `WorkerPool.perform`.
   @Sendable
   static func perform(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
     let loop = SharedLoop(count, body)
-    for _ in 1..<max(1, min(count, ProcessorCount.online)) {
-      _ = try? WorkerThread(name: "tracestore-part") { loop.run() }
+    let helpers = (1..<max(1, min(count, ProcessorCount.online))).compactMap { _ in
+      try? WorkerThread(name: "tracestore-part") { loop.run() }
     }
     loop.run()
-    loop.wait()
+    for helper in helpers { helper.join() }
   }
 }
 
-/// A loop that threads go through together. One that comes late finds nothing to do, and nobody waits for it.
+/// A loop that threads go through together. One that comes late finds nothing to do.
 final class SharedLoop: Sendable {
   private struct State {
     /// Nil once the last index was taken: a thread that never comes must not hold what the loop is about.
     var body: (@Sendable (Int) -> Void)?
     var next = 0
     var runningCount = 0
+
+    var isDone: Bool { body == nil && runningCount == 0 }
   }
 
   private let count: Int
@@ -49,29 +51,36 @@ final class SharedLoop: Sendable {
   }
 
   /// Takes indices until there are none left.
-  func run() {
-    let body = state.withLock { state in
-      if state.body != nil { state.runningCount += 1 }
-      return state.body
-    }
-    guard let body else { return }
-    while let index = take() { body(index) }
-    let isLast = state.withLock { state in
+  func run() { while runOnce() {} }
+
+  /// Calls the body with the next index; false when there is none left.
+  func runOnce() -> Bool {
+    guard call() else { return false }
+    let isDone = state.withLock { state in
       state.runningCount -= 1
-      return state.runningCount == 0
+      return state.isDone
     }
-    if isLast { state.wakeAll() }
+    if isDone { state.wakeAll() }
+    return true
   }
 
-  private func take() -> Int? {
-    state.withLock { state in
-      guard state.next < count else { return nil }
-      defer { state.next += 1 }
-      if state.next + 1 == count { state.body = nil }
-      return state.next
+  /// Returns before the call counts as over: then nothing here holds the body any more.
+  @inline(never)
+  private func call() -> Bool {
+    let taken = state.withLock { state in
+      let taken = state.body.map { (index: state.next, body: $0) }
+      if taken != nil {
+        state.next += 1
+        state.runningCount += 1
+        if state.next == count { state.body = nil }
+      }
+      return taken
     }
+    guard let taken else { return false }
+    taken.body(taken.index)
+    return true
   }
 
-  /// Waits until all calls have returned. For a thread that has run the loop itself, so that every index is taken.
-  func wait() { state.wait(until: { $0.runningCount == 0 }) }
+  /// Waits until all calls have returned, whoever makes them.
+  func wait() { state.wait(until: { $0.isDone }) }
 }

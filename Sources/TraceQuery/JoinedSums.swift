@@ -82,7 +82,7 @@ struct SumsOfGroups: Sendable {
         items.append(Item(joined: joined, entries: own.compactMap(\.self), isJoinable: true))
       } else {
         places[entry.calls.number] = nil
-        // What another window asks for stays. Parts of a group that is cut are other ones for the next window.
+        // What another window asks for stays. With parts of a group joined ones would seldom be found whole.
         items.append(Item(entries: [place], isJoinable: !entry.group.isPart && joined?.isAlive != true))
       }
     }

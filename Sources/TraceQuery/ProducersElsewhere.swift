@@ -41,24 +41,30 @@ struct ProducersElsewhere {
 
   /// Traces that one thread looks up in one go.
   private static let traceCount = 64
+  /// Traces whose rows are in memory at once.
+  private static let waveTraceCount = 4096
 
   private var found: [LinkTarget: FoundProducer] = [:]
 
-  /// - Cost: the index of each segment for each trace, then of each stripe that has any of them a few columns, once.
+  /// - Cost: for each trace the index of each segment, and where it stands the columns of traces; then of each stripe that
+  ///   has any of them a few columns, once in a wave.
   init(
     _ targets: Set<LinkTarget>, in segments: [Segment], _ parallel: SegmentParallelism, _ damage: inout DamageReport
   ) {
     if targets.isEmpty || segments.isEmpty { return }
     let wanted = Wanted(targets)
-    let stripes = Self.candidates(wanted, in: segments, parallel, &damage)
-    let found = concurrently(parallel, stripes.count) { index in
-      var report = DamageReport()
-      return (Self.producers(among: stripes[index], wanted, &report), report)
-    }
-    for (producers, report) in found {
-      damage.add(report)
-      for (target, producer) in producers where self.found[target].map(producer.precedes) ?? true {
-        self.found[target] = producer
+    for first in stride(from: 0, to: wanted.traces.count, by: Self.waveTraceCount) {
+      let wave = first..<min(wanted.traces.count, first + Self.waveTraceCount)
+      let stripes = Self.candidates(wanted, wave, in: segments, parallel, &damage)
+      let found = concurrently(parallel, stripes.count) { index in
+        var report = DamageReport()
+        return (Self.producers(among: stripes[index], wanted, &report), report)
+      }
+      for (producers, report) in found {
+        damage.add(report)
+        for (target, producer) in producers where self.found[target].map(producer.precedes) ?? true {
+          self.found[target] = producer
+        }
       }
     }
   }
@@ -67,14 +73,15 @@ struct ProducersElsewhere {
   func service(of target: LinkTarget) -> [UInt8]? { found[target]?.service }
 
   private static func candidates(
-    _ wanted: Wanted, in segments: [Segment], _ parallel: SegmentParallelism, _ damage: inout DamageReport
+    _ wanted: Wanted, _ wave: Range<Int>, in segments: [Segment], _ parallel: SegmentParallelism,
+    _ damage: inout DamageReport
   ) -> [Candidates] {
-    let chunkCount = (wanted.traces.count + traceCount - 1) / traceCount
+    let chunkCount = (wave.count + traceCount - 1) / traceCount
     let located = concurrently(parallel, chunkCount * segments.count) { index in
       var report = DamageReport()
       let segment = segments[index / chunkCount]
-      let first = index % chunkCount * traceCount
-      let own = Array(wanted.traces[first..<min(wanted.traces.count, first + traceCount)])
+      let first = wave.lowerBound + index % chunkCount * traceCount
+      let own = Array(wanted.traces[first..<min(wave.upperBound, first + traceCount)])
       // A filter that cannot be read rules nothing out.
       let places = report.collect { try segment.mayHold(among: own) } ?? Array(own.indices)
       let rows = places.flatMap { place in

@@ -28,9 +28,9 @@ struct StripeGroup: Sendable {
     var isAll = true
     for first in stride(from: 0, to: stripes.count, by: maximumCount) {
       let all = stripes[first..<min(stripes.count, first + maximumCount)].filter { $0.rowCount > 0 }
-      let parts = parts(of: all[...], in: window)
-      if parts.reduce(0, { $0 + $1.stripes.count }) < all.count { isAll = false }
-      own += parts.map { ($0.stripes, $0.isWhole, $0.stripes.count < all.count) }
+      let touched = parts(of: all[...], in: window)
+      if touched.reduce(0, { $0 + $1.stripes.count }) < all.count { isAll = false }
+      own += touched.map { ($0.stripes, $0.isWhole, $0.stripes.count < all.count) }
     }
     if own.isEmpty { return ([], isAll) }
     let held = damage.collect { try segment.mayHold(among: loose).map { loose[$0] } } ?? loose
@@ -61,13 +61,17 @@ struct StripeGroup: Sendable {
     self.isWhole = isWhole
     self.isPart = isPart
     self.loose = loose
-    summary = stripes[0].keptSummary(Self.variant(stripes.count, isPart: isPart))
+    if isPart {
+      let part: PartCalls? = stripes[0].keptSummary(Self.partVariant(stripes.count))
+      summary = part?.calls
+    } else {
+      summary = stripes[0].keptSummary()
+    }
   }
 
-  /// Where sums of so many stripes are kept beside the first one. Those of a joined group stand beside them, under its
-  /// number.
-  private static func variant(_ count: Int, isPart: Bool) -> UInt64 { isPart ? .max - UInt64(count) : 0 }
-  private var variant: UInt64 { Self.variant(stripes.count, isPart: isPart) }
+  /// Where the sums of a part of so many stripes are kept beside the first one. Those of a joined group stand there under
+  /// its number.
+  private static func partVariant(_ count: Int) -> UInt64 { .max - UInt64(count) }
 
   /// What is kept of the group, unless it counts a trace that another source has a part of by now.
   ///
@@ -82,10 +86,13 @@ struct StripeGroup: Sendable {
   }
 
   /// Lets go of what is kept of the group.
-  func forget() { stripes[0].forgetSummary(variant) }
+  func forget() { stripes[0].forgetSummary(isPart ? Self.partVariant(stripes.count) : 0) }
 
   /// Keeps what all calls of the group come to.
-  func keep(_ calls: GroupCalls) { stripes[0].keep(summary: calls, variant) }
+  func keep(_ calls: GroupCalls) {
+    guard isPart else { return stripes[0].keep(summary: calls) }
+    stripes[0].keep(summary: PartCalls(calls), Self.partVariant(stripes.count))
+  }
 
   /// Whether the calls of each stripe are worth keeping as well: they are added up anew where a window cuts the group, this
   /// one or one that begins or ends nearby, or where traces go on elsewhere.

@@ -143,10 +143,13 @@ package struct MetricsSearch: Sendable {
       return points
     }
     let seconds = Double(query.ratePerNanoseconds) / 1e9
-    // At most what the calls are in reach of. Very many are not worth a guess.
-    let reachedCount = UInt64(cells.count).multipliedFullWidth(by: window.reach / window.stride + 1)
-    points.reserveCapacity(
-      Int(min(reachedCount.high > 0 ? .max : reachedCount.low, window.pointCount, 1 << 16)))
+    if let first = cells.first, let last = cells.last {
+      // At most what the calls are in reach of. Very many are not worth a guess.
+      let limit: UInt64 = 1 << 16
+      let reachedCount = min(window.reach / window.stride, limit) + 1
+      let extent = min((last.bucket - first.bucket) / window.stride, limit) + reachedCount + 1
+      points.reserveCapacity(min(Int(min(extent, UInt64(cells.count) * reachedCount, limit)), max(0, room.left)))
+    }
     var calls: UInt64 = 0
     var errors: UInt64 = 0
     var first = 0

@@ -14,9 +14,6 @@ struct MetricsWindow: Sendable {
   /// The buckets before a point that its rate looks back on; 0 for latencies.
   let reach: UInt64
 
-  /// Of rates, as many as there can be.
-  var pointCount: UInt64 { (points.upperBound - points.lowerBound) / stride + 1 }
-
   /// Steps that begin before `end` and end after `start`: spans of a step that lie outside of [start, end) do not count.
   /// Nil when there are none.
   init?(latencies query: MetricsQuery) {

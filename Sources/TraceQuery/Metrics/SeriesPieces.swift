@@ -31,9 +31,11 @@ struct SeriesPieces: Sendable {
     var next = firsts
     pieces = [LocatedPiece](unsafeUninitializedCapacity: firsts[count]) { pieces, initializedCount in
       forEach { series, located in
+        precondition(next[series] < firsts[series + 1], "a series has more pieces than were counted")
         pieces.initializeElement(at: next[series], to: located)
         next[series] += 1
       }
+      precondition(zip(next, firsts.dropFirst()).allSatisfy { $0 == $1 }, "a series has fewer pieces than were counted")
       initializedCount = firsts[count]
     }
     self.firsts = firsts
