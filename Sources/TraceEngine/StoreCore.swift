@@ -31,6 +31,9 @@ final class StoreCore: Sendable {
   let fileSystem: any FileSystem
   let directory: String
   let readers: WorkerPool
+  /// Threads that join in the loops of readers, from the first loop on. Of their own, so that a question gets a reader
+  /// however long the loops of others are.
+  private let helpers = Mutex<WorkerPool?>(nil)
   private let writers: WorkerPool
   private let sealerThread: WorkerThread?
   private let maintenanceThreads: [WorkerThread]
@@ -117,6 +120,23 @@ final class StoreCore: Sendable {
   }
 
   // MARK: Reading
+
+  /// Spreads a loop of a read over the processors.
+  var parallel: SegmentParallelism {
+    { [self] count, body in
+      if let pool = startedHelpers() { pool.perform(count, body) } else { SegmentWriter.serial(count, body) }
+    }
+  }
+
+  /// Nil where no thread can be started.
+  private func startedHelpers() -> WorkerPool? {
+    helpers.withLock { helpers in
+      if helpers == nil {
+        helpers = try? WorkerPool(name: "tracestore-part", threadCount: ProcessorCount.online - 1)
+      }
+      return helpers
+    }
+  }
 
   /// Runs a synchronous read on a reader thread, over what is visible now.
   ///
@@ -274,6 +294,7 @@ final class StoreCore: Sendable {
       maintenance.waitForEnd()
     }
     readers.close()
+    helpers.withLock { $0 }?.close()
     manifest.close()
     lock.withLock { $0 = nil }
     if let failure { throw failure }

@@ -15,14 +15,15 @@ extension TraceStore: DependencyReader {
   /// are named, stands in the article "ServiceGraph".
   ///
   /// - Cost: spans are read once, and sums of them kept in the cache. Stripes that the window cuts are added up call by
-  ///   call. What is not in a segment yet, and traces that several segments have parts of, are paired anew each time.
+  ///   call. What is not in a segment yet is paired anew each time.
   public func serviceGraph(_ query: DependencyQuery) async throws -> ServiceGraph {
     guard query.start <= query.end else {
       throw TracestoreError(.invalidArgument, "The window of the service graph ends before it starts.")
     }
     let files = core.dependencyFiles
+    let parallel = core.parallel
     return try await core.read { snapshot in
-      var graph = ServiceGraphQuery(query, in: snapshot, parallel: Concurrency.perform).run()
+      var graph = ServiceGraphQuery(query, in: snapshot, parallel: parallel).run()
       let written = files.links(query)
       if !written.links.isEmpty {
         let isKept = { (link: DependencyLink) in

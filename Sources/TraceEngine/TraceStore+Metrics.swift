@@ -18,10 +18,11 @@ extension TraceStore: MetricsReader {
   public func getMinimumStepNanoseconds() async throws -> UInt64 { 1 }
 
   private func measure(_ measure: MetricsSearch.Measure, _ query: MetricsQuery) async throws -> MetricFamily {
-    try await core.read { snapshot in
-      var family = try MetricsSearch(measure, query, in: snapshot, parallel: Concurrency.perform).run()
+    let parallel = core.parallel
+    return try await core.read { snapshot in
+      var family = try MetricsSearch(measure, query, in: snapshot, parallel: parallel).run()
       if !snapshot.metrics.isEmpty {
-        try ExpiredHours(measure, query, in: snapshot, parallel: Concurrency.perform).add(to: &family)
+        try ExpiredHours(measure, query, in: snapshot, parallel: parallel).add(to: &family)
       }
       return family
     }

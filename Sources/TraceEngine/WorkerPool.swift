@@ -10,6 +10,7 @@ final class WorkerPool: Sendable {
     var isClosed = false
 
     var isEmpty: Bool { nextJob == jobs.count }
+    var count: Int { jobs.count - nextJob }
 
     mutating func take() -> (@Sendable () -> Void)? {
       guard !isEmpty else { return nil }
@@ -59,6 +60,33 @@ final class WorkerPool: Sendable {
     try await withCheckedThrowingContinuation { continuation in
       let isAccepted = submit { continuation.resume(with: Swift.Result { try body() }) }
       if !isAccepted { continuation.resume(throwing: StoreFailure.closed) }
+    }
+  }
+
+  /// Calls `body` with every index below `count`, on the calling thread and on those of the pool that come in time, and
+  /// returns when all calls have. A loop inside a loop is fine: nobody waits for a thread that has not come.
+  func perform(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+    let loop = SharedLoop(count, body)
+    if count > 1 {
+      queue.withLock { queue in
+        // Behind so many others none comes in time, and what waits takes memory.
+        let wantedCount = min(count - 1, threads.count - queue.count)
+        if queue.isClosed || wantedCount < 1 { return }
+        for _ in 0..<wantedCount { queue.jobs.append { [self] in help(loop) } }
+      }
+      queue.wakeAll()
+    }
+    loop.run()
+    loop.wait()
+  }
+
+  /// Goes through a loop until another one waits for a thread: then it is continued behind that.
+  private func help(_ loop: SharedLoop) {
+    while loop.runOnce() {
+      guard queue.withLock({ $0.isEmpty }) else {
+        _ = submit { [self] in help(loop) }
+        return
+      }
     }
   }
 

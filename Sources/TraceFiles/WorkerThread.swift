@@ -19,12 +19,18 @@ package final class WorkerThread: @unchecked Sendable {
   package init(name: String, isBackground: Bool = false, _ body: @escaping @Sendable () -> Void) throws {
     let start = Start(name: name, isBackground: isBackground, body: body, end: hasEnded)
     let context = Unmanaged.passRetained(start).toOpaque()
+    // Detached from the start: glibc 2.36 looks at a thread once more after it was detached, when it may have ended and
+    // its memory be gone.
+    var attributes = pthread_attr_t()
+    pthread_attr_init(&attributes)
+    defer { pthread_attr_destroy(&attributes) }
+    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
     #if canImport(Darwin)
       var thread: pthread_t?
     #else
       var thread = pthread_t()
     #endif
-    let number = pthread_create(&thread, nil, runStart, context)
+    let number = pthread_create(&thread, &attributes, runStart, context)
     guard number == 0 else {
       Unmanaged<Start>.fromOpaque(context).release()
       throw systemFailure("start the thread", name, number)
@@ -33,7 +39,6 @@ package final class WorkerThread: @unchecked Sendable {
       guard let thread else { throw systemFailure("start the thread", name, EAGAIN) }
     #endif
     handle = thread
-    pthread_detach(thread)
   }
 
   /// Whether the caller runs on this thread.

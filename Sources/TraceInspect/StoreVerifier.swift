@@ -78,7 +78,7 @@ package struct StoreVerifier: Sendable {
     }
     defer { manifest.close() }
     report.pageCount += 2
-    if let damage = manifest.pointerDamage { report.note(damage, file: current, at: 0) }
+    if let damage = manifest.currentDamage { report.note(damage, file: current, at: 0) }
     do {
       try verifyFiles(manifest, isDeep: isDeep, &report)
       verifyPosition(of: manifest.current.settings.storeID, &report)

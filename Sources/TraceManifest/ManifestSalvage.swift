@@ -27,7 +27,7 @@ package struct ManifestSalvage: Sendable {
     let path = joinedPath(directory, StoreLayout.manifestFileName(number))
     let bytes: [UInt8]
     do { bytes = try ManifestStore.manifestBytes(path, fileSystem) } catch let error as TracestoreError
-      where error.code == .corrupt || error.code == .limitExceeded
+      where error.code == .corrupt
     {
       damages.append(error)
       return

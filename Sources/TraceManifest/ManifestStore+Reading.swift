@@ -34,8 +34,8 @@ extension ManifestStore {
     do { number = try currentNumber(fileSystem, directory) } catch let error as TracestoreError
       where error.code == .corrupt
     {
-      guard var state = try newestWhole(fileSystem, directory) else { throw error }
-      state.pointerDamage = error
+      guard var state = try newestState(fileSystem, directory) else { throw error }
+      state.currentDamage = error
       return state
     }
     return try loadManifest(number, fileSystem, directory)
@@ -43,31 +43,29 @@ extension ManifestStore {
 
   /// The numbers of the manifest files that are there, ascending.
   static func manifestNumbers(_ fileSystem: any FileSystem, _ directory: String) throws -> [UInt64] {
-    try fileSystem.contents(ofDirectory: directory).compactMap(StoreLayout.manifestNumber).sorted()
+    try fileSystem.contents(ofDirectory: directory).compactMap(StoreLayout.manifestNumber)
+      .filter { $0 < ManifestFormat.maximumNumber }.sorted()
   }
 
-  /// What counts when CURRENT cannot say it: the manifest that is whole. Nil when none is.
+  /// What CURRENT would name; nil when the manifest with the greatest number is damaged.
   ///
-  /// Two are there after a crash inside `rewrite(_:as:)`, or when the older one could not be removed. The newer one, N + 1,
-  /// is then torn, and N is taken; or complete, and begins where N ends, perhaps one edit later that nobody was promised:
-  /// it may be taken, as after any crash. Two things speak against it. A writer may have begun to sweep what that edit
-  /// names: then files of N + 1 are missing, and N has all of its own. And a rewrite that found no room may have left its
-  /// name behind, while edits went on into N: then N has come as far, or further.
-  static func newestWhole(_ fileSystem: any FileSystem, _ directory: String) throws -> LogState? {
-    let names = Set(try fileSystem.contents(ofDirectory: directory))
-    var best: (state: LogState, missingCount: Int)?
+  /// Two are there when a crash came upon the writing of another, or when the older one could not be removed or has come
+  /// back. The newer one is whole before it bears its name, and begins with what the older one ends with, perhaps one edit
+  /// later that nobody was promised: it may be taken, as after any crash. `sweep` takes it away before any file that it
+  /// alone names.
+  static func newestState(_ fileSystem: any FileSystem, _ directory: String) throws -> LogState? {
+    var newest: LogState?
+    var isNewestDamaged = false
     for number in try manifestNumbers(fileSystem, directory) {
       do {
         let state = try loadManifest(number, fileSystem, directory)
-        let missingCount = state.version.files.count { !names.contains(StoreLayout.fileName($0.key)) }
-        if let best {
-          if missingCount > best.missingCount { continue }
-          if missingCount == best.missingCount, state.version.sequence < best.state.version.sequence { continue }
-        }
-        best = (state, missingCount)
-      } catch let error as TracestoreError where error.code == .corrupt {}
+        isNewestDamaged = false
+        if state.version.sequence >= newest?.version.sequence ?? 0 { newest = state }
+      } catch let error as TracestoreError where error.code == .corrupt {
+        isNewestDamaged = true
+      }
     }
-    return best?.state
+    return isNewestDamaged ? nil : newest
   }
 
   static func loadManifest(
@@ -104,6 +102,8 @@ extension ManifestStore {
       return try fileSystem.contents(ofFile: path, maximumByteCount: ManifestFormat.maximumFileByteCount)
     } catch let error as TracestoreError where error.code == .notFound {
       throw damaged("the manifest that CURRENT names is gone", path: path, offset: 0)
+    } catch let error as TracestoreError where error.code == .limitExceeded {
+      throw damaged("no manifest has as many bytes", path: path, offset: 0, cause: error)
     }
   }
 
@@ -141,8 +141,14 @@ extension ManifestStore {
     _ state: LogState, _ fileSystem: any FileSystem, _ directory: String
   ) throws -> LogState {
     do {
-      guard try currentNumber(fileSystem, directory) == state.header.number else {
-        return try load(fileSystem, directory, isReadOnly: true)
+      var result = state
+      do {
+        guard try currentNumber(fileSystem, directory) == state.header.number else {
+          return try load(fileSystem, directory, isReadOnly: true)
+        }
+        result.currentDamage = nil
+      } catch let error as TracestoreError where error.code == .corrupt && state.currentDamage != nil {
+        // No other manifest counts before a writer has replaced CURRENT, so that nobody has to look for one again.
       }
       let path = joinedPath(directory, StoreLayout.manifestFileName(state.header.number))
       let file = try fileSystem.open(path, .read)
@@ -152,8 +158,6 @@ extension ManifestStore {
         return try load(fileSystem, directory, isReadOnly: true)
       }
       let bytes = try file.bytes(at: state.endOffset, byteCount: Int(byteCount - state.endOffset))
-      var result = state
-      result.pointerDamage = nil
       try bytes.withUnsafeBytes { buffer in
         (result.endOffset, result.ending) = try ManifestLog.scan(
           buffer, start: state.endOffset, salt: state.salt, path: path

@@ -19,45 +19,25 @@ extension ManifestStore {
     _ edit: ManifestEdit, _ header: ManifestHeader, _ fileSystem: any FileSystem, _ directory: String
   ) throws {
     let record = ManifestLog.record(edit, sequence: header.firstSequence, salt: ManifestLog.salt(header))
-    do {
-      let file = try writeManifest(fileSystem, directory, header, record)
-      defer { file.close() }
-      try file.sync()
-    } catch {
-      // On a full disk it would be in the way.
-      try? fileSystem.remove(joinedPath(directory, StoreLayout.manifestFileName(header.number)))
-      throw error
-    }
-    try fileSystem.syncDirectory(directory)
+    try fileSystem.replaceFile(
+      StoreLayout.manifestFileName(header.number), in: directory, with: header.encoded() + record)
     try fileSystem.replaceFile(
       StoreLayout.currentFileName, in: directory, with: ManifestPointer.encoded(header.number))
-  }
-
-  private static func writeManifest(
-    _ fileSystem: any FileSystem, _ directory: String, _ header: ManifestHeader, _ record: [UInt8]
-  ) throws -> any File {
-    let path = joinedPath(directory, StoreLayout.manifestFileName(header.number))
-    if try fileSystem.exists(path) { try fileSystem.remove(path) }
-    let file = try fileSystem.open(path, .create)
-    try (header.encoded() + record).withUnsafeBytes { try file.append($0) }
-    return file
   }
 
   /// Removes what a crash left. Files that are not the store's stay. Returns a number above every file that was there,
   /// so that one left by an uncommitted edit never shares its number with a later one.
   static func sweep(_ fileSystem: any FileSystem, _ directory: String, current: LogState) throws -> UInt64 {
-    var next = current.version.nextFileNumber
-    var isChanged = false
-    for name in try fileSystem.contents(ofDirectory: directory) {
-      if let key = StoreLayout.fileKey(stem(name)), key.number < ManifestFormat.maximumNumber {
-        next = max(next, key.number + 1)
-      }
-      guard isLeftover(name, current) else { continue }
-      try fileSystem.remove(joinedPath(directory, name))
-      isChanged = true
+    let names = try fileSystem.contents(ofDirectory: directory)
+    let leftovers = names.filter { isLeftover($0, current) }
+    // A manifest that CURRENT has never named goes first: should CURRENT be damaged, it would count, and its files be gone.
+    let manifests = leftovers.filter { StoreLayout.manifestNumber(stem($0)) != nil }
+    for group in [manifests, leftovers.filter { !manifests.contains($0) }] where !group.isEmpty {
+      for name in group { try fileSystem.remove(joinedPath(directory, name)) }
+      try fileSystem.syncDirectory(directory)
     }
-    if isChanged { try fileSystem.syncDirectory(directory) }
-    return next
+    return names.compactMap { StoreLayout.fileKey(stem($0))?.number }.filter { $0 < ManifestFormat.maximumNumber }
+      .reduce(current.version.nextFileNumber) { max($0, $1 + 1) }
   }
 
   private static func stem(_ name: String) -> String {
@@ -117,11 +97,9 @@ extension ManifestStore {
   /// CURRENT with it: while CURRENT says nothing, an edit in one of two manifests could be lost to the other.
   func makeReadRecordsDurable() throws {
     try log.withLock { state in
-      guard state.version.sequence > state.header.firstSequence || state.pointerDamage != nil else { return }
+      guard state.version.sequence > state.header.firstSequence || state.currentDamage != nil else { return }
       let version = state.version
-      if try rewrite(&state, as: version) {
-        state.pointerDamage = nil
-      } else if let damage = state.pointerDamage {
+      if try !rewrite(&state, as: version), let damage = state.currentDamage {
         throw TracestoreError(
           .diskFull, "there is no room to write the damaged CURRENT anew; make room in this folder", path: directory,
           cause: damage)
@@ -137,39 +115,48 @@ extension ManifestStore {
     let record = ManifestLog.record(next.snapshotEdit, sequence: next.sequence, salt: salt)
     let path = joinedPath(directory, StoreLayout.manifestFileName(header.number))
     let pointer = joinedPath(directory, StoreLayout.currentFileName)
-    let temporary = pointer + StoreLayout.temporarySuffix
-    let files: (manifest: any File, pointer: any File)
+    func makeTemporary(_ path: String, _ bytes: [UInt8]) throws -> any File {
+      let path = path + StoreLayout.temporarySuffix
+      if try fileSystem.exists(path) { try fileSystem.remove(path) }
+      let file = try fileSystem.open(path, .create)
+      try bytes.withUnsafeBytes { try file.append($0) }
+      return file
+    }
+    let files: [any File]
     do {
       // Everything that needs room comes before everything that cannot be taken back.
-      let manifest = try Self.writeManifest(fileSystem, directory, header, record)
-      if try fileSystem.exists(temporary) { try fileSystem.remove(temporary) }
-      let pointerFile = try fileSystem.open(temporary, .create)
-      try ManifestPointer.encoded(header.number).withUnsafeBytes { try pointerFile.append($0) }
-      files = (manifest, pointerFile)
+      files = [
+        try makeTemporary(path, header.encoded() + record),
+        try makeTemporary(pointer, ManifestPointer.encoded(header.number)),
+      ]
     } catch let error as TracestoreError where error.code == .diskFull {
-      try? fileSystem.remove(path)
-      try? fileSystem.remove(temporary)
+      for path in [path, pointer] { try? fileSystem.remove(path + StoreLayout.temporarySuffix) }
       return false
     } catch {
       throw poison(&state, error)
     }
+    let manifest: any File
     do {
-      try files.manifest.sync()
-      try files.pointer.sync()
-      files.pointer.close()
-      try fileSystem.syncDirectory(directory)
-      try fileSystem.rename(temporary, to: pointer)
-      try fileSystem.syncDirectory(directory)
+      for file in files {
+        try file.sync()
+        file.close()
+      }
+      for path in [path, pointer] {
+        try fileSystem.rename(path + StoreLayout.temporarySuffix, to: path)
+        try fileSystem.syncDirectory(directory)
+      }
+      manifest = try fileSystem.open(path, .update)
     } catch {
       throw poison(&state, error)
     }
     let old = joinedPath(directory, StoreLayout.manifestFileName(state.header.number))
     state.file?.close()
-    state.file = files.manifest
+    state.file = manifest
     state.header = header
     state.salt = salt
     state.endOffset = UInt64(ManifestFormat.fileHeaderByteCount + record.count)
     state.snapshotByteCount = UInt64(record.count)
+    state.currentDamage = nil
     // What stays is removed by the next open.
     try? fileSystem.remove(old)
     return true

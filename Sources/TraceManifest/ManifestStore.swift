@@ -32,10 +32,10 @@ package final class ManifestStore: Sendable {
     var ending: ManifestLog.Ending
     var file: (any File)?
     var failure: TracestoreError?
+    /// What is wrong with CURRENT, when the manifest was found without it. A writer replaces it.
+    var currentDamage: TracestoreError?
     /// What the log took when it was one record.
     var snapshotByteCount: UInt64 = 0
-    /// Why CURRENT did not say which manifest counts.
-    var pointerDamage: TracestoreError?
   }
 
   private init(
@@ -121,11 +121,11 @@ package final class ManifestStore: Sendable {
   /// The newest committed version; for readers, the one of the last refresh.
   package var current: ManifestVersion { version.withLock { $0 } }
 
+  /// What is wrong with CURRENT, which is replaced when the store is next opened for writing.
+  package var currentDamage: TracestoreError? { log.withLock { $0.currentDamage } }
+
   /// Why commits fail, once the manifest is poisoned.
   package var failure: TracestoreError? { log.withLock { $0.failure } }
-
-  /// What is wrong with `CURRENT`, which the newest whole manifest stands in for; nil when it is well.
-  package var pointerDamage: TracestoreError? { log.withLock { $0.pointerDamage } }
 
   /// A number that no file has had, and none will get again once a commit has followed.
   package func allocateFileNumber() -> UInt64 {

@@ -91,11 +91,12 @@ package struct StoreRepair: Sendable {
     }
     let numbers = try ManifestStore.manifestNumbers(fileSystem, directory)
     manifestNumber = max(numbers.last ?? 0, named ?? 0) &+ 1
-    let whole = try ManifestStore.newestWhole(fileSystem, directory)
+    // An older manifest than the one that counts lacks what came since. A newer one was about to take its place.
+    let newest = try ManifestStore.newestState(fileSystem, directory)
+    let whole = newest.flatMap { $0.header.number > named ?? 0 ? $0 : nil }
     let best = try readManifests(numbers, besides: whole?.header.number, named)
     if damages.isEmpty, let failure { note(failure) }
-    // An older manifest than the one that counts lacks what came since. A newer one was about to take its place.
-    if let whole, whole.header.number > named ?? 0, whole.version.sequence >= best?.lastSequence ?? 0 {
+    if let whole, whole.version.sequence >= best?.lastSequence ?? 0 {
       version = whole.version
     } else {
       isManifestRebuilt = true

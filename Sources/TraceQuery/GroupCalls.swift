@@ -54,6 +54,16 @@ final class GroupCalls: CachedBlock {
   }
 }
 
+/// What the calls of a part of a group come to. It is of use while windows cut the group nearby, and goes soon after.
+final class PartCalls: CachedBlock {
+  let calls: GroupCalls
+
+  init(_ calls: GroupCalls) { self.calls = calls }
+
+  static let passCount = 64
+  var residentByteCount: Int { calls.residentByteCount }
+}
+
 /// Adds up the calls of a group, stripe by stripe.
 struct GroupTally {
   private(set) var sums = GraphSums()

@@ -82,8 +82,8 @@ struct SumsOfGroups: Sendable {
         items.append(Item(joined: joined, entries: own.compactMap(\.self), isJoinable: true))
       } else {
         places[entry.calls.number] = nil
-        // What another window asks for stays.
-        items.append(Item(entries: [place], isJoinable: joined?.isAlive != true))
+        // What another window asks for stays. With parts of a group joined ones would seldom be found whole.
+        items.append(Item(entries: [place], isJoinable: !entry.group.isPart && joined?.isAlive != true))
       }
     }
   }

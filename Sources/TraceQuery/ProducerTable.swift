@@ -107,33 +107,3 @@ struct FoundProducers: Sendable {
 
   func service(of target: LinkTarget) -> [UInt8]? { services[target] }
 }
-
-/// Finds the services of producers that links point to.
-struct ProducerFinder {
-  /// Where producers may be that are not known yet.
-  private let sources: [any SpanSource]
-  private var names = NameTable()
-  private var known: [LinkTarget: FoundProducer?] = [:]
-
-  init(_ sources: [any SpanSource]) { self.sources = sources }
-
-  /// The service of the producer span that a link points to; nil when there is no such span.
-  mutating func service(of target: LinkTarget, _ damage: inout DamageReport) -> [UInt8]? {
-    if let known = known[target] { return known?.service }
-    var best: FoundProducer?
-    for source in sources {
-      for located in damage.collect({ try source.rows(of: target.trace) }) ?? [] {
-        damage.salvage(located) { fragment in
-          let ids = try fragment.stripe.spanIDs(fragment.rows)
-          let rows = zip(fragment.rows, ids).filter { $1 == target.spanID }.map(\.0)
-          for row in try fragment.stripe.callRows(rows, &names) where row.span.role == .producer {
-            let producer = FoundProducer(start: row.span.start, service: names.names[Int(row.span.service)])
-            if best.map(producer.precedes) ?? true { best = producer }
-          }
-        }
-      }
-    }
-    known[target] = .some(best)
-    return best?.service
-  }
-}

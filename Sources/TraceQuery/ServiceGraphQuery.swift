@@ -6,9 +6,9 @@ package import TracestoreV2
 
 /// The calls of a window, counted from the spans that are there.
 ///
-/// Traces that stand whole in one stripe of a segment come from the sums that are kept for groups of stripes
-/// (`GroupCalls`), or, where the window cuts a group or memory has a part of its traces, from the calls that are kept
-/// beside each stripe (`StripeCalls`). All others are joined from their fragments, repeated records dropped, and paired:
+/// Traces that stand whole in one stripe of a segment come from the sums that are kept for groups of stripes, and for
+/// parts of those that a window cuts (`GroupCalls`), or, where the window cuts a stripe or memory has a part of its
+/// traces, from the calls that are kept beside each stripe (`StripeCalls`). All others are joined from their fragments, repeated records dropped, and paired:
 /// those of memtables for each question, and those that several segments have a part of once (`SplitTraces`).
 package struct ServiceGraphQuery: Sendable {
   let query: DependencyQuery
@@ -21,8 +21,8 @@ package struct ServiceGraphQuery: Sendable {
   /// Split traces that one thread reads in one go. Tests lower it.
   var chunkCounts = SplitTraces.chunkCounts
 
-  /// Groups whose calls are in memory at once.
-  private static let waveCount = 8
+  /// Stripes whose calls are in memory at once, unless one group has more.
+  private static let waveStripeCount = 64
 
   package init(_ query: DependencyQuery, in snapshot: QuerySnapshot, parallel: @escaping SegmentParallelism) {
     self.query = query
@@ -82,8 +82,14 @@ package struct ServiceGraphQuery: Sendable {
       }
     }
     let missing = entries.indices.filter { entries[$0] == nil }
-    for first in stride(from: 0, to: missing.count, by: Self.waveCount) {
-      let wave = missing[first..<min(missing.count, first + Self.waveCount)]
+    var rest = missing[...]
+    while !rest.isEmpty {
+      var stripeCount = 0
+      let wave = rest.prefix { place in
+        defer { stripeCount += groups[place].stripes.count }
+        return stripeCount == 0 || stripeCount + groups[place].stripes.count <= Self.waveStripeCount
+      }
+      rest = rest[wave.endIndex...]
       for (place, made) in zip(wave, make(wave.map { groups[$0] }, window, leavingOut: split)) {
         damage.add(made.damage)
         entries[place] = SumsOfGroups.Entry(calls: made.calls, group: groups[place], isKept: false)
@@ -122,10 +128,12 @@ package struct ServiceGraphQuery: Sendable {
     _ damage: inout DamageReport
   ) {
     if consumers.isEmpty { return }
-    let found = FoundProducers(Set(consumers.lazy.flatMap(\.consumer.targets)), among: producers, parallel)
-    var elsewhere = ProducerFinder(unread)
+    let wanted = Set(consumers.lazy.flatMap(\.consumer.targets))
+    let found = FoundProducers(wanted, among: producers, parallel)
+    let missing = wanted.filter { found.service(of: $0) == nil }
+    let elsewhere = ProducersElsewhere(missing, in: unread, parallel, &damage)
     for named in consumers {
-      sums.add(named) { target in found.service(of: target) ?? elsewhere.service(of: target, &damage) }
+      sums.add(named) { found.service(of: $0) ?? elsewhere.service(of: $0) }
     }
   }
 }

@@ -4,8 +4,7 @@ import TraceSource
 
 /// Neighbouring stripes of a segment that have calls in a window: what the sums of a service graph are kept for.
 struct StripeGroup: Sendable {
-  /// Sums of so many stripes take a few bytes a call. Of more, a window that cuts the group would leave more to add up
-  /// call by call.
+  /// Sums of so many stripes take a few bytes a call. A window that cuts the group leaves at most so many parts of it.
   private static let maximumCount = 8
 
   let segment: Segment
@@ -13,6 +12,8 @@ struct StripeGroup: Sendable {
   let stripes: [SegmentStripe]
   /// Whether all spans of the group start in the window.
   let isWhole: Bool
+  /// Whether it is a part of a group that the window cuts.
+  let isPart: Bool
   /// What is kept of the group, true or not.
   private let summary: GroupCalls?
   /// Traces of memtables that the segment may have spans of.
@@ -23,31 +24,54 @@ struct StripeGroup: Sendable {
     of segment: Segment, in window: ClosedRange<UInt64>, loose: [TraceID], _ damage: inout DamageReport
   ) -> (groups: [StripeGroup], isAll: Bool) {
     guard let stripes = damage.collect({ try segment.spanStripes() }) else { return ([], false) }
-    var own: [(touched: [SegmentStripe], isWhole: Bool)] = []
+    var own: [(stripes: ArraySlice<SegmentStripe>, isWhole: Bool, isPart: Bool)] = []
     var isAll = true
     for first in stride(from: 0, to: stripes.count, by: maximumCount) {
       let all = stripes[first..<min(stripes.count, first + maximumCount)].filter { $0.rowCount > 0 }
-      let touched = all.filter { $0.bounds.mayStart(in: window) }
-      if touched.count < all.count { isAll = false }
-      if touched.isEmpty { continue }
-      let isWhole = all.allSatisfy {
-        window.contains($0.bounds.minimumStart) && window.contains($0.bounds.maximumStart)
-      }
-      own.append((touched, isWhole))
+      let touched = parts(of: all[...], in: window)
+      if touched.reduce(0, { $0 + $1.stripes.count }) < all.count { isAll = false }
+      own += touched.map { ($0.stripes, $0.isWhole, $0.stripes.count < all.count) }
     }
     if own.isEmpty { return ([], isAll) }
     let held = damage.collect { try segment.mayHold(among: loose).map { loose[$0] } } ?? loose
-    let groups = own.map { StripeGroup(segment: segment, stripes: $0.touched, isWhole: $0.isWhole, loose: held) }
+    let groups = own.map {
+      StripeGroup(
+        segment: segment, stripes: Array($0.stripes), isWhole: $0.isWhole, isPart: $0.isPart, loose: held)
+    }
     return (groups, isAll)
   }
 
-  private init(segment: Segment, stripes: [SegmentStripe], isWhole: Bool, loose: [TraceID]) {
+  /// Stripes as a whole if the window leaves them whole, else halves of them, and halves of these: what another window
+  /// leaves whole is cut into the same parts. Without those that have no spans in the window.
+  private static func parts(
+    of stripes: ArraySlice<SegmentStripe>, in window: ClosedRange<UInt64>
+  ) -> [(stripes: ArraySlice<SegmentStripe>, isWhole: Bool)] {
+    guard stripes.contains(where: { $0.bounds.mayStart(in: window) }) else { return [] }
+    let isWhole = stripes.allSatisfy {
+      window.contains($0.bounds.minimumStart) && window.contains($0.bounds.maximumStart)
+    }
+    if isWhole || stripes.count == 1 { return [(stripes, isWhole)] }
+    let middle = stripes.startIndex + (stripes.count + 1) / 2
+    return parts(of: stripes[..<middle], in: window) + parts(of: stripes[middle...], in: window)
+  }
+
+  private init(segment: Segment, stripes: [SegmentStripe], isWhole: Bool, isPart: Bool, loose: [TraceID]) {
     self.segment = segment
     self.stripes = stripes
     self.isWhole = isWhole
+    self.isPart = isPart
     self.loose = loose
-    summary = stripes[0].keptSummary()
+    if isPart {
+      let part: PartCalls? = stripes[0].keptSummary(Self.partVariant(stripes.count))
+      summary = part?.calls
+    } else {
+      summary = stripes[0].keptSummary()
+    }
   }
+
+  /// Where the sums of a part of so many stripes are kept beside the first one. Those of a joined group stand there under
+  /// its number.
+  private static func partVariant(_ count: Int) -> UInt64 { .max - UInt64(count) }
 
   /// What is kept of the group, unless it counts a trace that another source has a part of by now.
   ///
@@ -62,14 +86,17 @@ struct StripeGroup: Sendable {
   }
 
   /// Lets go of what is kept of the group.
-  func forget() { stripes[0].forgetSummary() }
+  func forget() { stripes[0].forgetSummary(isPart ? Self.partVariant(stripes.count) : 0) }
 
   /// Keeps what all calls of the group come to.
-  func keep(_ calls: GroupCalls) { stripes[0].keep(summary: calls) }
+  func keep(_ calls: GroupCalls) {
+    guard isPart else { return stripes[0].keep(summary: calls) }
+    stripes[0].keep(summary: PartCalls(calls), Self.partVariant(stripes.count))
+  }
 
-  /// Whether the calls of each stripe are worth keeping as well: they are added up anew where the window cuts the group, or
-  /// where traces go on elsewhere.
-  var needsCallsAgain: Bool { !isWhole || summary != nil }
+  /// Whether the calls of each stripe are worth keeping as well: they are added up anew where a window cuts the group, this
+  /// one or one that begins or ends nearby, or where traces go on elsewhere.
+  var needsCallsAgain: Bool { !isWhole || isPart || summary != nil }
 
   /// Whether the group counts with what it has of these traces.
   func holds(noneOf traces: [TraceID], but leftOut: Set<TraceID>) throws -> Bool {

@@ -178,17 +178,25 @@ public struct MetricLabel: Hashable, Sendable {
 }
 
 /// One value of a series.
+@frozen
 public struct MetricPoint: Hashable, Sendable {
   /// The start of the step.
   public var time: Timestamp
   public var value: Double
-  /// Example traces, the slowest first.
-  public var exemplars: [MetricExemplar]
+  /// Nil when there are none: answers have points by the hundred thousand, and a list is counted for each.
+  @usableFromInline var storedExemplars: [MetricExemplar]?
 
+  /// Example traces, the slowest first.
+  public var exemplars: [MetricExemplar] {
+    get { storedExemplars ?? [] }
+    set { storedExemplars = newValue.isEmpty ? nil : newValue }
+  }
+
+  @inlinable
   public init(time: Timestamp, value: Double, exemplars: [MetricExemplar] = []) {
     self.time = time
     self.value = value
-    self.exemplars = exemplars
+    storedExemplars = exemplars.isEmpty ? nil : exemplars
   }
 }
 

@@ -58,6 +58,46 @@ import Testing
     expectSentence(run, 1, "no CURRENT", "bring CURRENT back from a copy")
   }
 
+  /// Changes one byte of a file in the store.
+  private func flip(_ offset: Int, of name: String, _ program: Program) throws {
+    let file = URL(fileURLWithPath: program.store + "/" + name)
+    var bytes = try Data(contentsOf: file)
+    bytes[offset] ^= 1
+    try bytes.write(to: file)
+  }
+
+  @Test func `a store whose CURRENT is damaged answers, is told of, and is whole after the next write`() throws {
+    let program = try Program()
+    #expect(try program.run("import", program.generate(100)).status == 0)
+    try flip(20, of: "CURRENT", program)
+    #expect(try program.spanCount() == 100)
+    let verified = try program.run("verify", "--json")
+    #expect(verified.status == 1)
+    let damaged = try #require(verified.object()["damaged"] as? [[String: Any]])
+    #expect(damaged.count == 1 && (damaged.first?["file"] as? String)?.hasSuffix("CURRENT") == true)
+    #expect(try (verified.object()["pages"] as? Int ?? 0) > 10)
+    #expect(try program.run("compact").status == 0)
+    #expect(try program.run("verify").status == 0)
+    #expect(try program.spanCount() == 100)
+  }
+
+  @Test func `verify goes on over segments when the manifest is damaged`() throws {
+    let program = try Program()
+    #expect(try program.run("import", program.generate(100)).status == 0)
+    #expect(try program.run("compact", "--all").status == 0)
+    let names = try FileManager.default.contentsOfDirectory(atPath: program.store)
+    let manifest = try #require(names.first { $0.hasPrefix("MANIFEST-") })
+    let segment = try #require(names.first { $0.hasSuffix(".seg") })
+    try flip(100, of: manifest, program)
+    try flip(300, of: segment, program)
+    let verified = try program.run("verify", "--json")
+    #expect(verified.status == 1)
+    let damaged = try #require(verified.object()["damaged"] as? [[String: Any]])
+    let files = damaged.compactMap { $0["file"] as? String }
+    #expect(files.contains { $0.hasSuffix(manifest) } && files.contains { $0.hasSuffix(segment) })
+    expectSentence(try program.run("services"), 1, manifest)
+  }
+
   #if os(Linux)
     @Test func `an input that opens and cannot be read is status 3, behind what came before it`() throws {
       let program = try Program()

@@ -53,10 +53,9 @@ import TraceWAL
       switch kind {
       case .segment: return try segmentCode(bytes)
       case .log: return try logCode(bytes)
-      case .current: try openManifest(current: bytes, manifest: try Examples.manifest())
-      case .manifest: try openManifest(current: try Examples.current(), manifest: bytes)
+      case .current: return try openManifest(current: bytes, manifest: try Examples.manifest())
+      case .manifest: return try openManifest(current: try Examples.current(), manifest: bytes)
       }
-      return nil
     } catch let error as TracestoreError {
       #expect(error.path != nil, "an error says in which file")
       return error.code
@@ -83,13 +82,13 @@ import TraceWAL
     return report.gaps.contains { $0.isDamage } ? .corrupt : nil
   }
 
-  private func openManifest(current: [UInt8], manifest: [UInt8]) throws {
+  /// A store whose CURRENT is damaged opens, and says so.
+  private func openManifest(current: [UInt8], manifest: [UInt8]) throws -> TracestoreError.Code? {
     let files = SimulatedFileSystem()
     try file(current, "/store", StoreLayout.currentFileName, in: files)
     try file(manifest, "/store", StoreLayout.manifestFileName(1), in: files)
     let store = try ManifestStore.open(fileSystem: files, directory: "/store", mode: .readOnly)
     defer { store.close() }
-    // A damaged CURRENT is told and keeps nothing from being opened.
-    if let damage = store.pointerDamage { throw damage }
+    return store.currentDamage?.code
   }
 }

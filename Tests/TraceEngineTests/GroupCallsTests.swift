@@ -3,6 +3,7 @@ import Testing
 import TraceFiles
 import TraceGraph
 import TraceIngest
+import TraceMerge
 import TraceModel
 import TraceOTLP
 import TraceSegment
@@ -163,6 +164,55 @@ import TracestoreV2
     #expect(sources.graph(of: segments, query) == first)
     #expect(!first.links.isEmpty)
     #expect(sources.files.snapshot().total().readCount == 0)
+  }
+
+  @Test func `of a group that a window cuts, parts that it leaves whole are kept`() throws {
+    let sources = try Sources(seed: 5, cacheByteCount: 64 << 20)
+    var keptPartCount = 0
+    for (place, source) in sources.all.enumerated() {
+      guard let segment = source as? Segment else { continue }
+      let stripes = try segment.spanStripes().filter { $0.rowCount > 0 }
+      for end in stripes.map({ $0.bounds.maximumStart + 1 }) {
+        _ = sources.graph(of: [place], DependencyQuery(start: .zero, end: Timestamp(nanoseconds: end)))
+        var damage = DamageReport()
+        let groups = StripeGroup.groups(of: segment, in: 0...(end - 1), loose: [], &damage).groups
+        for group in groups {
+          #expect(group.isWhole || group.stripes.count == 1)
+          #expect(try (group.kept(among: [segment]) != nil) == group.isWhole)
+          if group.isWhole, group.isPart { keptPartCount += 1 }
+        }
+        #expect(
+          groups.flatMap(\.stripes).map(\.index)
+            == stripes.filter { $0.bounds.mayStart(in: 0...(end - 1)) }.map(\.index))
+        #expect(damage.messages.isEmpty)
+      }
+    }
+    #expect(keptPartCount > 2)
+  }
+
+  @Test(arguments: 1...4 as ClosedRange<UInt64>)
+  func `producers elsewhere are those of a walk over all spans`(_ seed: UInt64) throws {
+    let sources = try Sources(seed: seed, cacheByteCount: 1 << 20)
+    let segments = sources.all.compactMap { $0 as? Segment }
+    var targets: Set<LinkTarget> = [LinkTarget(trace: TraceID(high: 9, low: 9), spanID: 1)]
+    var first: [LinkTarget: FoundProducer] = [:]
+    for source in segments.indices {
+      for resource in sources.batches[source].flatMap(\.resourceSpans) {
+        for span in resource.scopeSpans.flatMap(\.spans) {
+          let target = LinkTarget(trace: span.traceID, spanID: span.spanID.rawValue)
+          targets.insert(target)
+          guard span.kind == .producer, span.end != .zero, !span.isEnrichment else { continue }
+          let producer = FoundProducer(
+            start: span.start.nanoseconds, service: Array(resource.resource.serviceName.utf8))
+          if first[target].map(producer.precedes) ?? true { first[target] = producer }
+        }
+      }
+    }
+    #expect(!first.isEmpty)
+    var damage = DamageReport()
+    let found = ProducersElsewhere(targets, in: segments, { count, body in threads(count, body) }, &damage)
+    for target in targets { #expect(found.service(of: target) == first[target]?.service, "seed \(seed)") }
+    #expect(damage.messages.isEmpty)
   }
 
   @Test func `links into groups that are not joined read none of their stripes`() throws {

@@ -147,6 +147,21 @@ import TracestoreV2
     try await store.close()
   }
 
+  @Test func `rates that look back further than time goes have their points`() async throws {
+    let store = try await TraceStore.inMemory()
+    for time in [UInt64(100), 103] {
+      _ = try await store.writeTraces(Self.call(Int(time), start: time, duration: 1_000_000))
+    }
+    for lookBack: UInt64 in [.max, .max - 1, 1 << 63] {
+      let query = MetricsQuery(
+        serviceNames: ["api"], spanKinds: [], end: Timestamp(nanoseconds: 106), lookbackNanoseconds: 10,
+        stepNanoseconds: 1, ratePerNanoseconds: lookBack)
+      let rates = try await store.getCallRates(query).metrics.first?.points
+      #expect(rates?.map(\.time.nanoseconds) == [101, 102, 103, 104, 105])
+    }
+    try await store.close()
+  }
+
   private static func call(_ id: Int, start: UInt64, duration: UInt64) -> TraceData {
     let span = SpanRecord(
       traceID: TraceID(high: 1, low: UInt64(id)), spanID: SpanID(UInt64(id)), name: "get", kind: .server,

@@ -21,34 +21,101 @@ import TraceModel
 
   @Test func everyFlippedByteIsFoundAndNeverChangesAnAnswer() throws {
     let (whole, versions, ends) = try small()
-    for path in [manifestPath(1), joinedPath(directory, StoreLayout.currentFileName)] {
-      let original = try bytes(whole, path)
-      for offset in original.indices {
-        for mask in [UInt8(1), 0x80, 0xff] {
-          let fileSystem = whole.crashClone(keeping: .keepAll)
-          var changed = original
-          changed[offset] ^= mask
-          try fileSystem.overwrite(path, with: changed)
-          do {
-            let version = try openStore(fileSystem).current
-            if path == manifestPath(1) {
-              // Only a flip in the last record may pass for an unfinished commit, and only beside natural zeros.
-              #expect(offset >= ends[3], "byte \(offset) of \(path)")
-              #expect(version == versions[3])
-            } else {
-              #expect(version == versions[4], "byte \(offset) of CURRENT")
-            }
-          } catch {
-            #expect(path == manifestPath(1) && code(error) == .corrupt, "byte \(offset) of \(path): \(error)")
-            #expect("\(error)".contains("tracestore repair --plan"))
-            if path == manifestPath(1), offset >= 64 {
-              let place = try #require((error as? TracestoreError)?.offset)
-              #expect(place <= UInt64(offset) && ([64] + ends).contains(Int(place)))
-            }
+    let original = try bytes(whole, manifestPath(1))
+    for offset in original.indices {
+      for mask in [UInt8(1), 0x80, 0xff] {
+        let fileSystem = whole.crashClone(keeping: .keepAll)
+        var changed = original
+        changed[offset] ^= mask
+        try fileSystem.overwrite(manifestPath(1), with: changed)
+        do {
+          let version = try openStore(fileSystem).current
+          // Only a flip in the last record may pass for an unfinished commit, and only beside natural zeros.
+          #expect(offset >= ends[3], "byte \(offset)")
+          #expect(version == versions[3])
+        } catch {
+          #expect(code(error) == .corrupt, "byte \(offset): \(error)")
+          #expect("\(error)".contains("tracestore repair --plan"), "byte \(offset): \(error)")
+          if offset >= 64 {
+            let place = try #require((error as? TracestoreError)?.offset)
+            #expect(place <= UInt64(offset) && ([64] + ends).contains(Int(place)))
           }
         }
       }
     }
+  }
+
+  @Test func `a CURRENT that is damaged costs nothing, and a writer replaces it`() throws {
+    let (whole, versions, _) = try small()
+    let path = joinedPath(directory, StoreLayout.currentFileName)
+    let original = try bytes(whole, path)
+    var damaged = original.indices.flatMap { offset in
+      [UInt8(1), 0x80, 0xff].map { mask in
+        var changed = original
+        changed[offset] ^= mask
+        return changed
+      }
+    }
+    damaged += [[], Array(original.dropLast()), original + [0], [UInt8](repeating: 0, count: 32)]
+    damaged.append([UInt8](repeating: 7, count: 10_000))
+    for changed in damaged {
+      let fileSystem = whole.crashClone(keeping: .keepAll)
+      try fileSystem.overwrite(path, with: changed)
+      let reader = try openReader(fileSystem)
+      #expect(reader.current == versions[4])
+      #expect(reader.currentDamage?.code == .corrupt && reader.currentDamage?.path == path)
+      let store = try openStore(fileSystem)
+      #expect(store.current == versions[4] && store.currentDamage == nil)
+      #expect(try reader.refresh() == versions[4])
+      let next = try store.commit(adding(segment(90)))
+      #expect(try reader.refresh() == next)
+      store.close()
+      let healed = try openReader(fileSystem)
+      #expect(healed.current == next && healed.currentDamage == nil)
+    }
+  }
+
+  @Test func `without CURRENT the newer state counts, whatever its manifest is called`() throws {
+    let (whole, versions, _) = try small()
+    let current = joinedPath(directory, StoreLayout.currentFileName)
+    let old = try bytes(whole, manifestPath(1))
+    // What is left when a crash came after CURRENT was replaced, and then of a writer that had no room to do so.
+    try openStore(whole).close()
+    let new = try bytes(whole, manifestPath(2))
+    for isNewTorn in [false, true] {
+      for isOldCut in [false, true] {
+        let fileSystem = whole.crashClone(keeping: .keepAll)
+        try fileSystem.overwrite(current, with: [1, 2, 3])
+        _ = try fileSystem.open(manifestPath(1), .create)
+        let cut = isOldCut ? Array(old.dropLast(1)) : old
+        try fileSystem.overwrite(manifestPath(1), with: cut)
+        try fileSystem.overwrite(manifestPath(2), with: isNewTorn ? Array(new.dropLast(1)) : new)
+        guard !isNewTorn else {
+          // It was whole when it got its name, so what it said is lost, and what the older one says may be long past.
+          #expect { try openReader(fileSystem) } throws: { code($0) == .corrupt }
+          #expect { try openStore(fileSystem) } throws: { code($0) == .corrupt }
+          continue
+        }
+        #expect(try openReader(fileSystem).current == versions[4])
+        #expect(try openStore(fileSystem).current == versions[4])
+      }
+    }
+    let other = SimulatedFileSystem()
+    let store = try openStore(other)
+    for number in UInt64(1)...3 { _ = try store.commit(adding(segment(number), sideFile(.overlayVector, number, 1))) }
+    store.close()
+    try openStore(other).close()
+    let fileSystem = whole.crashClone(keeping: .keepAll)
+    try fileSystem.overwrite(current, with: [])
+    _ = try fileSystem.open(manifestPath(1), .create)
+    try fileSystem.overwrite(manifestPath(1), with: old)
+    try fileSystem.overwrite(manifestPath(2), with: bytes(other, manifestPath(2)))
+    #expect(try openReader(fileSystem).current == versions[4])
+
+    try fileSystem.remove(manifestPath(1))
+    try fileSystem.remove(manifestPath(2))
+    #expect { try openReader(fileSystem) } throws: { code($0) == .corrupt }
+    #expect { try openStore(fileSystem) } throws: { code($0) == .corrupt }
   }
 
   @Test func everyTruncationGivesTheEditsThatAreWhole() throws {
@@ -147,57 +214,95 @@ import TraceModel
   }
 }
 
-/// CURRENT is there, and its bytes say nothing.
-@Suite struct PointerDamageTests {
-  private static let pointer = joinedPath(directory, StoreLayout.currentFileName)
+/// CURRENT is there, and its bytes say nothing, or it is gone.
+@Suite struct CurrentDamageTests {
+  private static let current = joinedPath(directory, StoreLayout.currentFileName)
 
-  private func damagePointer(_ fileSystem: SimulatedFileSystem) throws {
-    try fileSystem.overwrite(Self.pointer, with: Array("no longer what it was".utf8))
+  private func damageCurrent(_ fileSystem: SimulatedFileSystem) throws {
+    try fileSystem.overwrite(Self.current, with: Array("no longer what it was".utf8))
   }
 
-  private func makeFile(_ number: UInt64, _ fileSystem: SimulatedFileSystem) throws {
-    let name = StoreLayout.fileName(ManifestFileKey(kind: .segment, number: number))
-    try fileSystem.open(joinedPath(directory, name), .create).close()
+  private func name(_ number: UInt64) -> String { StoreLayout.fileName(segment(number).key) }
+
+  @Test func `a manifest of one record is written again as well`() throws {
+    let fileSystem = SimulatedFileSystem()
+    try openStore(fileSystem).close()
+    try damageCurrent(fileSystem)
+    #expect(try openReader(fileSystem).currentDamage?.path == Self.current)
+    try openStore(fileSystem).close()
+    #expect(try openReader(fileSystem.crashClone(keeping: .loseUnsynced)).currentDamage == nil)
   }
 
-  @Test func `a reader takes the manifest that is whole, and a writer names it anew`() throws {
+  @Test func `a reader looks once for the manifest that counts`() throws {
     let fileSystem = SimulatedFileSystem()
     let store = try openStore(fileSystem)
-    let last = try store.commit(adding(segment(1)))
-    store.close()
-    try damagePointer(fileSystem)
+    try store.commit(adding(segment(1)))
+    try damageCurrent(fileSystem)
     let reader = try openReader(fileSystem)
-    #expect(reader.current == last && reader.pointerDamage?.path == Self.pointer)
-    try openStore(fileSystem).close()
-    #expect(try openReader(fileSystem.crashClone(keeping: .loseUnsynced)).pointerDamage == nil)
-    // It looks again when it is asked to.
-    #expect(try reader.refresh() == last && reader.pointerDamage == nil)
-    // Also where the manifest is one record, which a writer would leave as it is.
-    try damagePointer(fileSystem)
-    try openStore(fileSystem).close()
-    #expect(try openReader(fileSystem).pointerDamage == nil)
+    // What the writer that is open goes on to write is seen, and other manifests are not looked for.
+    let next = try store.commit(adding(segment(2)))
+    fileSystem.inject(Fault([.list], isSticky: true))
+    #expect(try reader.refresh() == next && reader.currentDamage != nil)
+    fileSystem.clearFaults()
+    store.close()
+    let other = try openStore(fileSystem)
+    let last = try other.commit(adding(segment(3)))
+    try damageCurrent(fileSystem)
+    #expect(try reader.refresh() == last && reader.currentDamage != nil)
   }
 
-  @Test func `a manifest that a sweep has left without its files gives way to the one before`() throws {
+  @Test(arguments: CrashPolicy.allCases)
+  func `the manifest that counts has its files, whatever crash in a sweep follows one in a rewrite`(
+    _ policy: CrashPolicy
+  ) throws {
+    let start = SimulatedFileSystem()
+    try openStore(start).close()
+    var rewriteCount = 0
+    var isRewritten = false
+    while !isRewritten {
+      let machine = start.crashClone(keeping: .keepAll)
+      let writer = try openStore(machine, maximumLogByteCount: 1)
+      try machine.open(joinedPath(directory, name(1)), .create).close()
+      try machine.syncDirectory(directory)
+      machine.halt(afterOperations: rewriteCount)
+      _ = try? writer.commit(adding(segment(1)))
+      isRewritten = !machine.isHalted
+      for seed in UInt64(0)..<4 {
+        var sweepCount = 0
+        var isSwept = false
+        while !isSwept {
+          let second = machine.crashClone(keeping: policy, seed: seed)
+          second.halt(afterOperations: sweepCount)
+          _ = try? openStore(second)
+          isSwept = !second.isHalted
+          let after = second.crashClone(keeping: policy, seed: seed)
+          try damageCurrent(after)
+          for file in try openReader(after).current.files {
+            let isThere = try after.exists(joinedPath(directory, StoreLayout.fileName(file.key)))
+            #expect(isThere, "\(rewriteCount) calls, then \(sweepCount), seed \(seed)")
+          }
+          sweepCount += 1
+        }
+      }
+      rewriteCount += 1
+    }
+    #expect(rewriteCount > 10)
+  }
+
+  @Test func `a rewrite that has found no room leaves no manifest behind that could count`() throws {
     let fileSystem = SimulatedFileSystem()
-    try openStore(fileSystem).close()
-    let store = try openStore(fileSystem)
-    try makeFile(1, fileSystem)
-    let promised = try store.commit(adding(segment(1)))
-    store.close()
-    // A crash in the next rewrite, which takes the edit that adds segment 2 with it, and one in the sweep behind it.
-    let next = SimulatedFileSystem()
-    let other = try openStore(next)
-    try other.commit(adding(segment(1)))
-    let stranger = try other.commit(adding(segment(2)))
-    other.close()
-    try openStore(next).close()
-    let file = try fileSystem.open(manifestPath(2), .create)
-    try bytes(next, manifestPath(2)).withUnsafeBytes { try file.append($0) }
-    try damagePointer(fileSystem)
+    let store = try openStore(fileSystem, maximumLogByteCount: 1)
+    // The manifest finds room, CURRENT and the edit do not, and neither do removals.
+    fileSystem.inject(Fault([.write], skippedCount: 1, errorNumber: Fault.noSpace, isSticky: true))
+    fileSystem.inject(Fault([.remove], errorNumber: Fault.noSpace, isSticky: true))
+    #expect { try store.commit(adding(segment(1))) } throws: { code($0) == .diskFull }
+    fileSystem.clearFaults()
+    fileSystem.inject(Fault([.remove], errorNumber: Fault.noSpace, isSticky: true))
+    let promised = try store.commit(adding(segment(2)))
+    fileSystem.clearFaults()
+    try damageCurrent(fileSystem)
     #expect(try openReader(fileSystem).current == promised)
-    try makeFile(2, fileSystem)
-    #expect(try openReader(fileSystem).current == stranger)
+    #expect(try openStore(fileSystem).current == promised)
   }
 
   @Test func `a newer version is refused and never taken for damage`() throws {
@@ -207,7 +312,7 @@ import TraceModel
     writer.append(ManifestFormat.currentMagic)
     for word in [2, 0, 1, 0, 0] as [UInt32] { writer.appendInteger(word) }
     writer.appendInteger(CRC32C.checksum(writer.bytes))
-    try fileSystem.overwrite(Self.pointer, with: writer.bytes)
+    try fileSystem.overwrite(Self.current, with: writer.bytes)
     #expect { try openStore(fileSystem) } throws: { code($0) == .unsupportedFormat }
   }
 
@@ -216,7 +321,7 @@ import TraceModel
     let store = try openStore(fileSystem)
     let last = try store.commit(adding(segment(1)))
     store.close()
-    try damagePointer(fileSystem)
+    try damageCurrent(fileSystem)
     fileSystem.capacityByteCount = fileSystem.usedByteCount
     #expect { try openStore(fileSystem) } throws: { code($0) == .diskFull }
     #expect(try openReader(fileSystem).current == last)
@@ -230,7 +335,7 @@ import TraceModel
     let log = joinedPath(directory, StoreLayout.walDirectoryName)
     try fileSystem.createDirectory(log)
     try fileSystem.open(joinedPath(log, "wal-0000000000000001.log"), .create).close()
-    try fileSystem.remove(Self.pointer)
+    try fileSystem.remove(Self.current)
     #expect { try openStore(fileSystem) } throws: { code($0) == .corrupt }
     #expect { try openReader(fileSystem) } throws: { code($0) == .corrupt }
   }
@@ -280,6 +385,14 @@ import TraceModel
           let next = try store.commit(adding(segment(store.allocateFileNumber())))
           store.close()
           #expect(try openStore(after).current == next, place)
+
+          let current = joinedPath(directory, StoreLayout.currentFileName)
+          let rotten = machine.crashClone(keeping: policy, seed: seed)
+          guard try rotten.exists(current) else { continue }
+          try rotten.overwrite(current, with: [UInt8](repeating: 0x5a, count: 32))
+          let found = try openStore(rotten).current
+          #expect(all.contains(found), "damaged after a \(place)")
+          #expect(found.sequence >= promised.last?.sequence ?? 1, "damaged after a \(place)")
         }
       }
     }

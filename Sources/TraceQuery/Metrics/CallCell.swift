@@ -28,6 +28,20 @@ struct SeriesCells {
     cells += later.cells
   }
 
+  /// The same in memory of its own, no more of it than it takes.
+  var exactCopy: SeriesCells {
+    var copy = SeriesCells()
+    copy.cells = cells.withUnsafeBufferPointer { Array($0) }
+    copy.slowest = slowest
+    return copy
+  }
+
+  /// Leaves no cells, and the memory of those there were.
+  mutating func removeAll() {
+    cells.removeAll(keepingCapacity: true)
+    slowest.removeAll()
+  }
+
   mutating func setSlowest(_ spans: SlowestSpans, at place: Int) {
     while slowest.count <= place { slowest.append(SlowestSpans()) }
     slowest[place] = spans

@@ -75,8 +75,9 @@ extension CallPasses {
     for wave in slice.waves(maximumCallCount: search.maximumRowCount) {
       let parts = read(wave, isFolded: true, &damage)
       let pieces = try pieces(of: parts, &table, &damage)
-      for (series, own) in (ranks.map { pieces.grouped(by: $0) } ?? pieces).enumerated() {
-        for located in own {
+      let ranked = ranks.map { pieces.grouped(by: $0) } ?? pieces
+      for series in 0..<ranked.count {
+        for located in ranked[series] {
           let part = parts[Int(located.part)]
           chunks.removeAll(keepingCapacity: true)
           part.appendChunks(of: located, to: &chunks)

@@ -41,10 +41,12 @@ struct CallPasses {
     if slices.count <= 1, slices.allSatisfy({ !$0.isFolded && $0.known == nil }) {
       let parts = slices.first.map { read($0.readings, &damage) } ?? []
       let pieces = try pieces(of: parts, &table, &damage)
-      for (place, own) in pieces.enumerated() { for located in own { table.count(located.piece.callCount, of: place) } }
+      for series in 0..<pieces.count {
+        for located in pieces[series] { table.count(located.piece.callCount, of: series) }
+      }
       let (ranks, shown, hasOverflow) = table.ranks(maximumCount: maximumCount)
       if let plan, !hasOverflow {
-        let series = finish(pieces, of: parts) { $0 }
+        let series = finish(pieces, of: parts) { $0.exactCopy }
         if damage.messages.isEmpty { plan.keep(series, labels: table.labels, for: scan) }
         return Answer(made: made(of: series, ranks, count: shown.count, make), shown: shown, hasOverflow: false)
       }
@@ -90,7 +92,7 @@ struct CallPasses {
       } else {
         let parts = read(slice.readings, &damage)
         let pieces = try pieces(of: parts, &table, &damage)
-        own = finish(ranks.map { pieces.grouped(by: $0) } ?? pieces, of: parts) { $0 }
+        own = finish(ranks.map { pieces.grouped(by: $0) } ?? pieces, of: parts) { $0.exactCopy }
       }
       for (place, cells) in own.enumerated() {
         if ranks == nil { table.count(cells.cells.reduce(0) { $0 + Int($1.callCount) }, of: place) }
@@ -196,25 +198,18 @@ struct CallPasses {
   /// By series of the table. Texts of a part that cannot be read take the part with them.
   func pieces(
     of parts: [any CallPart], _ table: inout SeriesTable, _ damage: inout DamageReport
-  ) throws -> [[LocatedPiece]] {
-    var pieces: [[LocatedPiece]] = []
-    for (index, part) in parts.enumerated() {
-      let places: [Int]
+  ) throws -> SeriesPieces {
+    var series: [[Int]] = []
+    series.reserveCapacity(parts.count)
+    for part in parts {
       do {
-        places = try table.places(of: part)
+        series.append(try table.places(of: part))
       } catch let error as TracestoreError where error.code == .corrupt {
         damage.add(error)
-        continue
-      }
-      for piece in part.pieces {
-        let series = places[Int(piece.series)]
-        while pieces.count <= series { pieces.append([]) }
-        // Where cells are read, blocks are few, and a series has a piece in most.
-        if pieces[series].isEmpty { pieces[series].reserveCapacity(min(parts.count, 4)) }
-        pieces[series].append(LocatedPiece(part: UInt32(index), piece: piece))
+        series.append([])
       }
     }
-    return pieces
+    return SeriesPieces(of: parts, series: series)
   }
 
   // MARK: Finishing
@@ -222,33 +217,23 @@ struct CallPasses {
   /// Chunks that one thread finishes at a time.
   private static let batchCount = 8192
 
+  /// - Parameter make: what becomes of a series' cells, whose memory the next series takes.
   private func finish<Made: Sendable>(
-    _ series: [[LocatedPiece]], of parts: [any CallPart], _ make: @escaping @Sendable (SeriesCells) -> Made
+    _ series: SeriesPieces, of parts: [any CallPart], _ make: @escaping @Sendable (SeriesCells) -> Made
   ) -> [Made] {
     var batches: [Range<Int>] = []
     var chunkCount = 0
-    for (index, pieces) in series.enumerated() {
+    for index in 0..<series.count {
       if chunkCount == 0 { batches.append(index..<index) }
       batches[batches.count - 1] = batches[batches.count - 1].lowerBound..<(index + 1)
-      chunkCount += pieces.reduce(1) { $0 + $1.piece.cellCount }
+      chunkCount += series[index].reduce(1) { $0 + $1.piece.cellCount }
       if chunkCount >= Self.batchCount { chunkCount = 0 }
     }
     let results = concurrently(search.parallel, batches.count) { [self, batches] index in
       var finisher = CellFinisher(parts, search)
-      return batches[index].map { make(finisher.cells(of: series[$0])) }
+      return batches[index].map { finisher.withCells(of: series[$0], make) }
     }
     return results.flatMap { $0 }
-  }
-}
-
-extension [[LocatedPiece]] {
-  /// By rank of their series. What has none turned up behind the ranking, because damage hid it the first time.
-  func grouped(by ranks: [Int]) -> [[LocatedPiece]] {
-    var groups = [[LocatedPiece]](repeating: [], count: (ranks.max() ?? -1) + 1)
-    for (pieces, rank) in zip(self, ranks) {
-      if groups[rank].isEmpty { groups[rank] = pieces } else { groups[rank] += pieces }
-    }
-    return groups
   }
 }
 

@@ -10,6 +10,8 @@ struct CellFinisher {
   /// Whether a cell in the cache is a bucket.
   private let isByMinute: Bool
   // Kept for their memory.
+  private var result = SeriesCells()
+  private var kept: [CallCells.Calls] = []
   private var chunks: [CallChunk] = []
   private var sorted: [CallChunk] = []
   private var places: [Int] = []
@@ -24,12 +26,17 @@ struct CellFinisher {
     isByMinute = search.window?.bucketNanoseconds == CallCells.nanoseconds
   }
 
-  /// The cells of one series.
-  mutating func cells(of pieces: [LocatedPiece]) -> SeriesCells {
-    if isByMinute, let kept = pieces.keptInOrder { return cells(of: kept) }
+  /// Calls `body` with the cells of one series.
+  mutating func withCells<Result>(
+    of pieces: ArraySlice<LocatedPiece>, _ body: (SeriesCells) -> Result
+  ) -> Result {
+    result.removeAll()
+    if isByMinute, findKeptInOrder(pieces) { makeCellsOfKept() } else { makeCells(of: pieces) }
+    return body(result)
+  }
+
+  private mutating func makeCells(of pieces: ArraySlice<LocatedPiece>) {
     gather(pieces)
-    var result = SeriesCells()
-    result.cells.reserveCapacity(chunks.count)
     var first = 0
     while first < chunks.count {
       let bucket = chunks[first].bucket
@@ -41,11 +48,10 @@ struct CellFinisher {
       }
       first = end
     }
-    return result
   }
 
   /// Brings the chunks of a series together, ascending by bucket.
-  private mutating func gather(_ pieces: [LocatedPiece]) {
+  private mutating func gather(_ pieces: ArraySlice<LocatedPiece>) {
     chunks.removeAll(keepingCapacity: true)
     for located in pieces { parts[Int(located.part)].appendChunks(of: located, to: &chunks) }
     var isAscending = true
@@ -185,17 +191,26 @@ struct CellFinisher {
 // MARK: - Cells as they are kept
 
 extension CellFinisher {
-  /// The cells of calls that follow each other: those that are kept, but for a minute that several have calls in.
-  private mutating func cells(of kept: [CallCells.Calls]) -> SeriesCells {
-    var result = SeriesCells()
-    result.cells.reserveCapacity(kept.reduce(0) { $0 + $1.count })
-    prefetchCuts(between: kept)
+  /// Leaves the calls of pieces in `kept`. False unless all are of cells, and follow each other.
+  private mutating func findKeptInOrder(_ pieces: ArraySlice<LocatedPiece>) -> Bool {
+    kept.removeAll(keepingCapacity: true)
+    for located in pieces {
+      guard case .cells(let calls) = located.piece.calls else { return false }
+      if let last = kept.last, last.lastMinute > calls.firstMinute { return false }
+      kept.append(calls)
+    }
+    return true
+  }
+
+  /// Those that are kept, but for a minute that several have calls in.
+  private mutating func makeCellsOfKept() {
+    prefetchCuts()
     var (index, first) = (0, 0)
     while index < kept.count {
       let calls = kept[index]
       index += 1
       let isCut = index < kept.count && kept[index].firstMinute == calls.lastMinute
-      append(calls.part(first..<(isCut ? max(first, calls.count - 1) : calls.count)), to: &result)
+      append(calls.part(first..<(isCut ? max(first, calls.count - 1) : calls.count)))
       // A lone cell that ends the minute cut before stands there already.
       first = 0
       guard isCut else { continue }
@@ -211,12 +226,11 @@ extension CellFinisher {
       }
       result.cells.append(cell(UInt64(calls.lastMinute), 0..<chunks.count))
     }
-    return result
   }
 
   /// Has what decides of each minute that several have calls in fetched, while the cells before it are gone through: it
   /// stands far from all else that is looked at.
-  private func prefetchCuts(between kept: [CallCells.Calls]) {
+  private func prefetchCuts() {
     guard let quantile else { return }
     for (calls, next) in zip(kept, kept.dropFirst()) where calls.lastMinute == next.firstMinute {
       for (own, place) in [(calls, calls.count - 1), (next, 0)] {
@@ -226,7 +240,7 @@ extension CellFinisher {
     }
   }
 
-  private mutating func append(_ calls: CallCells.Calls, to result: inout SeriesCells) {
+  private mutating func append(_ calls: CallCells.Calls) {
     let count = calls.count
     if count == 0 { return }
     func cell(_ place: Int) -> CallCell {
@@ -250,20 +264,6 @@ extension CellFinisher {
         result.cells.append(cell)
       }
     }
-  }
-}
-
-extension [LocatedPiece] {
-  /// The calls of cells, if all are, and they follow each other.
-  fileprivate var keptInOrder: [CallCells.Calls]? {
-    var kept: [CallCells.Calls] = []
-    kept.reserveCapacity(count)
-    for located in self {
-      guard case .cells(let calls) = located.piece.calls else { return nil }
-      if let last = kept.last, last.lastMinute > calls.firstMinute { return nil }
-      kept.append(calls)
-    }
-    return kept
   }
 }
 

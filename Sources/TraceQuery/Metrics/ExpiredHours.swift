@@ -73,7 +73,8 @@ package struct ExpiredHours: Sendable {
     for (place, rank) in ranks.enumerated() {
       for (bucket, cell) in cells[place] { ranked[rank][bucket, default: HourlyCell()].merge(cell) }
     }
-    let labels = shown.map { search.labels($0) } + (hasOverflow ? [search.overflowLabels] : [])
+    let names = search.labelNames
+    let labels = shown.map { MetricsSearch.labels(names, $0) } + (hasOverflow ? [search.overflowLabels] : [])
     let points = try search.points(ranked.map(series), window)
     for (labels, points) in zip(labels, points) where !points.isEmpty {
       family.metrics.append(Metric(labels: labels + [MetricsQuery.expiredLabel], points: points))

@@ -31,6 +31,7 @@ final class KeptCalls: CallPart {
     let kinds = cells.shape == .operations ? scan.selection.kinds : nil
     var series: [SeriesCode] = []
     var pieces: [CallPiece] = []
+    series.reserveCapacity(cells.runs.count)
     pieces.reserveCapacity(cells.runs.count)
     var service: (code: UInt32, isWanted: Bool, key: CallKey)?
     for (index, run) in cells.runs.enumerated() where kinds?.contains(run.kind) ?? true {

@@ -98,7 +98,8 @@ package struct MetricsSearch: Sendable {
       (points: points(series, window, room), isExact: series.cells.allSatisfy(\.isExact))
     }
     guard !room.isExceeded else { throw Self.tooManyPoints }
-    let labels = answer.shown.map { self.labels($0) } + (answer.hasOverflow ? [overflowLabels] : [])
+    let names = labelNames
+    let labels = answer.shown.map { Self.labels(names, $0) } + (answer.hasOverflow ? [overflowLabels] : [])
     for (labels, series) in zip(labels, answer.made) where !series.points.isEmpty {
       family.metrics.append(Metric(labels: labels, points: series.points))
     }
@@ -142,6 +143,13 @@ package struct MetricsSearch: Sendable {
       return points
     }
     let seconds = Double(query.ratePerNanoseconds) / 1e9
+    if let first = cells.first, let last = cells.last {
+      // At most what the calls are in reach of. Very many are not worth a guess.
+      let limit: UInt64 = 1 << 16
+      let reachedCount = min(window.reach / window.stride, limit) + 1
+      let extent = min((last.bucket - first.bucket) / window.stride, limit) + reachedCount + 1
+      points.reserveCapacity(min(Int(min(extent, UInt64(cells.count) * reachedCount, limit)), max(0, room.left)))
+    }
     var calls: UInt64 = 0
     var errors: UInt64 = 0
     var first = 0
@@ -224,8 +232,10 @@ package struct MetricsSearch: Sendable {
     return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
   }
 
-  func labels(_ texts: [[UInt8]]) -> [MetricLabel] {
-    zip(["service_name"] + groupNames, texts).map { MetricLabel($0, String(decoding: $1, as: UTF8.self)) }
+  var labelNames: [String] { ["service_name"] + groupNames }
+
+  static func labels(_ names: [String], _ texts: [[UInt8]]) -> [MetricLabel] {
+    zip(names, texts).map { MetricLabel($0, String(decoding: $1, as: UTF8.self)) }
   }
 
   /// What exceeds the limit may be of several services: then their label says so too.

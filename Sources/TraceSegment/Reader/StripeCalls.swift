@@ -5,7 +5,7 @@ import TraceSource
 /// The calls between the spans of one stripe: decoded once and kept beside the stripe, which need not be in memory any
 /// more. What concerns traces that have spans elsewhere is to be left out by ordinal.
 package final class StripeCalls: CachedBlock {
-  /// By ordinal in the stripe; producers ascend by it.
+  /// By ordinal in the stripe.
   package let calls: TraceCalls
   /// Ordinals of traces that another segment has spans of, ascending, by the number of the segment. Segments never
   /// change.
@@ -69,9 +69,11 @@ extension SegmentStripe {
     core.cache.find(cacheKey(.summary, variant: variant))
   }
 
-  package func forgetSummary() { core.cache.removeBlock(cacheKey(.summary)) }
+  package func forgetSummary(_ variant: UInt64 = 0) { core.cache.removeBlock(cacheKey(.summary, variant: variant)) }
 
-  package func keep(summary block: some CachedBlock) { core.cache.replace(cacheKey(.summary), by: block) }
+  package func keep(summary block: some CachedBlock, _ variant: UInt64 = 0) {
+    core.cache.replace(cacheKey(.summary, variant: variant), by: block)
+  }
 
   /// Keeps one block beside several stripes.
   ///

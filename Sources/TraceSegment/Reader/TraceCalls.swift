@@ -33,6 +33,7 @@ package struct TraceCalls: Sendable {
   private let ordinals: [UInt32]
   /// Consumers without a caller in their trace, with the ordinal of their trace.
   package let linked: [(ordinal: UInt32, consumer: LinkedConsumer)]
+  /// In the order of traces and span ids.
   package let producers: [Producer]
   /// By ordinal.
   package let traces: [TraceID]
@@ -58,7 +59,10 @@ package struct TraceCalls: Sendable {
       return bounds.map { min($0.lowerBound, start)...max($0.upperBound, start) } ?? start...start
     }
     self.linked = linked
-    self.producers = producers
+    self.producers = producers.sorted {
+      let (left, right) = (traces[Int($0.ordinal)], traces[Int($1.ordinal)])
+      return left != right ? left < right : $0.spanID < $1.spanID
+    }
     self.traces = traces
     byteCount =
       starts.count * 20 + traces.count * 16 + linked.count * 160 + producers.count * MemoryLayout<Producer>.stride
