@@ -53,7 +53,8 @@ extension TraceStore {
   /// Makes a store whose `CURRENT` or manifest is damaged or gone one that opens again. Removes nothing: what is replaced,
   /// and whole data files that cannot be named, are kept in a folder of the store. See <doc:RepairsTakeInWhatIsWhole>.
   ///
-  /// Damage of other files stays where it is: reads name it and go on without it.
+  /// Damage of other files stays where it is: reads name it and go on without it. What the log has lost is told to the
+  /// observer of `options`, as by `open(at:options:)`.
   ///
   /// Costs a read of the manifests and of each segment's footer. Where records of the manifest are lost, everything is merged
   /// afterwards, as by `compact(.all)`. A store that is whole is left alone, also by a lock.

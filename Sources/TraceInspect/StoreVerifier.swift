@@ -59,24 +59,23 @@ package struct StoreVerifier: Sendable {
   }
 
   /// - Parameter isDeep: also decodes every record of every segment and every request of the log.
-  /// - Throws: `notFound` when there is no store, `corrupt` when one has lost its CURRENT, `inputOutput` when the folder cannot be read.
+  /// - Throws: `notFound` when there is no store, `inputOutput` when the folder cannot be read.
   package func run(isDeep: Bool) throws -> VerificationReport {
     let current = joinedPath(directory, StoreLayout.currentFileName)
-    guard try fileSystem.exists(current) else {
-      throw ManifestStore.noStore(directory, fileSystem)
-    }
     var report = VerificationReport()
-    // CURRENT and the manifest that it names.
-    report.fileCount += 2
     let manifest: ManifestStore
     do {
       manifest = try ManifestStore.open(fileSystem: fileSystem, directory: directory, mode: .readOnly)
+    } catch let error as TracestoreError where error.code == .notFound {
+      throw error
     } catch {
       report.note(error, file: current, at: 0)
       if !report.isNewerFormat { verifyWithoutManifest(isDeep: isDeep, &report) }
       return report
     }
     defer { manifest.close() }
+    // CURRENT and the manifest that it names.
+    report.fileCount += 2
     report.pageCount += 2
     if let damage = manifest.currentDamage { report.note(damage, file: current, at: 0) }
     do {
@@ -98,8 +97,10 @@ package struct StoreVerifier: Sendable {
   private func verifyWithoutManifest(isDeep: Bool, _ report: inout VerificationReport) {
     do {
       let names = try fileSystem.contents(ofDirectory: directory)
+      if names.contains(StoreLayout.currentFileName) { report.fileCount += 1 }
       for number in names.compactMap(StoreLayout.manifestNumber) {
         let path = joinedPath(directory, StoreLayout.manifestFileName(number))
+        report.fileCount += 1
         do {
           let salvage = try ManifestSalvage(manifest: number, fileSystem: fileSystem, directory: directory)
           for damage in salvage.damages { report.note(damage, file: path, at: 0) }

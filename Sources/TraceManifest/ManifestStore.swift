@@ -75,7 +75,7 @@ package final class ManifestStore: Sendable {
   static func noCurrent(_ directory: String, beside name: String) -> TracestoreError {
     TracestoreError(
       .corrupt,
-      "\(directory) holds \(name) and no CURRENT; run `tracestore repair --plan`, or bring CURRENT back from a copy",
+      "\(directory) holds \(name) and no CURRENT; bring CURRENT back from a copy, or run `tracestore repair --plan`",
       path: joinedPath(directory, StoreLayout.currentFileName))
   }
 

@@ -44,6 +44,9 @@ package struct StoreRepair: Sendable {
   /// Files that a whole record names, and that are gone: a merge or retention, whose record is lost, has removed them.
   package private(set) var missingNames: [String] = []
   package private(set) var setAside: [SetAside] = []
+  /// Whether spans may stand in several segments because of this repair, or an earlier one that was not finished, and a
+  /// merge can end that.
+  package private(set) var isMergeDue = false
   /// The folder for what the repair replaces, in the store's; nil when there is nothing to keep.
   package private(set) var keptDirectoryName: String?
   /// What the store is once it is repaired, or is when it is whole.
@@ -57,8 +60,6 @@ package struct StoreRepair: Sendable {
 
   /// Whether CURRENT and the manifest are as they should be.
   package var isWhole: Bool { manifestNumber == nil }
-  /// Whether spans may stand in several segments because of this repair, or an earlier one that was not finished.
-  package var isMergeDue: Bool { version.files(of: .segment).contains(where: \.isTakenIn) }
   /// The manifest that is written; nil for none.
   package var manifestName: String? { manifestNumber.map(StoreLayout.manifestFileName) }
 
@@ -86,6 +87,7 @@ package struct StoreRepair: Sendable {
     if named != nil {
       do {
         version = try Self.wholeManifest(fileSystem, directory)
+        isMergeDue = hasMergeable
         return
       } catch let error as TracestoreError where error.code == .corrupt { failure = error }
     }
@@ -102,17 +104,24 @@ package struct StoreRepair: Sendable {
       isManifestRebuilt = true
       try rebuild(from: best, names, log(), defaults, nowNanoseconds)
     }
+    isMergeDue = hasMergeable
     chooseKeptDirectory(names)
   }
 
   /// The number that CURRENT names; nil when it is damaged or gone, which is noted.
   private mutating func readPointer(_ names: Set<String>) throws -> UInt64? {
-    do {
-      if names.contains(StoreLayout.currentFileName) { return try ManifestStore.currentNumber(fileSystem, directory) }
-      throw ManifestStore.noStore(directory, fileSystem)
-    } catch let error as TracestoreError where error.code == .corrupt {
+    guard names.contains(StoreLayout.currentFileName) else {
+      guard try ManifestStore.remains(directory, fileSystem) != nil else {
+        throw ManifestStore.noStore(directory, fileSystem)
+      }
+      note(damaged("CURRENT is gone", path: joinedPath(directory, StoreLayout.currentFileName), offset: 0))
+      return nil
+    }
+    do { return try ManifestStore.currentNumber(fileSystem, directory) } catch let error as TracestoreError
+      where error.code == .corrupt
+    {
       note(error)
-      if names.contains(StoreLayout.currentFileName) { damagedNames.append(StoreLayout.currentFileName) }
+      damagedNames.append(StoreLayout.currentFileName)
       return nil
     }
   }
@@ -122,6 +131,19 @@ package struct StoreRepair: Sendable {
     let manifest = try ManifestStore.open(fileSystem: fileSystem, directory: directory, mode: .readOnly)
     defer { manifest.close() }
     return manifest.current
+  }
+
+  /// Whether a segment that was taken in is still there and a merge would not leave it as it is, damaged.
+  private var hasMergeable: Bool {
+    version.files(of: .segment).contains {
+      $0.isTakenIn && (try? openSegment($0.key).verify(deep: false).damages.isEmpty) == true
+    }
+  }
+
+  private func openSegment(_ key: ManifestFileKey) throws -> Segment {
+    let path = joinedPath(directory, StoreLayout.fileName(key))
+    return try Segment.open(
+      file: fileSystem.open(path, .read), number: key.number, path: path, cache: BlockCache(maximumByteCount: 1 << 20))
   }
 
   /// Reads the manifests that are not whole, notes their damage, and returns what says most.
@@ -214,10 +236,7 @@ package struct StoreRepair: Sendable {
     }
     switch key.kind {
     case .segment:
-      let file = try fileSystem.open(path, .read)
-      defer { file.close() }
-      let segment = try Segment.open(
-        file: file, number: key.number, path: path, cache: BlockCache(maximumByteCount: 1 << 20))
+      let segment = try openSegment(key)
       return ManifestFile(
         key: key, segment.totals, byteCount: segment.byteCount, footerHash: segment.footerHash)
     case .metricsSegment:

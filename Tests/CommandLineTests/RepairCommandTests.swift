@@ -68,8 +68,29 @@ import Testing
     #expect(FileManager.default.fileExists(atPath: program.store + "/damaged-1/CURRENT"))
     #expect(try program.run("verify").status == 0)
     try FileManager.default.removeItem(atPath: program.store + "/CURRENT")
+    let lost = try program.run("verify")
+    #expect(lost.status == 1 && lost.text.contains("Checked 4 files"), "\(lost.text)")
+    #expect(lost.errors.contains("bring CURRENT back from a copy, or run `tracestore repair"), "\(lost.errors)")
     #expect(try program.run("repair").status == 0)
     #expect(try program.run("stats", "--json").object()["spans"] as? Int == 3000)
+  }
+
+  @Test func `damage that a repair does not help against is named, and no success`() throws {
+    let program = try makeStore()
+    let names = try FileManager.default.contentsOfDirectory(atPath: program.store)
+    let segment = program.store + "/" + (try #require(names.first { $0.hasSuffix(".seg") }))
+    try FileManager.default.removeItem(atPath: segment)
+    for damage in ["segment", "manifest"] {
+      if damage == "manifest" { try flip(20, of: manifest(program)) }
+      let plan = try program.run("repair", "--plan", "--json")
+      #expect(plan.status == 1)
+      let damaged = try #require(plan.object()["damaged"] as? [[String: Any]])
+      #expect(damaged.count == 1, "\(damaged)")
+      #expect(try plan.object()["files"] as? Int ?? 0 > 2 && plan.object()["pages"] is Int)
+      #expect(try plan.object()["whole"] as? Bool == (damage == "segment"))
+    }
+    let done = try program.run("repair")
+    #expect(done.text.contains("gone: segment-"), "\(done.text)")
   }
 
   @Test func `a repair beside a writer is refused, and so is one of no store`() throws {

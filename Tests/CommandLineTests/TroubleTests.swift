@@ -48,7 +48,7 @@ import Testing
     #expect(try program.spanCount() == 100)
   }
 
-  @Test(arguments: [["search"], ["verify"], ["stats"], ["compact"], ["import"]])
+  @Test(arguments: [["search"], ["stats"], ["compact"], ["import"]])
   func `a store that has lost CURRENT is told how to get it back`(_ command: [String]) throws {
     let program = try Program()
     let file = try program.generate(100)

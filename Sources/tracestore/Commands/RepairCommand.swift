@@ -9,11 +9,12 @@ struct RepairCommand: AsyncParsableCommand {
       Writes CURRENT anew when the manifest is whole. Otherwise makes a new manifest from the records that can be read, \
       and from the segments and other files themselves, and merges everything, so that no span counts twice. Removes \
       nothing: what it replaces, and files that it cannot name, stay in a folder damaged-1 (or the next number) of the \
-      store. Damage inside of segments and of the log stays where it is: `verify` names it, and reads go on without it. A \
-      segment that expired just before the damage may be back; retention drops it again.
+      store. Damage inside of segments and of the log stays where it is, or goes with what is merged: it is named, and \
+      reads go on without it. A segment that expired just before the damage may be back; retention drops it again.
 
-      Exit status 0 when the store is whole, or whole again; 1 when a plan has something to do, or when something could \
-      not be taken over. The store must not be open for writing elsewhere.
+      Looks at every checksum, as `verify` does. Exit status 0 when the store is whole, or whole again; 1 when a plan has \
+      something to do, when something could not be taken over, or when there is damage that a repair does not help \
+      against. The store must not be open for writing elsewhere.
       """)
 
   @OptionGroup var location: StoreLocation
@@ -22,29 +23,32 @@ struct RepairCommand: AsyncParsableCommand {
 
   func run() async throws {
     let path = try location.path()
+    let found = try StoreVerifier(path).run(isDeep: false)
     let report = try await plan ? TraceStore.repairPlan(at: path) : TraceStore.repair(at: path)
+    let damages = report.damages.map { InspectedDamage(file: $0.path, offset: $0.offset, reason: $0.reason) }
+    // A repair is silent about all but CURRENT and manifests.
+    let repairedPaths = Set(damages.map(\.file))
+    let otherDamages = found.damages.filter { !repairedPaths.contains($0.file) }
     if output.json {
-      StandardOutput.shared.writeLine(report.json(isPlan: plan).text)
+      StandardOutput.shared.writeLine(report.json(found, damages + otherDamages, isPlan: plan).text)
     } else {
       report.print(isPlan: plan)
+      StandardOutput.shared.flush()
+      for damage in otherDamages {
+        StandardError.writeLine(Sanitized.line("tracestore: damaged, which no repair helps against: \(damage.line)"))
+      }
     }
     let isLeft = report.mergeFailure != nil || !(report.merge?.damage ?? []).isEmpty || !report.setAside.isEmpty
-    if plan ? !report.isWhole : isLeft { throw QuietExit(status: .refused) }
+    if (plan ? !report.isWhole : isLeft) || !otherDamages.isEmpty { throw QuietExit(status: .refused) }
   }
 }
 
 extension TraceStore.RepairReport {
-  func json(isPlan: Bool) -> JSONValue {
+  func json(_ found: VerificationReport, _ damages: [InspectedDamage], isPlan: Bool) -> JSONValue {
     func texts(_ list: [String]) -> JSONValue { .array(list.map { .string($0) }) }
     var members: [(key: String, value: JSONValue)] = [
-      ("plan", .bool(isPlan)), ("whole", .bool(isWhole)),
-      (
-        "damaged",
-        .array(
-          damages.map {
-            .object([("file", .string($0.path)), ("offset", .number($0.offset)), ("reason", .string($0.reason))])
-          })
-      ),
+      ("files", .count(found.fileCount)), ("pages", .count(found.pageCount)),
+      ("damaged", .array(damages.map(\.json))), ("plan", .bool(isPlan)), ("whole", .bool(isWhole)),
       ("rebuilt", .bool(isManifestRebuilt)), ("settingsLost", .bool(areSettingsLost)), ("taken", texts(takenNames)),
       ("missing", texts(missingNames)),
       (
@@ -67,11 +71,11 @@ extension TraceStore.RepairReport {
   func print(isPlan: Bool) {
     func line(_ text: String) { StandardOutput.shared.writeLine(Sanitized.line(text)) }
     if isWhole {
-      return line("Nothing to repair: CURRENT and the manifest are whole; verify looks at everything else.")
+      return line("Nothing to repair: CURRENT and the manifest are whole.")
     }
     for damage in damages { line("damaged: \(damage.path) at byte \(damage.offset): \(damage.reason)") }
     for name in takenNames { line("taken in: \(name), which no record names") }
-    for name in missingNames { line("gone: \(name), removed by a merge or by retention whose record is lost") }
+    for name in missingNames { line("gone: \(name), which a record names; one that is lost may have removed it") }
     for file in setAside { line("set aside: \(file.name): \(file.reason)") }
     if areSettingsLost { line("lost: the settings; spans without an end are open ones from now on") }
     if let manifestName {

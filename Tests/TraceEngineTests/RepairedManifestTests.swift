@@ -1,0 +1,100 @@
+import Testing
+import TraceEngine
+import TraceFiles
+import TraceManifest
+import TracestoreTesting
+
+/// What a repair puts into the new manifest, and what it leaves as it was.
+@Suite struct RepairedManifestTests {
+  private static func manifest(_ files: SimulatedFileSystem) throws -> ManifestVersion {
+    let manifest = try ManifestStore.open(fileSystem: files, directory: "store", mode: .readOnly)
+    defer { manifest.close() }
+    return manifest.current
+  }
+
+  @Test func `with its header a manifest loses nothing`() async throws {
+    let files = try await RepairedStore.make()
+    let path = try RepairTests.manifest(files)
+    let before = try Self.manifest(files)
+    for offset in 0..<ManifestFormat.fileHeaderByteCount {
+      let damaged = try RepairTests.flipping(offset, of: path, files)
+      let plan = try await TraceStore.repairPlan(in: damaged, at: "store", options: RepairedStore.options)
+      #expect(plan.isManifestRebuilt && !plan.areSettingsLost && !plan.isMergeDue, "byte \(offset)")
+      #expect(plan.takenNames.isEmpty && plan.missingNames.isEmpty && plan.setAside.isEmpty, "byte \(offset)")
+      #expect(plan.damages.map(\.offset) == [0], "byte \(offset)")
+    }
+    let damaged = try RepairTests.flipping(20, of: path, files)
+    _ = try await TraceStore.repair(in: damaged, at: "store", options: RepairedStore.options)
+    let after = try Self.manifest(damaged)
+    #expect(after.settings == before.settings && after.files == before.files)
+    #expect(after.walTrimmedBelow == before.walTrimmedBelow)
+  }
+
+  @Test func `numbers that a lost record may have given are not given again, also beside a reader from before`()
+    async throws
+  {
+    let files = try await RepairedStore.make()
+    let before = try Self.manifest(files)
+    let reader = try await TraceStore.open(in: files, at: "store", options: RepairedStore.options, isReadOnly: true)
+    let expected = try await RepairedAnswers(reader)
+    let path = try RepairTests.manifest(files)
+    let last = try #require(RepairedStore.recordOffsets(RepairTests.bytes(path, files)).last)
+    var bytes = try RepairTests.bytes(path, files)
+    bytes[last + 5] ^= 0xff
+    try files.overwrite(path, with: bytes)
+    let report = try await TraceStore.repair(in: files, at: "store", options: RepairedStore.options)
+    #expect(report.takenNames.count == 1)
+    let after = try Self.manifest(files)
+    #expect(after.sequence > before.sequence + 1_000_000)
+    #expect(after.files(of: .segment).allSatisfy { $0.key.number > before.nextFileNumber + 1_000_000 })
+    try await reader.refresh()
+    #expect(try await RepairedAnswers(reader) == expected)
+    try await reader.close()
+  }
+
+  @Test func `how spans without an end are read is the store's, and that of the options where it is lost`() async throws
+  {
+    var options = RepairedStore.options
+    options.isZeroEndOpen = false
+    let files = SimulatedFileSystem()
+    let store = try await TraceStore.open(in: files, at: "store", options: options)
+    let span = SpanRecord(
+      traceID: RepairedStore.trace(0), spanID: SpanID(1), name: "instant", kind: .internal,
+      start: Timestamp(nanoseconds: 9), end: Timestamp(nanoseconds: 0))
+    _ = try await store.writeTraces(
+      TraceData(resourceSpans: [ResourceSpans(scopeSpans: [ScopeSpans(spans: [span])])]))
+    try await store.close()
+    let path = try RepairTests.manifest(files)
+    for (lost, isKept) in [(RepairTests.current, true), (path, false)] {
+      for isZeroEndOpen in [false, true] {
+        let damaged = files.crashClone(keeping: .keepAll)
+        try damaged.remove(lost)
+        options.isZeroEndOpen = isZeroEndOpen
+        let report = try await TraceStore.repair(in: damaged, at: "store", options: options)
+        #expect(report.areSettingsLost == !isKept)
+        #expect(try Self.manifest(damaged).settings.isZeroEndOpen == (isKept ? false : isZeroEndOpen))
+        #expect(try Self.manifest(damaged).settings.storeID == Self.manifest(files).settings.storeID)
+      }
+    }
+  }
+
+  @Test func `a segment that no merge takes is asked for one once`() async throws {
+    let files = try await RepairedStore.make()
+    let path = try RepairTests.manifest(files)
+    let name = try #require(files.contents(ofDirectory: "store").filter { $0.hasSuffix(".seg") }.max())
+    let last = try #require(RepairedStore.recordOffsets(RepairTests.bytes(path, files)).last)
+    let unnamed = try RepairTests.flipping(last + 5, of: path, files)
+    // Some bytes a merge makes anew; the strings are none of them.
+    let byteCount = try RepairTests.bytes(joinedPath("store", name), files).count
+    for offset in stride(from: byteCount / 2, to: byteCount, by: 16) {
+      let damaged = try RepairTests.flipping(offset, of: joinedPath("store", name), unnamed)
+      let report = try await TraceStore.repair(in: damaged, at: "store", options: RepairedStore.options)
+      guard report.setAside.isEmpty, report.merge?.damage.isEmpty == false else { continue }
+      #expect(report.takenNames == [name] && report.isMergeDue)
+      #expect(try await TraceStore.repairPlan(in: damaged, at: "store", options: RepairedStore.options).isWhole)
+      #expect(try Self.manifest(damaged).files(of: .segment).contains { $0.isTakenIn })
+      return
+    }
+    Issue.record("a merge has taken every damaged segment")
+  }
+}
