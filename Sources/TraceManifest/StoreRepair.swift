@@ -100,11 +100,12 @@ package struct StoreRepair: Sendable {
     if damages.isEmpty, let failure { note(failure) }
     if let whole, whole.version.sequence >= best?.lastSequence ?? 0 {
       version = whole.version
+      isMergeDue = hasMergeable
     } else {
       isManifestRebuilt = true
       try rebuild(from: best, names, log(), defaults, nowNanoseconds)
+      isMergeDue = version.files(of: .segment).contains(where: \.isTakenIn)
     }
-    isMergeDue = hasMergeable
     chooseKeptDirectory(names)
   }
 
@@ -133,7 +134,7 @@ package struct StoreRepair: Sendable {
     return manifest.current
   }
 
-  /// Whether a segment that was taken in is still there and a merge would not leave it as it is, damaged.
+  /// Whether a segment that an earlier repair has taken in is well, so that it is no merge that has left it as it is.
   private var hasMergeable: Bool {
     version.files(of: .segment).contains {
       $0.isTakenIn && (try? openSegment($0.key).verify(deep: false).damages.isEmpty) == true
