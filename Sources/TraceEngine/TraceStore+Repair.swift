@@ -144,14 +144,13 @@ extension StoreOpening {
     let report = TraceStore.RepairReport(try planRepair())
     if report.isWhole { return (report, nil) }
     let lock = try lock()
-    var plan = try planRepair()
+    let plan = try planRepair()
     do { try plan.perform() } catch let error as TracestoreError where error.code == .diskFull {
       // The reserve is for what comes before a full disk can be cleared; the store fills it again.
       guard DiskReserve(fileSystem: fileSystem, directory: directory).release() else {
         throw TracestoreError(
           .diskFull, "there is no room for a new manifest; make room in this folder", path: directory, cause: error)
       }
-      plan = try planRepair()
       try plan.perform()
     }
     return (TraceStore.RepairReport(plan), try openForWriting(holding: lock))

@@ -260,14 +260,14 @@ package struct StoreRepair: Sendable {
   /// Keeps what is replaced under a second name, and then makes the new manifest the one that counts: a crash leaves a
   /// store that can be repaired again, or a repaired one. The next opening for writing removes the first names.
   ///
-  /// - Throws: `diskFull` and what else the file system throws. The store is as damaged as before then, and nothing of it
-  ///   is gone.
+  /// - Throws: `diskFull` and what else the file system throws. The store is as damaged as before then, nothing of it is
+  ///   gone, and this can be called again.
   package func perform() throws {
     guard let manifestNumber else { return }
     if let keptDirectoryName {
       let kept = joinedPath(directory, keptDirectoryName)
       try fileSystem.createDirectory(kept)
-      for name in damagedNames + setAside.map(\.name) {
+      for name in damagedNames + setAside.map(\.name) where try !fileSystem.exists(joinedPath(kept, name)) {
         try fileSystem.link(joinedPath(directory, name), to: joinedPath(kept, name))
       }
       try fileSystem.syncDirectory(kept)
