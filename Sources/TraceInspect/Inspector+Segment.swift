@@ -136,6 +136,10 @@ extension Inspector {
   func withSegment<Result>(_ path: String, _ body: (Segment) throws -> Result) throws -> Result {
     let file = try fileSystem.open(path, .read)
     defer { file.close() }
+    guard Self.isSegment(path, magic: try Self.magic(of: file)) else {
+      throw TracestoreError(
+        .invalidArgument, "this is no segment; tracestore dump PATH, without options, says what it is", path: path)
+    }
     return try body(
       try Segment.open(file: file, number: 1, path: path, cache: BlockCache(maximumByteCount: Self.cacheByteCount)))
   }

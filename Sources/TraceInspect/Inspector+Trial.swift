@@ -47,7 +47,7 @@ extension Inspector {
     }
     let paths =
       kind == .file
-      ? [path] : try fileSystem.contents(ofDirectory: path).filter { $0.hasSuffix(".seg") }.map { joinedPath(path, $0) }
+      ? [path] : try fileSystem.contents(ofDirectory: path).filter { Self.isSegment($0) }.map { joinedPath(path, $0) }
     guard !paths.isEmpty else {
       throw TracestoreError(.notFound, "there is no segment in \(path); give a store or a segment", path: path)
     }

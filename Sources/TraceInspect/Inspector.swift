@@ -42,12 +42,12 @@ package struct Inspector: Sendable {
     let file = try fileSystem.open(path, .read)
     defer { file.close() }
     let byteCount = try file.byteCount()
-    let magic = try file.bytes(at: 0, byteCount: Int(min(byteCount, 8)))
+    let magic = try Self.magic(of: file)
     let name = path.split(separator: "/").last.map(String.init) ?? path
-    if magic.starts(with: Array("TSMET".utf8)) || StoreLayout.fileKey(name)?.kind == .metricsSegment {
+    if Self.isMetricsSegment(name, magic: magic) {
       return try explainMetrics(path, byteCount)
     }
-    if magic.starts(with: Array("TSSEG".utf8)) || name.hasSuffix(".seg") {
+    if Self.isSegment(name, magic: magic) {
       return explainSegment(file, path, byteCount, detail)
     }
     if magic.starts(with: Array("TSWAL".utf8)) || WALFormat.fileNumber(name) != nil {
@@ -73,6 +73,22 @@ package struct Inspector: Sendable {
         TracestoreError(.corrupt, "this is no file of a store that this version knows", path: path, offset: 0), at: 0)
     }
     return result
+  }
+
+  static func magic(of file: any File) throws -> [UInt8] {
+    try file.bytes(at: 0, byteCount: Int(min(try file.byteCount(), 8)))
+  }
+
+  /// Whether a file is to be taken for one of figures by the hour. One whose first bytes are damaged still has its name.
+  private static func isMetricsSegment(_ name: String, magic: [UInt8]) -> Bool {
+    magic.starts(with: Array("TSMET".utf8)) || StoreLayout.fileKey(name)?.kind == .metricsSegment
+  }
+
+  /// Whether a file is to be taken for one of spans.
+  static func isSegment(_ path: String, magic: [UInt8] = []) -> Bool {
+    let name = path.split(separator: "/").last.map(String.init) ?? path
+    return magic.starts(with: Array("TSSEG".utf8))
+      || name.hasSuffix(".seg") && !isMetricsSegment(name, magic: magic)
   }
 
   // MARK: A whole store

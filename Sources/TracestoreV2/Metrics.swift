@@ -61,8 +61,11 @@ public struct MetricsQuery: Hashable, Sendable {
   public var isExact: Bool
   /// At most this many series; the rest is added up in one series whose groups say `overflowLabel`. At least 1.
   public var maximumSeriesCount: Int
-  /// At most this many example traces a point.
+  /// At most this many example traces a point. 0 to `maximumExemplarCount`.
   public var exemplarCount: Int
+
+  /// How many example traces a point has at most.
+  public static let maximumExemplarCount = 3
 
   /// The value of every group label of the series that holds what exceeded `maximumSeriesCount`.
   public static let overflowLabel = "tracestore.overflow"
@@ -101,7 +104,9 @@ public struct MetricsQuery: Hashable, Sendable {
     try check(stepNanoseconds > 0, "The step is 0; it must be at least 1 ns.")
     try check(ratePerNanoseconds > 0, "The rate window is 0; it must be at least 1 ns.")
     try check(maximumSeriesCount > 0, "The series limit is \(maximumSeriesCount); it must be at least 1.")
-    try check(exemplarCount >= 0, "The exemplar count is \(exemplarCount); it must not be negative.")
+    try check(
+      (0...Self.maximumExemplarCount).contains(exemplarCount),
+      "The exemplar count is \(exemplarCount); it must lie between 0 and \(Self.maximumExemplarCount).")
     if let quantile {
       try check(quantile >= 0 && quantile <= 1, "The quantile is \(quantile); it must lie between 0 and 1.")
     }

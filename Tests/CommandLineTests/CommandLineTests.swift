@@ -207,6 +207,11 @@ import Testing
     }
     let folder = try program.run("dump", "--rows", program.path("store"))
     #expect(folder.status == 2 && folder.errors.contains("segment file"), "\(folder.errors)")
+    let stranger = program.path("store/CURRENT")
+    for options in [["--rows"], ["--dictionary", "service"], ["--try"]] {
+      let run = try program.run(arguments: ["dump", stranger] + options)
+      #expect(run.status == 2 && run.errors.contains("no segment"), "\(options): \(run.errors)")
+    }
     try Data(#"{"resourceLogs":[]}"#.utf8).write(to: URL(fileURLWithPath: program.path("nothing.json")))
     let empty = try program.run("import", program.path("nothing.json"))
     #expect(empty.status == 0 && empty.errors.contains("There is no span"), "\(empty.errors)")

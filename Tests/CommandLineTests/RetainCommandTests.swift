@@ -22,10 +22,15 @@ import Testing
     #expect(try program.run("stats").text.contains("hourly figures of expired spans"))
     let dump = try program.run("dump", program.store)
     #expect(dump.status == 0 && dump.text.contains("metrics") && dump.text.contains("calls: 3000"))
+    // Figures by the hour have no columns of spans.
+    let trial = try program.run("dump", program.store, "--try")
+    #expect(trial.status != 0 && trial.errors.contains("there is no segment in"), "\(trial.errors)")
 
     let window = ["--all-kinds", "--end", "2030-01-01T00:00:00Z", "--lookback", "20000d"]
     let family = try program.run(arguments: ["metrics", "latency", "--by-operation", "--json"] + window).object()
     #expect(family["expiredRows"] as? String == "hourly" && family["errorBound"] as? Double == 1.0 / 64)
+    let many = try program.run(arguments: ["metrics", "latency", "--exemplars", "4"] + window)
+    #expect(many.status == 2 && many.errors.contains("between 0 and 3"), "\(many.errors)")
     let series = try #require(family["metrics"] as? [[String: Any]])
     #expect(
       series.allSatisfy { ($0["labels"] as? [[String: String]])?.last?["value"] == "expired, hourly" }

@@ -43,7 +43,10 @@ struct MetricsCommand: AsyncParsableCommand {
   var step: DurationArgument?
   @Option(help: ArgumentHelp("The window behind each point of a rate. Default: 10m.", valueName: "duration"))
   var ratePer: DurationArgument?
-  @Option(help: ArgumentHelp("The slowest spans of each point, up to 3.", valueName: "count")) var exemplars = 0
+  @Option(
+    help: ArgumentHelp(
+      "The slowest spans of each point, up to \(MetricsQuery.maximumExemplarCount).", valueName: "count"))
+  var exemplars = 0
   @Option(help: ArgumentHelp("At most this many series; the rest is one series.", valueName: "count"))
   var maxSeries = 10_000
   @OptionGroup var output: OutputOptions
