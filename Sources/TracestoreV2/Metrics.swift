@@ -61,7 +61,7 @@ public struct MetricsQuery: Hashable, Sendable {
   public var isExact: Bool
   /// At most this many series; the rest is added up in one series whose groups say `overflowLabel`. At least 1.
   public var maximumSeriesCount: Int
-  /// At most this many example traces a point. 0 to `maximumExemplarCount`.
+  /// At most this many example traces a point; more than `maximumExemplarCount` gives as many as that. At least 0.
   public var exemplarCount: Int
 
   /// How many example traces a point has at most.
@@ -104,9 +104,7 @@ public struct MetricsQuery: Hashable, Sendable {
     try check(stepNanoseconds > 0, "The step is 0; it must be at least 1 ns.")
     try check(ratePerNanoseconds > 0, "The rate window is 0; it must be at least 1 ns.")
     try check(maximumSeriesCount > 0, "The series limit is \(maximumSeriesCount); it must be at least 1.")
-    try check(
-      (0...Self.maximumExemplarCount).contains(exemplarCount),
-      "The exemplar count is \(exemplarCount); it must lie between 0 and \(Self.maximumExemplarCount).")
+    try check(exemplarCount >= 0, "The exemplar count is \(exemplarCount); it must not be negative.")
     if let quantile {
       try check(quantile >= 0 && quantile <= 1, "The quantile is \(quantile); it must lie between 0 and 1.")
     }

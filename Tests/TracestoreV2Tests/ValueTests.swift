@@ -102,8 +102,6 @@ private struct MinimalStore: TraceReader, MetricsReader, TracestoreFactory, Trac
     #expect(isRefused { $0.ratePerNanoseconds = 0 })
     #expect(isRefused { $0.maximumSeriesCount = 0 })
     #expect(isRefused { $0.exemplarCount = -1 })
-    #expect(!isRefused { $0.exemplarCount = MetricsQuery.maximumExemplarCount })
-    #expect(isRefused { $0.exemplarCount = MetricsQuery.maximumExemplarCount + 1 })
     #expect(isRefused { $0.quantile = 1.01 })
     #expect(isRefused { $0.quantile = .nan })
   }
