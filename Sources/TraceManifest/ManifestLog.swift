@@ -157,33 +157,12 @@ enum ManifestLog {
     _ bytes: UnsafeRawBufferPointer, start: UInt64, salt: UInt32, path: String,
     _ body: (_ edit: UnsafeRawBufferPointer, _ sequence: UInt64, _ offset: UInt64) throws -> Void
   ) throws -> (end: UInt64, ending: Ending) {
-    var offset = 0
-    while offset < bytes.count {
-      let place = start + UInt64(offset)
-      let bodyStart = offset + ManifestFormat.recordHeaderByteCount
-      guard let header = header(at: offset, bytes, salt) else {
-        if let damage = damage(
-          bytes, at: offset, searchingFrom: offset + 1, start: start, salt: salt, path: path)
-        {
-          throw damage
-        }
-        return (place, .torn)
+    try scanPastDamage(bytes, start: start, salt: salt, path: path) { found in
+      switch found {
+      case .damage(let error): throw error
+      case .record(let edit, let sequence, let offset): try body(edit, sequence, offset)
       }
-      guard bytes.count - bodyStart >= header.bodyByteCount else { return (place, .torn) }
-      let bodyEnd = bodyStart + header.bodyByteCount
-      let edit = UnsafeRawBufferPointer(rebasing: bytes[bodyStart..<bodyEnd])
-      guard CRC32C.checksum(edit) == header.bodyChecksum else {
-        if let damage = damage(
-          bytes, at: offset, searchingFrom: bodyEnd, start: start, salt: salt, path: path)
-        {
-          throw damage
-        }
-        return (place, .torn)
-      }
-      try body(edit, header.sequence, place)
-      offset = bodyEnd
     }
-    return (start + UInt64(offset), .clean)
   }
 
   /// What stands at a place of a damaged manifest.
@@ -193,16 +172,17 @@ enum ManifestLog {
   }
 
   /// Gives each whole record to `body`, in order and past any damage, and each damaged place. An unfinished commit at the
-  /// end is no damage. Errors of `body` pass through.
+  /// end is no damage. Errors of `body` pass through. Returns the offset after what was read.
+  @discardableResult
   static func scanPastDamage(
     _ bytes: UnsafeRawBufferPointer, start: UInt64, salt: UInt32, path: String, _ body: (Finding) throws -> Void
-  ) throws {
+  ) throws -> (end: UInt64, ending: Ending) {
     var offset = 0
     while offset < bytes.count {
       var next = offset + 1
       if let header = header(at: offset, bytes, salt) {
         let bodyStart = offset + ManifestFormat.recordHeaderByteCount
-        guard bytes.count - bodyStart >= header.bodyByteCount else { return }
+        guard bytes.count - bodyStart >= header.bodyByteCount else { return (start + UInt64(offset), .torn) }
         next = bodyStart + header.bodyByteCount
         let edit = UnsafeRawBufferPointer(rebasing: bytes[bodyStart..<next])
         if CRC32C.checksum(edit) == header.bodyChecksum {
@@ -212,12 +192,13 @@ enum ManifestLog {
         }
       }
       guard let damage = damage(bytes, at: offset, searchingFrom: next, start: start, salt: salt, path: path) else {
-        return
+        return (start + UInt64(offset), .torn)
       }
       try body(.damage(damage))
       while next < bytes.count, header(at: next, bytes, salt) == nil { next += 1 }
       offset = next
     }
+    return (start + UInt64(offset), .clean)
   }
 
   /// The first record, whatever its header's checksum starts from: its sequence and its body, when that is whole.

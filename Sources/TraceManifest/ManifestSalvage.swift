@@ -86,8 +86,12 @@ package struct ManifestSalvage: Sendable {
       case .removeFile(let key, _):
         files[key] = nil
         removed.insert(key)
-      case .nextFileNumber(let number): nextFileNumber = max(nextFileNumber, number)
-      case .walTrimmedBelow(let number): walTrimmedBelow = max(walTrimmedBelow, number)
+      // What no store reaches is damage, which the manifest is refused for.
+      case .nextFileNumber(let number) where number <= ManifestFormat.maximumNumber:
+        nextFileNumber = max(nextFileNumber, number)
+      case .walTrimmedBelow(let number) where number <= ManifestFormat.maximumNumber:
+        walTrimmedBelow = max(walTrimmedBelow, number)
+      case .nextFileNumber, .walTrimmedBelow: break
       case .featureBits(let mustUnderstand, let optional):
         let unknown = mustUnderstand & ~ManifestVersion.knownFeatureBits
         guard unknown == 0 else { throw ManifestDecodingError.unsupported("the feature bits \(unknown)") }

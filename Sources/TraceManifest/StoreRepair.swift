@@ -212,11 +212,12 @@ package struct StoreRepair: Sendable {
         setAside.append(SetAside(name: name, reason: "\(error)"))
       }
     }
+    let firstInLog = log.firstSequence.flatMap { $0 <= ManifestFormat.maximumNumber ? $0 : nil }
     let bits = salvage?.featureBits ?? (mustUnderstand: 0, optional: 0)
     edit.entries += [
       .nextFileNumber(min(lastNumber + Self.lostNumberCount, ManifestFormat.maximumNumber)),
       // What the log has lost is damage; what it never had to keep is not.
-      .walTrimmedBelow(max(salvage?.walTrimmedBelow ?? 1, log.firstSequence ?? 1)),
+      .walTrimmedBelow(max(salvage?.walTrimmedBelow ?? 1, firstInLog ?? 1)),
       .featureBits(mustUnderstand: bits.mustUnderstand, optional: bits.optional),
     ]
     edit.entries += salvage?.preservedEntries ?? []

@@ -124,7 +124,7 @@ package struct WALReader {
     guard try fileSystem.kind(of: directory) == .directory else { return (nil, nil) }
     let reader = try WALReader(fileSystem: fileSystem, directory: directory, storeID: nil, mode: .everything)
     let headers = reader.sources.map(\.header)
-    return (headers.lazy.compactMap { $0 }.first?.storeID, headers.first??.previousSequence.advanced(by: 1))
+    return (headers.lazy.compactMap { $0 }.first?.storeID, headers.first?.map { $0.previousSequence &+ 1 })
   }
 
   /// The next frame, or nil at the end. `unsupportedFormat` names a frame of a kind from a newer version.

@@ -1,7 +1,8 @@
 import Testing
 import TraceFiles
-import TraceManifest
 import TraceModel
+
+@testable import TraceManifest
 
 /// Which manifest a repair goes by when more than one is there.
 @Suite struct RepairPlanTests {
@@ -25,10 +26,10 @@ import TraceModel
   }
 
   /// Repairs the store, and gives the segments that count then.
-  private func repaired(_ fileSystem: SimulatedFileSystem) throws -> [UInt64] {
+  private func repaired(_ fileSystem: SimulatedFileSystem, firstInLog: UInt64? = nil) throws -> [UInt64] {
     let repair = try StoreRepair(
       planning: directory, fileSystem: fileSystem,
-      log: { StoreRepair.LogFacts(storeID: nil, firstSequence: nil) },
+      log: { StoreRepair.LogFacts(storeID: nil, firstSequence: firstInLog) },
       defaults: StoreSettings(storeID: StoreID(first: 1, second: 2), createdNanoseconds: 3), nowNanoseconds: 4)
     #expect(!repair.isWhole && !repair.areSettingsLost)
     try repair.perform()
@@ -77,5 +78,21 @@ import TraceModel
     #expect { try openReader(fileSystem) } throws: { code($0) == .corrupt }
     #expect(try repaired(fileSystem) == [1, 2, 3, 4])
     #expect(try openReader(fileSystem).current.sequence == 5)
+  }
+
+  @Test func `numbers that no store reaches are damage, of which a plan is made`() throws {
+    let fileSystem = try store(editCount: 2)
+    let own = try bytes(fileSystem, manifestPath(1))
+    let header = try own.withUnsafeBytes { try ManifestHeader.decode($0, path: "") }
+    for entry in [ManifestEntry.nextFileNumber(.max), .walTrimmedBelow(.max)] {
+      let record = ManifestLog.record(
+        ManifestEdit([.settings(settings()), entry]), sequence: header.firstSequence, salt: ManifestLog.salt(header))
+      let damaged = fileSystem.crashClone(keeping: .keepAll)
+      try put(header.encoded() + record, 1, damaged)
+      #expect { try openReader(damaged) } throws: { code($0) == .corrupt }
+      // The files of the segments are empty.
+      #expect(try repaired(damaged, firstInLog: .max) == [])
+      #expect(try openReader(damaged).current.walTrimmedBelow == 1)
+    }
   }
 }

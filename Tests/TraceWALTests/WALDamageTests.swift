@@ -257,4 +257,16 @@ private func surviving(_ fileSystem: SimulatedFileSystem) -> Result<
       storedBytes: [1, 2, 3], compression: .lz4, path: "p", fileNumber: 1, offset: 64)
     #expect { try record.payload() } throws: { code($0) == .corrupt && ($0 as? TracestoreError)?.offset == 64 }
   }
+
+  @Test func whereALogBeginsIsAskedOfAHeaderThatNamesTheLastNumber() throws {
+    let fileSystem = try smallLog()
+    #expect(try WALReader.origin(fileSystem: fileSystem, directory: directory).firstSequence == 1)
+    let path = joinedPath(directory, WALFormat.fileName(1))
+    var bytes = try fileSystem.contents(ofFile: path, maximumByteCount: 1 << 20)
+    bytes.replaceSubrange(48..<56, with: [UInt8](repeating: 0xff, count: 8))
+    let checksum = bytes.withUnsafeBytes { CRC32C.checksum(UnsafeRawBufferPointer(rebasing: $0[..<60])) }
+    bytes.replaceSubrange(60..<64, with: withUnsafeBytes(of: checksum.littleEndian) { Array($0) })
+    try fileSystem.overwrite(path, with: bytes)
+    #expect(try WALReader.origin(fileSystem: fileSystem, directory: directory).storeID == storeID)
+  }
 }
