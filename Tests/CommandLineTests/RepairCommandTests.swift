@@ -75,7 +75,7 @@ import Testing
     #expect(try program.run("stats", "--json").object()["spans"] as? Int == 3000)
   }
 
-  @Test func `damage that a repair does not help against is named, and no success`() throws {
+  @Test func `damage that a repair does not help against is named, and a plan fails`() throws {
     let program = try makeStore()
     let names = try FileManager.default.contentsOfDirectory(atPath: program.store)
     let segment = program.store + "/" + (try #require(names.first { $0.hasSuffix(".seg") }))

@@ -10,7 +10,8 @@ struct RepairCommand: AsyncParsableCommand {
       and from the segments and other files themselves, and merges everything, so that no span counts twice. Removes \
       nothing: what it replaces, and files that it cannot name, stay in a folder damaged-1 (or the next number) of the \
       store. Damage inside of segments and of the log stays where it is, or goes with what is merged: it is named, and \
-      reads go on without it. A segment that expired just before the damage may be back; retention drops it again.
+      reads go on without it. Spans that expired just before the damage may be back, and stay as long as the younger \
+      ones that they are merged with. Lost settings are told, and do not change the exit status.
 
       Looks at every checksum, as `verify` does. Exit status 0 when the store is whole, or whole again; 1 when a plan has \
       something to do, when something could not be taken over, or when there is damage that a repair does not help \
