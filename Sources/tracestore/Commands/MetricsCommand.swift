@@ -54,7 +54,8 @@ struct MetricsCommand: AsyncParsableCommand {
   func validate() throws {
     if allKinds, !kind.isEmpty { throw ValidationError("--all-kinds and --kind exclude each other") }
     guard exemplars <= MetricsQuery.maximumExemplarCount else {
-      throw ValidationError("--exemplars is \(exemplars); it must lie between 0 and \(MetricsQuery.maximumExemplarCount)")
+      throw ValidationError(
+        "--exemplars is \(exemplars); it must lie between 0 and \(MetricsQuery.maximumExemplarCount)")
     }
     do { try query(of: [""], end: .zero).validate() } catch let error as TracestoreError {
       throw ValidationError(error.message)
