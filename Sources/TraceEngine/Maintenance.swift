@@ -1,24 +1,29 @@
 import TraceFiles
 
-/// What a writer does to its segments by itself, each on a thread of its own that gives way to all others.
+/// What a writer does to its segments: by itself, each on a thread of its own that gives way to all others, or when it is
+/// asked to.
 final class Maintenance: Sendable {
   let merges: MergeLoop
   let retention: RetentionLoop
+  let deletion: Deletion
   private let turn: MaintenanceTurn
 
-  init(turn: MaintenanceTurn, merges: MergeLoop, retention: RetentionLoop) {
+  init(turn: MaintenanceTurn, merges: MergeLoop, retention: RetentionLoop, deletion: Deletion) {
     self.turn = turn
     self.merges = merges
     self.retention = retention
+    self.deletion = deletion
   }
 
-  /// - Parameter mergesByItself: false leaves merges to those who ask for them.
-  func start(mergesByItself: Bool) throws -> [WorkerThread] {
+  /// - Parameters:
+  ///   - mergesByItself: false leaves merges to those who ask for them.
+  ///   - retainsByItself: false leaves retention to those who ask for it.
+  func start(mergesByItself: Bool, retainsByItself: Bool) throws -> [WorkerThread] {
     var threads: [WorkerThread] = []
     if mergesByItself {
       threads.append(try WorkerThread(name: "tracestore-merge", isBackground: true) { [merges] in merges.run() })
     }
-    if retention.isNeeded {
+    if retainsByItself, retention.isNeeded {
       threads.append(
         try WorkerThread(name: "tracestore-retain", isBackground: true) { [retention] in retention.run() })
     }

@@ -64,7 +64,8 @@ final class StoreCore: Sendable {
     writers = try WorkerPool(name: "tracestore-write", threadCount: max(2, ProcessorCount.online))
     if case .writer(let ingestor, let maintenance, _) = origin {
       sealerThread = try WorkerThread(name: "tracestore-seal") { ingestor.runSealer() }
-      maintenanceThreads = try maintenance.start(mergesByItself: options.isCompactionAutomatic)
+      maintenanceThreads = try maintenance.start(
+        mergesByItself: options.isCompactionAutomatic, retainsByItself: options.isRetentionAutomatic)
     } else {
       sealerThread = nil
       maintenanceThreads = []
@@ -214,15 +215,30 @@ final class StoreCore: Sendable {
   ) async throws -> CompactionResult {
     try checkWritable()
     guard case .writer(let ingestor, let maintenance, _) = origin else { throw StoreFailure.readOnly }
-    if isFull {
-      do { try await seal() } catch let error as TracestoreError where error.code == .diskFull {
-        let byteCount = UInt64(ingestor.memoryByteCount)
-        throw manifest.noRoom(for: "a segment of the spans that stand in the log", byteCount: byteCount, error)
-      }
-    }
+    if isFull { try await sealForMaintenance(ingestor) }
     // It may take minutes: none of the threads that others wait for.
     return try await WorkerPool.once(name: "tracestore-compact") {
       try maintenance.merges.compact(isFull: isFull, report: report)
+    }
+  }
+
+  private func sealForMaintenance(_ ingestor: Ingestor) async throws {
+    do { try await seal() } catch let error as TracestoreError where error.code == .diskFull {
+      let byteCount = UInt64(ingestor.memoryByteCount)
+      throw manifest.noRoom(for: "a segment of the spans that stand in the log", byteCount: byteCount, error)
+    }
+  }
+
+  func delete(
+    _ traces: Set<TraceID>, report: @escaping @Sendable (MergeProgress) -> Void
+  ) async throws -> DeletionResult {
+    try checkWritable()
+    guard case .writer(let ingestor, let maintenance, _) = origin else { throw StoreFailure.readOnly }
+    if traces.isEmpty { return DeletionResult() }
+    // Segments alone are written again, and the log lets go of what stands in one.
+    try await sealForMaintenance(ingestor)
+    return try await WorkerPool.once(name: "tracestore-delete") {
+      try maintenance.deletion.delete(traces, report: report)
     }
   }
 

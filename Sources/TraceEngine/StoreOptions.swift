@@ -44,6 +44,8 @@ public struct StoreOptions: Sendable {
   public var observer: (@Sendable (StoreEvent) -> Void)?
   /// The wall clock in nanoseconds since the epoch: arrival times, ages, and whether open spans are abandoned.
   public var clock: @Sendable () -> UInt64
+  /// Whether what is too old by `retention` goes by itself.
+  package var isRetentionAutomatic = true
   /// For tests, which cannot write as many texts as a memtable holds. Nil is what it holds.
   package var maximumMemtableStringCount: Int?
   /// For tests, which have little to keep. Nil is half of the budget.

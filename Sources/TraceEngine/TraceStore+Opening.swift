@@ -144,10 +144,14 @@ struct StoreOpening {
     let rules = options.retention.rules
     var policy = CompactionPolicy(segmentRowCount: options.mergedSegmentSpanCount)
     policy.agingWindowNanoseconds = rules.mergeWindowNanoseconds
-    let compactor = Compactor(manifest: manifest, files: files, policy: policy) {
-      ingestor.replaceSegments($0, with: $1)
+    let exchange = SegmentExchange(manifest: manifest, files: files) { removed, added, reason in
+      ingestor.replaceSegments(removed, with: added, losesRecords: reason != .merged)
     }
-    let expirer = Expirer(manifest: manifest, files: files) { ingestor.replaceSegments($0, metrics: $1) }
+    let compactor = Compactor(manifest: manifest, files: files, policy: policy, exchange: exchange)
+    let deleter = Deleter(manifest: manifest, files: files, policy: policy, exchange: exchange)
+    let expirer = Expirer(manifest: manifest, files: files) {
+      ingestor.replaceSegments($0, metrics: $1, losesRecords: true)
+    }
     return Maintenance(
       turn: turn,
       merges: MergeLoop(
@@ -157,7 +161,8 @@ struct StoreOpening {
         observe: { observer?($0) }),
       retention: RetentionLoop(
         expirer: expirer, ingestor: ingestor, manifest: manifest, reserve: reserve, rules: rules, turn: turn,
-        clock: options.clock, observe: { observer?($0) }))
+        clock: options.clock, observe: { observer?($0) }),
+      deletion: Deletion(deleter: deleter, ingestor: ingestor, turn: turn, observe: { observer?($0) }))
   }
 
   func openForReading() throws -> TraceStore {

@@ -30,7 +30,8 @@ extension TraceStore {
     public var areSettingsLost = false
     /// Files that count from now on, although no record that can be read names them.
     public var takenNames: [String] = []
-    /// Files that a record names and that are gone: what removed them stood in a lost record.
+    /// Files that a record names and that are gone. In a manifest that is rebuilt they do not count: a record that is lost
+    /// may have removed them. Otherwise they are missing, as before.
     public var missingNames: [String] = []
     /// Files that do not count: they are kept in the folder.
     public var setAside: [SetAside] = []
@@ -40,8 +41,8 @@ extension TraceStore {
     public var isMergeDue = false
     /// The merge; nil when there was none.
     public var merge: CompactionReport?
-    /// Why the merge was not possible. Reads are right without it; counts of the catalogue and of statistics may count
-    /// spans twice until `compact(.all)` has run.
+    /// Why the store could not be opened or merged after it was repaired. Reads are right without the merge; counts of the
+    /// catalogue and of statistics may count spans twice until `compact(.all)` has run.
     public var mergeFailure: String?
 
     /// Whether there is nothing to do.
@@ -56,8 +57,9 @@ extension TraceStore {
   /// Damage of other files stays where it is: reads name it and go on without it. What the log has lost is told to the
   /// observer of `options`, as by `open(at:options:)`.
   ///
-  /// Costs a read of the manifests and of each segment's footer. Where records of the manifest are lost, everything is merged
-  /// afterwards, as by `compact(.all)`. A store that is whole is left alone, also by a lock.
+  /// Costs a read of the manifests and of each segment's footer. Where segments were taken in, everything is merged
+  /// afterwards, as by `compact(.all)`, along the windows in which spans age by `options.retention`; nothing expires on
+  /// the way. A store that is whole is left alone, also by a lock.
   ///
   /// - Throws: `notFound` when there is no store, `locked` while another process has it open for writing,
   ///   `unsupportedFormat` when a newer version wrote it, `diskFull`, `inputOutput`. Nothing of the store is gone then, and
@@ -87,7 +89,7 @@ extension TraceStore {
     var options = options
     // Only what the repair does happens to the store.
     options.isCompactionAutomatic = false
-    options.retention = RetentionPolicy()
+    options.isRetentionAutomatic = false
     let chosen = options
     var (report, store) = try await WorkerPool.once(name: "tracestore-repair") {
       try StoreOpening(fileSystem, path, chosen).repair()
@@ -153,6 +155,11 @@ extension StoreOpening {
       }
       try plan.perform()
     }
-    return (TraceStore.RepairReport(plan), try openForWriting(holding: lock))
+    var done = TraceStore.RepairReport(plan)
+    do { return (done, try openForWriting(holding: lock)) } catch {
+      // What was done is done, and has to be told.
+      done.mergeFailure = "\(error)"
+      return (done, nil)
+    }
   }
 }

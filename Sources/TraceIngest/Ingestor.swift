@@ -238,13 +238,15 @@ package final class Ingestor: Sendable {
 
   /// Puts merged segments in the place of their inputs, or figures in that of expired ones, at one moment for all
   /// readers. The manifest has them already.
+  ///
+  /// - Parameter losesRecords: whether records have gone that stand nowhere any more.
   package func replaceSegments(
-    _ removed: Set<UInt64>, with added: [Segment] = [], metrics addedMetrics: [MetricsSegment] = []
+    _ removed: Set<UInt64>, with added: [Segment] = [], metrics addedMetrics: [MetricsSegment] = [], losesRecords: Bool
   ) {
     state.withLock { state in
       state.segments = added + state.segments.filter { !removed.contains($0.number) }
       state.metrics = state.metrics.filter { !removed.contains($0.number) } + addedMetrics
-      if added.isEmpty { state.expiryCount += 1 }
+      if losesRecords { state.expiryCount += 1 }
     }
   }
 

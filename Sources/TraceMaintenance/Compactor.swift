@@ -28,23 +28,18 @@ package struct CompactionResult: Sendable {
   }
 }
 
-/// Merges segments and puts the outputs in their place with one manifest edit: before it nothing has changed, after it
-/// the inputs are unlinked. One merge at a time; the caller sees to that.
+/// Merges segments and puts the outputs in their place. One merge at a time; the caller sees to that.
 package final class Compactor: Sendable {
   private let manifest: ManifestStore
   private let files: SegmentFiles
+  private let exchange: SegmentExchange
   package let policy: CompactionPolicy
-  private let publish: @Sendable (_ removed: Set<UInt64>, _ added: [Segment]) -> Void
 
-  /// - Parameter publish: makes the outputs visible in place of the inputs; called after the edit.
-  package init(
-    manifest: ManifestStore, files: SegmentFiles, policy: CompactionPolicy,
-    publish: @escaping @Sendable (_ removed: Set<UInt64>, _ added: [Segment]) -> Void
-  ) {
+  package init(manifest: ManifestStore, files: SegmentFiles, policy: CompactionPolicy, exchange: SegmentExchange) {
     self.manifest = manifest
     self.files = files
     self.policy = policy
-    self.publish = publish
+    self.exchange = exchange
   }
 
   /// What the policy would merge next.
@@ -90,50 +85,37 @@ package final class Compactor: Sendable {
         continue
       } catch {
         merge.written.forEach(files.discard)
-        throw noRoom(for: inputs, error)
+        throw manifest.noRoom(toMerge: inputs, error)
       }
-      do { try commit(inputs, merge, level: level, &result) } catch { throw noRoom(for: inputs, error) }
+      try commit(inputs, merge, level: level, &result)
       return result
     }
-  }
-
-  /// How much room a full disk lacks; other errors as they are.
-  private func noRoom(for inputs: [ManifestFile], _ error: any Error) -> any Error {
-    guard let error = error as? TracestoreError, error.code == .diskFull else { return error }
-    let byteCount = inputs.reduce(0) { $0 + $1.byteCount }
-    return manifest.noRoom(for: "merging \(inputs.count) segments", byteCount: byteCount, error)
   }
 
   private func commit(
     _ inputs: [ManifestFile], _ merge: Merge, level: UInt8, _ result: inout CompactionResult
   ) throws {
-    var edit = ManifestEdit()
     var outputs = merge.written
     for index in outputs.indices {
+      outputs[index].inherit(from: inputs)
       outputs[index].level = CompactionPolicy.level(ofOutput: index, of: outputs.count, in: level)
-      outputs[index].minimumArrivalNanoseconds = inputs.map(\.minimumArrivalNanoseconds).min() ?? 0
-      outputs[index].maximumArrivalNanoseconds = inputs.map(\.maximumArrivalNanoseconds).max() ?? 0
-      outputs[index].rulesVersions = Set(inputs.flatMap(\.rulesVersions)).sorted()
-      edit.add(outputs[index])
+      if level == CompactionPolicy.fullLevel { outputs[index].isTakenIn = false }
     }
-    for input in inputs { edit.remove(input.key, .merged) }
-    let segments: [Segment]
-    do {
-      segments = try outputs.map { try files.open($0) }
-      try manifest.commit(edit)
-    } catch let error as TracestoreError where error.code == .poisoned {
-      throw error
-    } catch {
-      outputs.forEach(files.discard)
-      throw error
-    }
-    publish(Set(inputs.map(\.key.number)), segments)
-    inputs.forEach(files.discard)
+    do { try exchange.perform(inputs, for: outputs, .merged) } catch { throw manifest.noRoom(toMerge: inputs, error) }
     result.inputCount = inputs.count
     result.outputCount = outputs.count
     result.inputByteCount = inputs.reduce(0) { $0 + $1.byteCount }
     result.outputByteCount = outputs.reduce(0) { $0 + $1.byteCount }
     result.recordCount = outputs.reduce(0) { $0 + $1.recordCount }
     result.droppedCount = merge.droppedCount
+  }
+}
+
+extension ManifestStore {
+  /// How much room a full disk lacks; other errors as they are.
+  fileprivate func noRoom(toMerge inputs: [ManifestFile], _ error: any Error) -> any Error {
+    guard let error = error as? TracestoreError, error.code == .diskFull else { return error }
+    let byteCount = inputs.reduce(0) { $0 + $1.byteCount }
+    return noRoom(for: "merging \(inputs.count) segments", byteCount: byteCount, error)
   }
 }

@@ -25,6 +25,7 @@ struct Merge {
   private let parallel: SegmentParallelism
   private let policy: CompactionPolicy
   private let windowNanoseconds: UInt64?
+  private let excluded: Set<TraceID>
   private let isCancelled: () -> Bool
   private let report: (MergeProgress) -> Void
   private var transfers: [SegmentTransfer] = []
@@ -36,18 +37,25 @@ struct Merge {
   private var output: MergeOutput
   private(set) var written: [ManifestFile] = []
   private(set) var droppedCount = 0
+  /// The excluded traces that inputs held, and their records.
+  private(set) var excludedTraces: Set<TraceID> = []
+  private(set) var excludedRecordCount = 0
   private var progress = MergeProgress()
 
   /// Partial records stand by trace id in the inputs and are merged by time, so that nearly all of an input is
   /// decompressed for each batch: fewer cost time, more cost memory.
   private static let maximumUnpackedCount = 1 << 16
-  /// - Parameter windowNanoseconds: aligned windows of this length get segments of their own.
+  /// - Parameters:
+  ///   - windowNanoseconds: aligned windows of this length get segments of their own.
+  ///   - excluded: traces that go into no output.
   init(
-    files: SegmentFiles, policy: CompactionPolicy, windowNanoseconds: UInt64?, parallel: @escaping SegmentParallelism,
+    files: SegmentFiles, policy: CompactionPolicy, windowNanoseconds: UInt64? = nil,
+    excluding excluded: Set<TraceID> = [], parallel: @escaping SegmentParallelism,
     isCancelled: @escaping () -> Bool, report: @escaping (MergeProgress) -> Void
   ) {
     self.files = files
     self.policy = policy
+    self.excluded = excluded
     self.windowNanoseconds = windowNanoseconds
     output = MergeOutput(maximumStringCount: policy.maximumStringCount)
     held = HeldStripes(maximumRowCount: policy.maximumHeldRowCount)
@@ -64,6 +72,14 @@ struct Merge {
     } else {
       try merge()
     }
+  }
+
+  /// Writes one segment anew without the excluded traces. False, and nothing is written, when it holds none of them.
+  mutating func rewrite(_ input: ManifestFile) throws -> Bool {
+    try open([input])
+    if excludedRecordCount == 0 { return false }
+    try merge()
+    return true
   }
 
   /// Merges each half of the inputs, and then what came out of them: there, traces stand in the order of the merge. Otherwise
@@ -142,13 +158,21 @@ struct Merge {
     for (index, input) in inputs.enumerated() {
       try naming(input.key.number) {
         let transfer = try SegmentTransfer(try files.open(input, cache: cache), to: output.table)
-        try transfer.forEachFragment { plan.add($0, input: index) }
+        try transfer.forEachFragment { fragment in
+          if excluded.contains(fragment.trace) {
+            excludedTraces.insert(fragment.trace)
+            excludedRecordCount += fragment.rowCount
+          } else {
+            plan.add(fragment, input: index)
+          }
+        }
         transfers.append(transfer)
       }
       numbers.append(input.key.number)
       progress.totalRecordCount += input.recordCount
       try checkCancelled()
     }
+    progress.totalRecordCount -= excludedRecordCount
     plan.arrange()
     self.plan = plan
   }

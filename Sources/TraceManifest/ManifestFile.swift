@@ -49,8 +49,8 @@ package struct ManifestAttributes: Hashable, Sendable {
 
   package init() {}
 
-  /// Of a segment, without bytes: a repair has taken it in although no record named it. What it holds may stand in other
-  /// segments as well, until it has been merged.
+  /// Of a segment, without bytes: a repair has taken it in although no record named it, or what it was merged from. What it
+  /// holds may stand in other segments as well, until a full compaction.
   static let takenIn: UInt16 = 1
 
   package subscript(key: UInt16) -> [UInt8]? {
@@ -95,8 +95,11 @@ package struct ManifestFile: Hashable, Sendable {
 
   package init(key: ManifestFileKey) { self.key = key }
 
-  /// Whether a repair has taken it in although no record named it.
-  package var isTakenIn: Bool { attributes[ManifestAttributes.takenIn] != nil }
+  /// Whether a repair has taken it in although no record named it, or what it was merged from.
+  package var isTakenIn: Bool {
+    get { attributes[ManifestAttributes.takenIn] != nil }
+    set { attributes[ManifestAttributes.takenIn] = newValue ? [] : nil }
+  }
 
   /// Why the entry can be of no file that there is; nil when it can. Whoever adds up figures of entries that were
   /// checked, or opens their files side by side, needs no care.

@@ -2,10 +2,14 @@ import TraceBytes
 package import TraceFiles
 package import TraceModel
 
-/// What can be read of a manifest file that is damaged: its whole records, before and behind the damage.
+/// What can be read of a manifest file that may be damaged: its whole records, before and behind the damage.
 package struct ManifestSalvage: Sendable {
+  let number: UInt64
   /// The damaged places, in order of the file.
   package private(set) var damages: [TracestoreError] = []
+  /// What the store is by this manifest; nil when a record is damaged or missing. The header says nothing that the records
+  /// do not.
+  private(set) var state: ManifestStore.LogState?
   /// What a readable header says.
   private(set) var storeID: StoreID?
   /// Nil when the first record is lost, and with it whatever only the files themselves can say.
@@ -24,6 +28,7 @@ package struct ManifestSalvage: Sendable {
   /// - Throws: `unsupportedFormat` for what a newer version has written, and what the file system throws. Damage is what is
   ///   noted, however bad.
   package init(manifest number: UInt64, fileSystem: any FileSystem, directory: String) throws {
+    self.number = number
     let path = joinedPath(directory, StoreLayout.manifestFileName(number))
     let bytes: [UInt8]
     do { bytes = try ManifestStore.manifestBytes(path, fileSystem) } catch let error as TracestoreError
@@ -32,10 +37,10 @@ package struct ManifestSalvage: Sendable {
       damages.append(error)
       return
     }
-    try bytes.withUnsafeBytes { try read($0, number, path) }
+    try bytes.withUnsafeBytes { try read($0, path) }
   }
 
-  private mutating func read(_ bytes: UnsafeRawBufferPointer, _ number: UInt64, _ path: String) throws {
+  private mutating func read(_ bytes: UnsafeRawBufferPointer, _ path: String) throws {
     let start = min(ManifestFormat.fileHeaderByteCount, bytes.count)
     let records = UnsafeRawBufferPointer(rebasing: bytes[start...])
     var header: ManifestHeader?
@@ -50,6 +55,9 @@ package struct ManifestSalvage: Sendable {
     }
     guard let header = header ?? Self.header(before: records, number) else { return }
     storeID = header.storeID
+    do { state = try ManifestStore.state(records, behind: header, path) } catch let error as TracestoreError
+      where error.code == .corrupt
+    {}
     try ManifestLog.scanPastDamage(records, start: UInt64(start), salt: ManifestLog.salt(header), path: path) { found in
       switch found {
       case .damage(let error): damages.append(error)

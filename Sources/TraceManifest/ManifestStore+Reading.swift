@@ -78,23 +78,27 @@ extension ManifestStore {
       guard header.number == number else {
         throw damaged("the manifest says it is number \(header.number)", path: path, offset: 32)
       }
-      var version: ManifestVersion?
       let start = ManifestFormat.fileHeaderByteCount
-      let salt = ManifestLog.salt(header)
-      var snapshotByteCount: UInt64 = 0
-      let (end, ending) = try ManifestLog.scan(
-        UnsafeRawBufferPointer(rebasing: buffer[start...]), start: UInt64(start), salt: salt, path: path
-      ) { edit, sequence, offset in
-        version = try applied(edit, sequence, to: version, header, path: path, offset: offset)
-        if snapshotByteCount == 0 { snapshotByteCount = UInt64(edit.count) }
-      }
-      guard let version else {
-        throw damaged("the manifest holds no record", path: path, offset: UInt64(start))
-      }
-      return LogState(
-        header: header, salt: salt, endOffset: end, version: version, ending: ending,
-        snapshotByteCount: snapshotByteCount)
+      return try state(UnsafeRawBufferPointer(rebasing: buffer[start...]), behind: header, path)
     }
+  }
+
+  /// What the records of a manifest say. Throws `corrupt` unless each is whole and follows the one before.
+  static func state(
+    _ records: UnsafeRawBufferPointer, behind header: ManifestHeader, _ path: String
+  ) throws -> LogState {
+    var version: ManifestVersion?
+    let start = UInt64(ManifestFormat.fileHeaderByteCount)
+    let salt = ManifestLog.salt(header)
+    var snapshotByteCount: UInt64 = 0
+    let (end, ending) = try ManifestLog.scan(records, start: start, salt: salt, path: path) { edit, sequence, offset in
+      version = try applied(edit, sequence, to: version, header, path: path, offset: offset)
+      if snapshotByteCount == 0 { snapshotByteCount = UInt64(edit.count) }
+    }
+    guard let version else { throw damaged("the manifest holds no record", path: path, offset: start) }
+    return LogState(
+      header: header, salt: salt, endOffset: end, version: version, ending: ending,
+      snapshotByteCount: snapshotByteCount)
   }
 
   static func manifestBytes(_ path: String, _ fileSystem: any FileSystem) throws -> [UInt8] {

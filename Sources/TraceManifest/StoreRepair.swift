@@ -41,7 +41,8 @@ package struct StoreRepair: Sendable {
   package private(set) var areSettingsLost = false
   /// Files that no whole record names, and that count from now on.
   package private(set) var takenNames: [String] = []
-  /// Files that a whole record names, and that are gone: a merge or retention, whose record is lost, has removed them.
+  /// Files that a whole record names, and that are gone. Where records are lost, one of a merge or of retention may have
+  /// removed them, and the new manifest does not name them. Otherwise nothing has, and it does.
   package private(set) var missingNames: [String] = []
   package private(set) var setAside: [SetAside] = []
   /// Whether spans may stand in several segments because of this repair, or an earlier one that was not finished, and a
@@ -93,17 +94,15 @@ package struct StoreRepair: Sendable {
     }
     let numbers = try ManifestStore.manifestNumbers(fileSystem, directory)
     manifestNumber = max(numbers.last ?? 0, named ?? 0) &+ 1
-    // An older manifest than the one that counts lacks what came since. A newer one was about to take its place.
-    let newest = try ManifestStore.newestState(fileSystem, directory)
-    let whole = newest.flatMap { $0.header.number > named ?? 0 ? $0 : nil }
-    let best = try readManifests(numbers, besides: whole?.header.number, named)
+    let manifests = try readManifests(numbers, named)
     if damages.isEmpty, let failure { note(failure) }
-    if let whole, whole.version.sequence >= best?.lastSequence ?? 0 {
-      version = whole.version
+    if let whole = Self.whole(manifests, named) {
+      version = whole
+      missingNames = whole.files.map { StoreLayout.fileName($0.key) }.filter { !names.contains($0) }
       isMergeDue = hasMergeable
     } else {
       isManifestRebuilt = true
-      try rebuild(from: best, names, log(), defaults, nowNanoseconds)
+      try rebuild(from: manifests, names, log(), defaults, nowNanoseconds)
       isMergeDue = version.files(of: .segment).contains(where: \.isTakenIn)
     }
     chooseKeptDirectory(names)
@@ -147,22 +146,31 @@ package struct StoreRepair: Sendable {
       file: fileSystem.open(path, .read), number: key.number, path: path, cache: BlockCache(maximumByteCount: 1 << 20))
   }
 
-  /// Reads the manifests that are not whole, notes their damage, and returns what says most.
-  private mutating func readManifests(
-    _ numbers: [UInt64], besides whole: UInt64?, _ named: UInt64?
-  ) throws -> ManifestSalvage? {
-    var best: ManifestSalvage?
+  /// Reads the manifests, ascending by number, and notes their damage.
+  private mutating func readManifests(_ numbers: [UInt64], _ named: UInt64?) throws -> [ManifestSalvage] {
     if let named, !numbers.contains(named) {
       let path = joinedPath(directory, StoreLayout.manifestFileName(named))
       note(damaged("the manifest that CURRENT names is gone", path: path, offset: 0))
     }
-    for number in numbers where number != whole {
+    return try numbers.map { number in
       let salvage = try ManifestSalvage(manifest: number, fileSystem: fileSystem, directory: directory)
       if !salvage.damages.isEmpty || number == named { damagedNames.append(StoreLayout.manifestFileName(number)) }
       for damage in salvage.damages { note(damage) }
-      if salvage.lastSequence >= best?.lastSequence ?? 0 { best = salvage }
+      return salvage
     }
-    return best
+  }
+
+  /// The version that no record is missing from; nil when the store has to be put together.
+  ///
+  /// An older manifest than the one that counts lacks what came since. A newer one was about to take its place, and when the
+  /// newest of all is damaged, it has counted.
+  private static func whole(_ manifests: [ManifestSalvage], _ named: UInt64?) -> ManifestVersion? {
+    guard manifests.last?.state != nil else { return nil }
+    let states = manifests.filter { $0.number >= named ?? 0 }.compactMap(\.state)
+    guard let newest = states.max(by: { $0.version.sequence < $1.version.sequence })?.version,
+      manifests.allSatisfy({ $0.lastSequence <= newest.sequence })
+    else { return nil }
+    return newest
   }
 
   /// Whoever reads a plan needs no advice to ask for one.
@@ -175,21 +183,37 @@ package struct StoreRepair: Sendable {
   // MARK: A new manifest
 
   private mutating func rebuild(
-    from salvage: ManifestSalvage?, _ names: Set<String>, _ log: LogFacts, _ defaults: StoreSettings,
+    from manifests: [ManifestSalvage], _ names: Set<String>, _ log: LogFacts, _ defaults: StoreSettings,
     _ nowNanoseconds: UInt64
   ) throws {
+    // What says most; of those that say as much, the newest.
+    let salvage = manifests.reduce(nil as ManifestSalvage?) { best, next in
+      next.lastSequence >= best?.lastSequence ?? 0 ? next : best
+    }
     var settings = defaults
-    settings.storeID = salvage?.storeID ?? log.storeID ?? defaults.storeID
-    if let known = salvage?.settings { settings = known }
-    areSettingsLost = salvage?.settings == nil
+    settings.storeID =
+      salvage?.storeID ?? log.storeID ?? manifests.reversed().lazy.compactMap(\.storeID).first ?? defaults.storeID
+    // They never change, so that an older manifest knows them as well.
+    let known = ([salvage].compactMap { $0 } + manifests.reversed()).lazy.compactMap(\.settings)
+      .first { [storeID = settings.storeID] in $0.storeID == storeID }
+    if let known { settings = known }
+    areSettingsLost = known == nil
     var edit = ManifestEdit([.settings(settings)])
     for (key, file) in (salvage?.files ?? [:]).sorted(by: { $0.key < $1.key }) {
       let name = StoreLayout.fileName(key)
       if names.contains(name) { edit.add(file) } else { missingNames.append(name) }
     }
     var lastNumber = salvage?.nextFileNumber ?? 1
+    // Arrivals are lost with the record, and lie within these bounds: retention drops nothing before its time, also when
+    // the clock is behind.
+    let knownArrivals = (salvage?.files ?? [:]).values.map(\.maximumArrivalNanoseconds)
+    let lastArrival = max(nowNanoseconds, settings.createdNanoseconds, knownArrivals.max() ?? 0)
     for name in names.sorted() {
-      guard let key = StoreLayout.fileKey(name), key.number < ManifestFormat.maximumNumber else { continue }
+      guard let key = StoreLayout.fileKey(name) else { continue }
+      guard key.number < ManifestFormat.maximumNumber else {
+        setAside.append(SetAside(name: name, reason: "its number is too great"))
+        continue
+      }
       lastNumber = max(lastNumber, key.number)
       if salvage?.files[key] != nil || salvage?.removed.contains(key) == true { continue }
       do {
@@ -199,11 +223,10 @@ package struct StoreRepair: Sendable {
         var file = try entry(for: key)
         if let fault = file.fault { throw Unusable(fault) }
         if key.kind != .dependencies {
-          // Lost with the record, and within these bounds: retention drops nothing before its time.
           file.minimumArrivalNanoseconds = settings.createdNanoseconds
-          file.maximumArrivalNanoseconds = nowNanoseconds
+          file.maximumArrivalNanoseconds = lastArrival
         }
-        if key.kind == .segment { file.attributes[ManifestAttributes.takenIn] = [] }
+        file.isTakenIn = key.kind == .segment
         edit.add(file)
         takenNames.append(name)
       } catch let error as Unusable {

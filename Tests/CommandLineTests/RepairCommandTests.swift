@@ -90,7 +90,19 @@ import Testing
       #expect(try plan.object()["whole"] as? Bool == (damage == "segment"))
     }
     let done = try program.run("repair")
-    #expect(done.text.contains("gone: segment-"), "\(done.text)")
+    #expect(done.status == 1 && done.text.contains("gone: segment-"), "\(done.text)")
+    #expect(done.text.contains("bring it back from a copy"), "\(done.text)")
+  }
+
+  @Test func `lost settings are those that the command line names`() throws {
+    for (name, meaning) in [("open", "an open span"), ("ordinary", "an ordinary value")] {
+      let program = try makeStore()
+      try FileManager.default.removeItem(atPath: manifest(program))
+      let done = try program.run("repair", "--zero-end", name)
+      #expect(done.status == 0 && done.text.contains("an end of zero is \(meaning) from now on"), "\(done.text)")
+      let dump = try program.run("dump", manifest(program))
+      #expect(dump.text.contains("end zero is \(meaning)"), "\(dump.text)")
+    }
   }
 
   @Test func `a repair beside a writer is refused, and so is one of no store`() throws {

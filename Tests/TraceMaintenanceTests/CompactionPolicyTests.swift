@@ -87,7 +87,9 @@ import TraceSegment
     // A row of a kilobyte, ten to a segment, where a thousand small rows would fit.
     var policy = CompactionPolicy(segmentRowCount: 1000)
     policy.segmentWeight = 15_000
-    let compactor = Compactor(manifest: manifest, files: segments, policy: policy) { _, _ in }
+    let compactor = Compactor(
+      manifest: manifest, files: segments, policy: policy,
+      exchange: SegmentExchange(manifest: manifest, files: segments) { _, _, _ in })
     var mergeCount = 0
     while mergeCount < 10 {
       let inputs = compactor.nextInputs()
@@ -116,7 +118,9 @@ import TraceSegment
     try manifest.commit(edit)
     var policy = CompactionPolicy()
     policy.maximumStringCount = maximumStringCount
-    let compactor = Compactor(manifest: manifest, files: segments, policy: policy) { _, _ in }
+    let compactor = Compactor(
+      manifest: manifest, files: segments, policy: policy,
+      exchange: SegmentExchange(manifest: manifest, files: segments) { _, _, _ in })
     defer { #expect(manifest.current.files(of: .segment).reduce(0) { $0 + $1.rowCount } == 120) }
     return try compactor.merge(
       compactor.allInputs(), level: CompactionPolicy.fullLevel, parallel: SegmentWriter.serial)

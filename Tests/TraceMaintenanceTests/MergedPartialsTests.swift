@@ -76,7 +76,9 @@ import TraceSegment
     try manifest.commit(edit)
     var policy = CompactionPolicy(segmentRowCount: 200)
     policy.maximumUnpackedByteCount = maximumUnpackedByteCount
-    let compactor = Compactor(manifest: manifest, files: segments, policy: policy) { _, _ in }
+    let compactor = Compactor(
+      manifest: manifest, files: segments, policy: policy,
+      exchange: SegmentExchange(manifest: manifest, files: segments) { _, _, _ in })
     _ = try compactor.merge(
       compactor.allInputs(), level: CompactionPolicy.fullLevel, parallel: SegmentWriter.serial)
     return Array(manifest.current.files(of: .segment))

@@ -52,7 +52,9 @@ import TraceSegment
     try manifest.commit(edit)
     var policy = CompactionPolicy(segmentRowCount: 100)
     policy.maximumHeldRowCount = maximumHeldRowCount
-    let compactor = Compactor(manifest: manifest, files: segments, policy: policy) { _, _ in }
+    let compactor = Compactor(
+      manifest: manifest, files: segments, policy: policy,
+      exchange: SegmentExchange(manifest: manifest, files: segments) { _, _, _ in })
     var steps: [Int] = []
     let result = try? compactor.merge(
       compactor.allInputs(), level: CompactionPolicy.fullLevel, parallel: SegmentWriter.serial,

@@ -53,6 +53,32 @@ import TraceModel
     }
   }
 
+  @Test func `settings whose record is lost are those of an older manifest`() throws {
+    let fileSystem = try store(editCount: 2)
+    let old = try bytes(fileSystem, manifestPath(1))
+    try openStore(fileSystem).close()
+    let new = try bytes(fileSystem, manifestPath(2))
+    try put(old, 1, fileSystem)
+    // Of the first record, which has the settings.
+    try put(Array(new.prefix(80)) + [new[80] ^ 0xff] + new.dropFirst(81), 2, fileSystem)
+    #expect { try openReader(fileSystem) } throws: { code($0) == .corrupt }
+    #expect(try repaired(fileSystem).count == 2)
+  }
+
+  @Test func `a file whose number is too great is set aside`() throws {
+    let fileSystem = try store(editCount: 1)
+    let name = StoreLayout.fileName(ManifestFileKey(kind: .segment, number: ManifestFormat.maximumNumber))
+    try fileSystem.open(joinedPath(directory, name), .create).close()
+    try fileSystem.remove(manifestPath(1))
+    let repair = try StoreRepair(
+      planning: directory, fileSystem: fileSystem,
+      log: { StoreRepair.LogFacts(storeID: nil, firstSequence: nil) },
+      defaults: StoreSettings(storeID: StoreID(first: 1, second: 2), createdNanoseconds: 3), nowNanoseconds: 4)
+    #expect(repair.setAside.contains { $0.name == name && $0.reason.contains("too great") })
+    try repair.perform()
+    #expect(try fileSystem.exists(joinedPath(joinedPath(directory, "damaged-1"), name)))
+  }
+
   @Test func `a newer manifest that was never named gives way to what the one that counts says further`() throws {
     let fileSystem = try store(editCount: 4)
     var named = try bytes(fileSystem, manifestPath(1))
