@@ -30,6 +30,11 @@ final class Maintenance: Sendable {
     return threads
   }
 
+  /// Runs `body` while no segment is replaced or dropped; `body` gives up when the turn is closed.
+  func withoutMerges<Result>(_ body: (MaintenanceTurn) throws -> Result) throws -> Result {
+    try turn.perform { try body(turn) }
+  }
+
   /// A segment was sealed.
   func wake() {
     merges.wake()

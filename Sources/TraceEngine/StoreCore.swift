@@ -242,6 +242,37 @@ final class StoreCore: Sendable {
     }
   }
 
+  /// Makes another folder the store that this one is, and gives back which version that is.
+  ///
+  /// - Parameter other: the file system of the other folder; nil for the store's own.
+  func copy(to path: String, in other: (any FileSystem)?) async throws -> (StoreCopy, ManifestVersion) {
+    if isClosed.withLock({ $0 }) { throw StoreFailure.closed }
+    let copy = { @Sendable [self] (checkCancelled: () throws -> Void) in
+      let version = manifest.current
+      let copy = try StoreCopy(
+        of: version, from: directory, in: fileSystem, to: path, in: other, checkCancelled: checkCancelled)
+      return (copy, version)
+    }
+    switch origin {
+    case .follower:
+      try await refresh()
+      guard try await statistics(withServiceSizes: false).unsealedRecordCount == 0 else {
+        throw TracestoreError(
+          .readOnly,
+          "spans stand in the log and in no segment yet; take the snapshot where the store is open for writing",
+          path: directory)
+      }
+      return try await WorkerPool.once(name: "tracestore-copy") { try copy({}) }
+    case .writer(let ingestor, let maintenance, _):
+      try await sealForMaintenance(ingestor)
+      return try await WorkerPool.once(name: "tracestore-copy") {
+        try maintenance.withoutMerges { turn in
+          try copy { if turn.isClosed { throw StoreFailure.closed } }
+        }
+      }
+    }
+  }
+
   func retain(_ policy: RetentionPolicy) async throws -> ExpiryResult {
     try policy.validate()
     try checkWritable()

@@ -169,7 +169,7 @@ struct TracestoreCommand: AsyncParsableCommand {
         name: "The store itself:",
         subcommands: [
           StatsCommand.self, DumpCommand.self, VerifyCommand.self, RepairCommand.self, CompactCommand.self,
-          RetainCommand.self, DeleteCommand.self,
+          RetainCommand.self, DeleteCommand.self, SnapshotCommand.self, RestoreCommand.self,
         ]),
     ])
 }
