@@ -5,6 +5,7 @@ package indirect enum JSONValue: Sendable {
   case null
   case bool(Bool)
   case number(UInt64)
+  case integer(Int64)
   case double(Double)
   case string(String)
   case array([JSONValue])
@@ -27,6 +28,8 @@ package indirect enum JSONValue: Sendable {
     case .null: writer.literal("null")
     case .bool(let value): writer.bool(value)
     case .number(let value): value > Self.maximumExactInteger ? writer.string("\(value)") : writer.literal("\(value)")
+    case .integer(let value):
+      value.magnitude > Self.maximumExactInteger ? writer.string("\(value)") : writer.literal("\(value)")
     case .double(let value): writer.literal(value.isFinite ? "\(value)" : "null")
     case .string(let value): writer.string(value)
     case .array(let values):

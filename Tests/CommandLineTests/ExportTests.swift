@@ -36,6 +36,31 @@ import Testing
         .utf8) + Data("\n".utf8)
   }
 
+  @Test func `a span is one line of comma-separated values, whatever its texts hold`() throws {
+    let program = try Program()
+    let text =
+      #"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"a,b"}}]},"scopeSpans":[{"scope":{"name":"lib"},"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060708","name":"say \"hi\"\r\nthere","kind":2,"startTimeUnixNano":"1000","endTimeUnixNano":"3000","status":{"code":2,"message":"broken"},"attributes":[{"key":"n","value":{"intValue":"-7"}},{"key":"big","value":{"intValue":"9007199254740993"}},{"key":"list","value":{"arrayValue":{"values":[{"boolValue":true},{"doubleValue":0.5}]}}}],"events":[{"timeUnixNano":"2000","name":"tick"}]},{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060709","parentSpanId":"0102030405060708","name":"open","startTimeUnixNano":"2000"}]}]}]}"#
+    let file = program.path("csv.json")
+    try Data(text.utf8).write(to: URL(fileURLWithPath: file))
+    #expect(try program.run("import", file).status == 0)
+    let run = try program.run("export", "--format", "csv", "--out", "-")
+    #expect(run.status == 0, "\(run.errors)")
+    let lines = run.text.components(separatedBy: "\r\n")
+    #expect(lines[0].hasPrefix("trace_id,span_id,parent_span_id,service,name,kind,start_unix_nano,"))
+    let trace = "0102030405060708090a0b0c0d0e0f10"
+    // The line break of the name is its own.
+    #expect(lines[1] == "\(trace),0102030405060708,,\"a,b\",\"say \"\"hi\"\"")
+    let resource = #""{""service.name"":""a,b""}""#
+    #expect(
+      lines[2]
+        == #"there",server,1000,3000,2000,error,broken,final,lib,"{""n"":-7,""big"":""9007199254740993"",""list"":[true,0.5]}","#
+        + resource + #","[{""name"":""tick"",""time_unix_nano"":2000,""attributes"":{}}]",[]"#)
+    #expect(
+      lines[3].hasPrefix("\(trace),0102030405060709,0102030405060708,\"a,b\",open,unspecified,2000,")
+        && lines[3].contains(",unset,,abandoned,lib,{},"), "\(lines[3])")
+    #expect(lines.count == 5 && lines[4].isEmpty)
+  }
+
   private static let megabyte = String(repeating: "x", count: 1 << 20)
 
   @Test func `traces are written once and in the order of ids, however they are stored`() throws {

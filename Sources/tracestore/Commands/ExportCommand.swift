@@ -9,14 +9,24 @@ struct ExportCommand: AsyncParsableCommand {
   enum Format: String, ExpressibleByArgument, CaseIterable {
     case otlp
     case otlpJSON = "otlp-json"
+    case csv
+
+    var form: OutputFile.Form {
+      switch self {
+      case .otlp: .framedProtobuf
+      case .otlpJSON: .json
+      case .csv: .csv
+      }
+    }
   }
 
   static let configuration = CommandConfiguration(
-    commandName: "export", abstract: "Write stored traces to a file, as they were sent.",
+    commandName: "export", abstract: "Write stored traces to a file.",
     discussion: """
       Without conditions every trace is written, with them every trace that holds a matching span, in the order of \
-      their ids. otlp is protobuf framed as the Collector's file exporter does it, otlp-json one object a line. \
-      Importing the file gives an equal store.
+      their ids. otlp is protobuf framed as the Collector's file exporter does it, otlp-json one object a line: spans are \
+      as they were sent, and importing the file gives an equal store. csv is one span a line for data frames and \
+      spreadsheets, with parts of a span joined; attributes, events and links are columns of JSON. It cannot be imported.
       """)
 
   @OptionGroup var location: StoreLocation
@@ -48,8 +58,9 @@ struct ExportCommand: AsyncParsableCommand {
   }
 
   private func export(from store: TraceStore, to file: OutputFile) async throws -> OrderedExport.Counts {
-    var query = try flags.query(limit: Self.pageTraceCount, options: ReadOptions(isRaw: true))
-    var export = OrderedExport(of: store, to: file, as: format == .otlp ? .framedProtobuf : .json, query.options)
+    var query = try flags.query(limit: Self.pageTraceCount, options: ReadOptions(isRaw: format != .csv))
+    if format == .csv { try file.append(CSVRows.header) }
+    var export = OrderedExport(of: store, to: file, as: format.form, query.options)
     // By id: the only order in which spans that arrive meanwhile move no trace over the walk's place.
     // Of the traces that are found some may have expired when they are read: the limit counts those that are written.
     repeat {

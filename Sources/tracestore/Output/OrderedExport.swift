@@ -96,7 +96,7 @@ struct OrderedExport {
     let stream = try await store.getTraces([GetTraceParameters(trace)], options: options)
     for try await chunk in stream {
       if Interruption.isRequested { return }
-      try file.append(form.bytes(of: chunk.data))
+      try file.append(form.bytes(of: chunk.data, states: chunk.states))
       count(chunk.data.spanCount, isNew: isNew)
       isNew = false
     }
@@ -157,7 +157,7 @@ extension OrderedExport {
       var heldByteCount = 0
       let stream = try await store.getTraces(traces.map { GetTraceParameters($0) }, options: options)
       for try await chunk in stream {
-        let bytes = try form.bytes(of: chunk.data)
+        let bytes = try form.bytes(of: chunk.data, states: chunk.states)
         guard !Interruption.isRequested, take(bytes.count) else {
           giveBack(heldByteCount)
           return Group()

@@ -1,5 +1,6 @@
 import TraceModel
 import TraceOTLP
+import TracestoreV2
 
 #if canImport(Darwin)
   import Darwin
@@ -16,10 +17,14 @@ final class OutputFile {
     case framedProtobuf
     /// One object a line.
     case json
+    /// One span a line, behind `CSVRows.header`.
+    case csv
 
     /// A request as it stands in the file.
+    ///
+    /// - Parameter states: of spans that are not plainly final, for forms that have a place for it.
     /// - Throws: `limitExceeded` when its length does not fit a frame.
-    func bytes(of data: TraceData) throws -> [UInt8] {
+    func bytes(of data: TraceData, states: [Int: SpanState] = [:]) throws -> [UInt8] {
       switch self {
       case .framedProtobuf:
         let message = OTLP.encode(data)
@@ -28,6 +33,7 @@ final class OutputFile {
         }
         return withUnsafeBytes(of: length.bigEndian) { Array($0) } + message
       case .json: return OTLPJSON.encode(data) + [UInt8(ascii: "\n")]
+      case .csv: return CSVRows.bytes(of: data, states: states)
       }
     }
   }

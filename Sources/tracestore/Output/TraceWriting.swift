@@ -33,6 +33,7 @@ enum TraceWriting {
     for try await chunk in stream {
       switch form {
       case .json: StandardOutput.shared.write(joiner.add(chunk))
+      case .csv: StandardOutput.shared.write(try form.bytes(of: chunk.data, states: chunk.states))
       case .framedProtobuf:
         let message = OTLP.encode(data(of: chunk))
         StandardOutput.shared.write(withUnsafeBytes(of: UInt32(clamping: message.count).bigEndian) { Array($0) })
