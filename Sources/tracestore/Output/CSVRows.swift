@@ -11,42 +11,55 @@ enum CSVRows {
     "links",
   ]
 
-  static var header: [UInt8] { line(names) }
+  static var header: [UInt8] { Array(names.joined(separator: ",").utf8) + lineEnd }
+
+  private static let lineEnd: [UInt8] = Array("\r\n".utf8)
+  private static let comma = UInt8(ascii: ",")
+  private static let quote = UInt8(ascii: "\"")
 
   /// - Parameter states: of `TraceChunk`.
   static func bytes(of data: TraceData, states: [Int: SpanState]) -> [UInt8] {
     var bytes: [UInt8] = []
     var place = 0
-    data.forEachSpan { resource, scope, span in
-      let state = states[place] ?? .final
-      place += 1
-      bytes += line([
-        span.traceID.hex, span.spanID.hex, span.parentSpanID?.hex ?? "", resource.serviceName, span.name,
-        span.kind.word,
-        String(span.start.nanoseconds), String(span.end.nanoseconds), String(span.durationNanoseconds),
-        (span.status?.code ?? .unset).word, span.status?.message ?? "", state.phase.rawValue, scope.name,
-        json(span.attributes).text, json(resource.attributes).text, JSONValue.array(span.events.map(json)).text,
-        JSONValue.array(span.links.map(json)).text,
-      ])
+    for group in data.resourceSpans {
+      // Many spans share a resource.
+      let service = quoted(group.resource.serviceName)
+      let resource = quoted(json(group.resource.attributes).text)
+      for scoped in group.scopeSpans {
+        for span in scoped.spans {
+          let state = states[place] ?? .final
+          place += 1
+          let columns: [[UInt8]] = [
+            Array(span.traceID.hex.utf8), Array(span.spanID.hex.utf8), Array((span.parentSpanID?.hex ?? "").utf8),
+            service, quoted(span.name), Array(span.kind.word.utf8), Array(String(span.start.nanoseconds).utf8),
+            Array(String(span.end.nanoseconds).utf8), Array(String(span.durationNanoseconds).utf8),
+            Array((span.status?.code ?? .unset).word.utf8), quoted(span.status?.message ?? ""),
+            Array(state.phase.rawValue.utf8), quoted(scoped.scope.name), quoted(json(span.attributes).text), resource,
+            quoted(JSONValue.array(span.events.map(json)).text), quoted(JSONValue.array(span.links.map(json)).text),
+          ]
+          for (index, column) in columns.enumerated() {
+            if index > 0 { bytes.append(comma) }
+            bytes += column
+          }
+          bytes += lineEnd
+        }
+      }
     }
     return bytes
   }
 
-  private static func line(_ fields: [String]) -> [UInt8] {
-    var bytes: [UInt8] = []
-    for (index, field) in fields.enumerated() {
-      if index > 0 { bytes.append(UInt8(ascii: ",")) }
-      bytes += quoted(field)
+  /// A field as it stands in a line.
+  private static func quoted(_ text: String) -> [UInt8] {
+    let bytes = Array(text.utf8)
+    guard bytes.contains(where: { $0 == quote || $0 == comma || $0 == 0x0a || $0 == 0x0d }) else { return bytes }
+    var result: [UInt8] = [quote]
+    result.reserveCapacity(bytes.count + 16)
+    for byte in bytes {
+      if byte == quote { result.append(quote) }
+      result.append(byte)
     }
-    return bytes + [UInt8(ascii: "\r"), UInt8(ascii: "\n")]
-  }
-
-  private static func quoted(_ field: String) -> [UInt8] {
-    let quote = UInt8(ascii: "\"")
-    let bytes = Array(field.utf8)
-    let special: Set<UInt8> = [quote, UInt8(ascii: ","), UInt8(ascii: "\r"), UInt8(ascii: "\n")]
-    guard bytes.contains(where: special.contains) else { return bytes }
-    return [quote] + bytes.flatMap { $0 == quote ? [quote, quote] : [$0] } + [quote]
+    result.append(quote)
+    return result
   }
 
   // MARK: JSON
