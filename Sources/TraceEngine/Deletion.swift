@@ -24,9 +24,9 @@ final class Deletion: Sendable {
   ) throws -> DeletionResult {
     let result = try turn.perform {
       // A seal drops what stands in a segment already: a span that is sent again while its trace goes would be lost.
-      try ingestor.withoutSeals { live in
+      try ingestor.sparing(traces, from: { deleter.candidates(for: traces, among: $0) }) { candidates in
         try deleter.delete(
-          traces, from: live.segments, parallel: Concurrency.perform, isCancelled: { [turn] in turn.isClosed },
+          traces, from: candidates, parallel: Concurrency.perform, isCancelled: { [turn] in turn.isClosed },
           report: report)
       }
     }

@@ -41,7 +41,7 @@ extension TraceStore {
   ///
   /// What is in memory is sealed, and each segment that holds one of the traces is written again: about half a
   /// second for 262,144 spans, with room on disk for the new ones beside the old (see <doc:DeletesRewrite>). Waits for a merge
-  /// that is under way. Reads go on meanwhile, and so do writes until the memtables are full.
+  /// that is under way. Reads and writes go on meanwhile.
   ///
   /// - Parameters:
   ///   - ids: traces, of which some or all may not be there.

@@ -63,6 +63,8 @@ package final class Ingestor: Sendable {
     var segments: [Segment]
     /// Figures of those that have expired.
     var metrics: [MetricsSegment]
+    /// Traces that are being deleted from segments.
+    var spared: Set<TraceID> = []
     /// How often segments have gone without others that took up their records.
     var expiryCount = 0
     /// Why sealing does not get on; cleared by the next success.
@@ -209,8 +211,8 @@ package final class Ingestor: Sendable {
 
   private func seal(_ memtable: Memtable) throws {
     let sealed = try sealTurn.withLock { _ in
-      let segments = state.withLock { $0.segments }
-      let sealed = try sealer.seal(memtable, live: segments)
+      let (segments, spared) = state.withLock { ($0.segments, $0.spared) }
+      let sealed = try sealer.seal(memtable, live: segments, sparing: spared)
       // The segment stands, so its part of the log goes, before anybody who waits for the seal is told. Files that cannot
       // be removed now go after the next seal, or when the store is opened.
       if let sequences = memtable.sequences { _ = try? log.trim(below: sequences.upperBound &+ 1) }
@@ -260,6 +262,26 @@ package final class Ingestor: Sendable {
       try log.sync()
       return try body(live)
     }
+  }
+
+  /// Runs `body`, which is about to drop traces from the segments that are live now. What is sealed meanwhile is not compared
+  /// with what goes: a span that is sent again stays. One call at a time.
+  ///
+  /// - Parameter start: called with the live segments while nothing is sealed, so that it must be quick; `body` gets what it
+  ///   gives back.
+  package func sparing<Start, Result>(
+    _ traces: Set<TraceID>, from start: ([Segment]) -> Start, _ body: (Start) throws -> Result
+  ) throws -> Result {
+    let started = sealTurn.withLock { _ in
+      start(
+        state.withLock { state in
+          state.spared = traces
+          return state.segments
+        })
+    }
+    // Behind `body`, no seal sees the old segments without sparing the traces.
+    defer { state.withLock { $0.spared = [] } }
+    return try body(started)
   }
 
   /// How many requests have been logged: what tells whether the store is being written to.

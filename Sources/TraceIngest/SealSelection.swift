@@ -1,6 +1,6 @@
 package import TraceColumns
 import TraceMerge
-import TraceModel
+package import TraceModel
 import TraceSegment
 package import TraceSource
 
@@ -18,8 +18,10 @@ package struct SealSelection: Sendable {
   package private(set) var partialRows: [UInt32] = []
   package private(set) var droppedCount = 0
 
-  /// - Parameter live: the sources that rows are compared with.
-  package init(_ view: SpanTable.View, live: [any SpanSource]) throws {
+  /// - Parameters:
+  ///   - live: the sources that rows are compared with.
+  ///   - spared: traces whose rows are not.
+  package init(_ view: SpanTable.View, live: [any SpanSource], sparing spared: Set<TraceID> = []) throws {
     var isDropped = RowMask(count: view.rows.count)
     var candidates = DuplicateFinder(view)
     for index in 0..<view.rows.count {
@@ -31,7 +33,7 @@ package struct SealSelection: Sendable {
         droppedCount += 1
       }
     }
-    let traces = live.isEmpty ? [] : view.finalsByTrace()
+    let traces = live.isEmpty ? [] : view.finalsByTrace().filter { spared.isEmpty || !spared.contains($0.id) }
     for source in live { try Self.drop(&isDropped, &droppedCount, view, traces, liveIn: source) }
     rows.reserveCapacity(view.rows.count)
     for index in 0..<view.rows.count where !isDropped[index] {

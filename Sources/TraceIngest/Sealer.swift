@@ -1,6 +1,6 @@
 import TraceColumns
 package import TraceManifest
-import TraceModel
+package import TraceModel
 package import TraceSegment
 
 /// What sealing a memtable left behind.
@@ -27,11 +27,16 @@ package final class Sealer: Sendable {
   /// Seals every row of a memtable whose rows are all published. One manifest edit adds the segment and lets the log
   /// go; until it is durable nothing has changed.
   ///
-  /// - Parameter live: the live segments; records that stand there are dropped.
-  package func seal(_ memtable: Memtable, live: [Segment]) throws -> SealResult {
+  /// - Parameters:
+  ///   - live: the live segments; records that stand there are dropped.
+  ///   - spared: traces of which nothing is dropped for that.
+  package func seal(
+    _ memtable: Memtable, live: [Segment], sparing spared: Set<TraceID> = []
+  ) throws -> SealResult {
     let view = memtable.source().view
     let range = view.startRange
-    let selection = try SealSelection(view, live: live.filter { $0.mayHoldFragments(of: range) })
+    let selection = try SealSelection(
+      view, live: live.filter { $0.mayHoldFragments(of: range) }, sparing: spared)
     var result = SealResult(droppedCount: selection.droppedCount)
     var edit = ManifestEdit()
     if let sequences = memtable.sequences { edit.entries.append(.walTrimmedBelow(sequences.upperBound &+ 1)) }

@@ -22,7 +22,7 @@ package struct DeletionResult: Sendable {
 
 /// Writes segments anew without certain traces, and puts them in the place of the old ones with one manifest edit: all of
 /// the traces are there, or none. Dictionaries, filters, cells and counts are made anew too, so that nothing of the traces
-/// is left in any. Neither a merge nor a seal beside it; the caller sees to that.
+/// is left in any. No merge beside it, and seals spare the traces; the caller sees to that.
 package final class Deleter: Sendable {
   private let manifest: ManifestStore
   private let files: SegmentFiles
@@ -36,26 +36,39 @@ package final class Deleter: Sendable {
     self.exchange = exchange
   }
 
-  /// Deletes the traces from `segments`, the live ones that could be opened; what else the manifest names is told as
-  /// damaged.
+  /// Segments that may hold some of the traces, and those of which nobody knows.
+  package struct Candidates: Sendable {
+    fileprivate var files: [ManifestFile] = []
+    fileprivate var damaged: [(number: UInt64, reason: String)] = []
+  }
+
+  /// - Parameter segments: the live ones that could be opened, while no other is made; what else the manifest names is
+  ///   told as damaged.
+  package func candidates(for traces: Set<TraceID>, among segments: [Segment]) -> Candidates {
+    var candidates = Candidates()
+    let live = Dictionary(uniqueKeysWithValues: segments.map { ($0.number, $0) })
+    for file in manifest.current.files(of: .segment) {
+      guard let segment = live[file.key.number] else {
+        candidates.damaged.append((file.key.number, "segment \(file.key.number) cannot be opened"))
+        continue
+      }
+      if mayHold(traces, segment) { candidates.files.append(file) }
+    }
+    return candidates
+  }
+
+  /// Deletes the traces from the segments that may hold them.
   ///
   /// - Throws: what files and manifest throw; `diskFull` says how much room is missed. Nothing has changed then, except when
   ///   the manifest itself could not be written: then the next opening finds all of the traces or none.
   package func delete(
-    _ traces: Set<TraceID>, from segments: [Segment], parallel: @escaping SegmentParallelism,
+    _ traces: Set<TraceID>, from candidates: Candidates, parallel: @escaping SegmentParallelism,
     isCancelled: @escaping () -> Bool, report: @escaping (MergeProgress) -> Void
   ) throws -> DeletionResult {
     var result = DeletionResult()
+    result.damaged = candidates.damaged
     var progress = MergeProgress()
-    let live = Dictionary(uniqueKeysWithValues: segments.map { ($0.number, $0) })
-    var holding: [ManifestFile] = []
-    for file in manifest.current.files(of: .segment) {
-      guard let segment = live[file.key.number] else {
-        result.damaged.append((file.key.number, "segment \(file.key.number) cannot be opened"))
-        continue
-      }
-      if mayHold(traces, segment) { holding.append(file) }
-    }
+    let holding = candidates.files
     progress.totalRecordCount = holding.reduce(0) { $0 + $1.recordCount }
     do {
       for file in holding {

@@ -6,6 +6,8 @@ import TraceInspect
 import TraceManifest
 import TracestoreTesting
 
+import class Foundation.Thread
+
 /// Traces are deleted: every answer is as if they had never been written.
 @Suite struct DeletionTests {
   private static let now: UInt64 = 1_767_225_600_000_000_000 + 330_000_000_000
@@ -310,6 +312,28 @@ import TracestoreTesting
     try await store.close()
     let closed = await #expect(throws: TracestoreError.self) { try await store.deleteTraces([Self.victim]) }
     #expect(closed?.code == .closed)
+  }
+
+  @Test func `spans that are sent again and sealed while their first copies go stay`() async throws {
+    let (files, batches) = try await Self.makeSmall()
+    let store = try await TraceStore.open(in: files, at: "store", options: Self.smallOptions)
+    let isUnderWay = Mutex(false)
+    let isSentAgain = Mutex(false)
+    async let deleting = store.deleteTraces([Self.victim]) { _ in
+      isUnderWay.withLock { $0 = true }
+      while !isSentAgain.withLock({ $0 }) { Thread.sleep(forTimeInterval: 0.001) }
+    }
+    while !isUnderWay.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(1)) }
+    for batch in batches.prefix(2) { _ = try await store.writeTraces(batch) }
+    try await store.seal()
+    isSentAgain.withLock { $0 = true }
+    #expect(try await deleting.recordCount == 3)
+    let staying = batches.map { Self.without([Self.victim], $0) } + batches.prefix(2)
+    let expected = try await Self.expected(staying, Self.smallOptions)
+    try await StoreAnswers(store).expectEqual(to: expected, besidesCounts: true, "deleted")
+    try await store.compact(.all)
+    try await StoreAnswers(store).expectEqual(to: expected, "merged")
+    try await store.close()
   }
 
   @Test func `what is written when a delete has returned stays, whatever goes on beside it`() async throws {
