@@ -32,12 +32,14 @@ extension TraceStore {
   }
 
   /// Deletes traces: every record of them that was acknowledged before the call, in memory, in the log and in segments. What
-  /// is written later stays, also when it was there before.
+  /// is written after it has returned stays, also when it was there before; what is written meanwhile goes or stays.
   ///
   /// When this returns, the delete is durable and no answer has anything of the traces: no span, no count, no metric, no
-  /// dictionary entry, no bytes in a file of the store. Only hourly figures of spans that had expired still count them, and
-  /// queries that began before go on reading what they see; the room on disk is free when they end. A crash leaves all of
-  /// the traces or none.
+  /// dictionary entry, and no file that counts any bytes. Hourly figures of spans that had expired still count them, links
+  /// that were written as such stay, and so do copies in folders that a repair has made. Queries that began before go on
+  /// reading what they see; the room on disk is free when they end. An old file that the system does not let go of, or
+  /// brings back after a power cut, is removed when the store is next opened for writing. A crash leaves all of the traces
+  /// or none.
   ///
   /// What is in memory is sealed, and each segment that holds one of the traces is written again: about half a
   /// second for 262,144 spans, with room on disk for the new ones beside the old (see <doc:DeletesRewrite>). Waits for a merge

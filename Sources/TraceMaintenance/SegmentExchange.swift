@@ -22,6 +22,11 @@ package struct SegmentExchange: Sendable {
   /// - Parameter written: segments that are nobody's yet, and no longer there when this throws, except when the manifest
   ///   itself could not be written: then they stay, and the next opening keeps or sweeps them, as the manifest says.
   func perform(_ removed: [ManifestFile], for written: [ManifestFile], _ reason: RemovalReason) throws {
+    // No edit of a poisoned manifest is tried, so that none names what was written.
+    if let failure = manifest.failure {
+      written.forEach(files.discard)
+      throw failure
+    }
     var edit = ManifestEdit()
     for file in written { edit.add(file) }
     for file in removed { edit.remove(file.key, reason) }

@@ -7,7 +7,7 @@ package struct ManifestSalvage: Sendable {
   let number: UInt64
   /// The damaged places, in order of the file.
   package private(set) var damages: [TracestoreError] = []
-  /// What the store is by this manifest; nil when a record is damaged or missing. The header says nothing that the records
+  /// What the store is by this manifest; nil when a record is damaged or missing, or may be. The header says nothing that the records
   /// do not.
   private(set) var state: ManifestStore.LogState?
   /// What a readable header says.
@@ -55,9 +55,11 @@ package struct ManifestSalvage: Sendable {
     }
     guard let header = header ?? Self.header(before: records, number) else { return }
     storeID = header.storeID
-    do { state = try ManifestStore.state(records, behind: header, path) } catch let error as TracestoreError
-      where error.code == .corrupt
-    {}
+    do {
+      let state = try ManifestStore.state(records, behind: header, path)
+      // Beside damage, an unfinished record at the end may have been a committed one, and its segment is there.
+      if damages.isEmpty || state.ending == .clean { self.state = state }
+    } catch let error as TracestoreError where error.code == .corrupt {}
     try ManifestLog.scanPastDamage(records, start: UInt64(start), salt: ManifestLog.salt(header), path: path) { found in
       switch found {
       case .damage(let error): damages.append(error)

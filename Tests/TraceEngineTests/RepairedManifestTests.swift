@@ -30,6 +30,23 @@ import TracestoreTesting
     #expect(after.walTrimmedBelow == before.walTrimmedBelow && after.sequence == before.sequence)
   }
 
+  @Test func `beside a damaged header a record that looks unfinished may have been committed`() async throws {
+    let files = try await RepairedStore.make()
+    let expected = try await RepairedAnswers.read(files)
+    let path = try RepairTests.manifest(files)
+    let whole = try RepairTests.bytes(path, files)
+    let last = try #require(RepairedStore.recordOffsets(whole).last)
+    for byteCount in [last + 1, last + 30, whole.count - 10, whole.count - 1] {
+      let damaged = try RepairTests.flipping(20, of: path, files)
+      try damaged.overwrite(path, with: Array(RepairTests.bytes(path, damaged).prefix(byteCount)))
+      let report = try await TraceStore.repair(in: damaged, at: "store", options: RepairedStore.options)
+      #expect(report.isManifestRebuilt && report.takenNames.count == 1, "\(byteCount) bytes: \(report)")
+      let store = try await TraceStore.open(in: damaged, at: "store", options: RepairedStore.options)
+      #expect(try await RepairedAnswers(store) == expected, "\(byteCount) bytes")
+      try await store.close()
+    }
+  }
+
   @Test func `a segment that is gone stays named where no record is lost, and counts when it is back`() async throws {
     let files = try await RepairedStore.make()
     let expected = try await RepairedAnswers.read(files)

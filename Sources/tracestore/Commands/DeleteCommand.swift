@@ -10,9 +10,10 @@ struct DeleteCommand: AsyncParsableCommand {
     commandName: "delete", abstract: "Delete traces for good.",
     discussion: """
       Deletes whole traces: those that --trace names, or every trace that holds a matching span. What is left of each \
-      segment that held one is written anew, so that afterwards no file of the store has anything of them; that takes room \
-      for the new segments beside the old ones. Hourly figures of spans that had expired stay. A crash or Ctrl-C leaves \
-      all of the traces or none.
+      segment that held one is written anew, so that afterwards no file that counts has anything of them; that takes room \
+      for the new segments beside the old ones. Hourly figures of spans that had expired stay, and so do snapshots and \
+      what a repair has put into folders. A crash or Ctrl-C leaves all of the traces or none. A dry run counts spans, a \
+      delete their stored records: an open span may have several.
 
       Exit status 5 when --trace names traces of which none is there. The store must not be open for writing elsewhere, \
       unless --dry-run only asks what would go; a program that has the store open deletes by itself.
